@@ -1,0 +1,1 @@
+"""Performance analysis in JupyterLab."""

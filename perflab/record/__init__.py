@@ -1,0 +1,24 @@
+"""Recording: every operation as a row of a frame.
+
+In: events of caches, chunkers, monitors and benchmarks. Out: pandas frames and run folders.
+"""
+
+from __future__ import annotations
+
+from perflab.record.frames import ACCESS_EVENTS, FRAMES, SCHEMA, Column, columns
+from perflab.record.operation import Operation, current_operation
+from perflab.record.recorder import NULL_RECORDER, Recorder
+from perflab.record.view import Frames
+
+__all__ = [
+    "ACCESS_EVENTS",
+    "FRAMES",
+    "NULL_RECORDER",
+    "SCHEMA",
+    "Column",
+    "Frames",
+    "Operation",
+    "Recorder",
+    "columns",
+    "current_operation",
+]

@@ -1,0 +1,165 @@
+"""A run in a folder: `run.json` and one Parquet file a frame.
+
+In: tables, facts of the run. Out: a folder that opens at any moment, also while it is written and after a crash.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from perflab.errors import RunError
+from perflab.record.columns import arrow_schema, conform
+from perflab.record.frames import FRAMES
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["FORMAT", "RunFolder", "is_run", "read_info", "read_table", "write_atomically"]
+
+FORMAT = 1
+INFO = "run.json"
+PARTS = "parts"
+
+
+class RunFolder:
+    """A run folder that is being written; one writer at a time.
+
+    Parameters
+    ----------
+    path
+        The folder; it is made, with its parents, readable by its owner alone.
+    info
+        Facts of the run, JSON-able. `format` and `status` are added.
+
+    Raises
+    ------
+    RunError
+        If the folder holds a run already, another system writes to it, or it cannot be written.
+    """
+
+    def __init__(self, path: Path, info: Mapping[str, Any]) -> None:
+        self.path = path
+        self._info = {"format": FORMAT, "status": "unfinished", **info}
+        self._next = 0
+        try:
+            (path / PARTS).mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._lock = _lock(path)
+            if (path / INFO).exists():
+                raise RunError(f"The folder {str(path)!r} holds a run already; choose a new one.")
+            self._write_info()
+        except OSError as error:
+            raise RunError(f"The run folder {str(path)!r} cannot be written: {error.strerror}.") from error
+
+    def write(self, frame: str, table: pa.Table) -> Path:
+        """Write rows of a frame as one more part and return its file."""
+        import pyarrow.parquet as pq
+
+        target = self.path / PARTS / f"{frame}-{self._next:06d}.parquet"
+        self._next += 1
+        hidden = target.with_suffix(".tmp")
+        pq.write_table(table, hidden, compression="zstd")
+        hidden.replace(target)
+        return target
+
+    def update(self, **info: Any) -> None:
+        """Add facts to `run.json`."""
+        self._info |= info
+        self._write_info()
+
+    def finish(self, tables: Mapping[str, list[pa.Table]], **info: Any) -> None:
+        """Write one file a frame, mark the run with its status and remove the parts."""
+        import pyarrow.parquet as pq
+
+        for frame in FRAMES:
+            hidden = self.path / f"{frame}.tmp"
+            with pq.ParquetWriter(hidden, arrow_schema(frame), compression="zstd") as writer:
+                for table in tables[frame]:
+                    writer.write_table(table)
+            hidden.replace(self.path / f"{frame}.parquet")
+        self.update(**info)
+        for part in (self.path / PARTS).iterdir():
+            part.unlink()
+        (self.path / PARTS).rmdir()
+
+    def release(self) -> None:
+        """Let others write to the folder; also called when the run could not be finished."""
+        self._lock.close()
+
+    def _write_info(self) -> None:
+        write_atomically(self.path / INFO, json.dumps(self._info, indent=1, sort_keys=True, default=str) + "\n")
+
+
+def _lock(path: Path) -> IO[bytes]:
+    lock = (path / ".lock").open("wb")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        raise RunError(f"Another system writes to the run folder {str(path)!r}; choose a new one.") from None
+    return lock
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a text file so that a reader sees the old content or the new, never a part."""
+    handle, hidden = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(hidden).replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(hidden).unlink()
+        raise
+
+
+def is_run(path: Path) -> bool:
+    """Return whether a folder holds a run."""
+    return (path / INFO).is_file()
+
+
+def read_info(path: Path) -> dict[str, Any]:
+    """Return the content of a run's `run.json`.
+
+    Raises
+    ------
+    RunError
+        If there is no run, it cannot be read, or a newer perflab wrote it.
+    """
+    try:
+        info = json.loads((path / INFO).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RunError(f"{str(path)!r} holds no run; a run folder has a {INFO}.") from None
+    except (OSError, ValueError) as error:
+        raise RunError(f"{str(path / INFO)!r} cannot be read: {error}.") from error
+    if not isinstance(info, dict) or not isinstance(info.get("format"), int):
+        raise RunError(f"{str(path / INFO)!r} does not say its format; it was not written by perflab.")
+    if info["format"] > FORMAT:
+        raise RunError(f"The run {str(path)!r} has format {info['format']}; this perflab reads up to {FORMAT}.")
+    return info
+
+
+def read_table(path: Path, frame: str) -> pa.Table:
+    """Return all rows of one frame of a run folder, finished or not; a frame without file has no rows.
+
+    Raises
+    ------
+    RunError
+        If a file is damaged.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    whole = path / f"{frame}.parquet"
+    files = [whole] if whole.is_file() else sorted((path / PARTS).glob(f"{frame}-*.parquet"))
+    try:
+        tables = [conform(frame, pq.read_table(file)) for file in files]
+    except (OSError, pa.ArrowException) as error:
+        raise RunError(f"The frame {frame!r} of the run {str(path)!r} cannot be read: {error}.") from error
+    return pa.concat_tables([arrow_schema(frame).empty_table(), *tables])
