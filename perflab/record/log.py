@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from perflab.record.columns import conform, to_table
+from perflab.record.arrow import conform, to_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -62,6 +62,7 @@ class Log:
     def absorb(self, table: pa.Table) -> None:
         """Add rows that another recorder made; they keep their own run_id and time."""
         with self._lock:
+            self.seal()
             if table.num_rows:
                 self.pieces.append(Piece(conform(self.frame, table)))
 
@@ -89,6 +90,11 @@ class Log:
                 self.dropped += table.num_rows
                 self.pieces = deque(other for other in self.pieces if other is not piece)
             return int(table.nbytes)
+
+    def moved(self, path: Path) -> None:
+        """Take note that all sealed rows stand in this one file now."""
+        with self._lock:
+            self.pieces = deque([Piece(None, path)])
 
     @property
     def nbytes(self) -> int:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from perflab.config import RecordSettings
-from perflab.record.columns import as_text
+from perflab.record.arrow import as_text
 from perflab.record.frames import FRAMES, columns
 from perflab.record.log import Log
 from perflab.record.operation import Operation, current_operation
@@ -146,7 +146,7 @@ class Recorder:
         """Return all rows of a frame that are not dropped, as an Arrow table."""
         import pyarrow as pa
 
-        from perflab.record.columns import arrow_schema
+        from perflab.record.arrow import arrow_schema
 
         return pa.concat_tables([arrow_schema(frame).empty_table(), *self._logs[frame].read()])
 
@@ -170,7 +170,9 @@ class Recorder:
             return
         try:
             tables = {frame: log.read() for frame, log in self._logs.items()}
-            folder.finish(tables, status=status, ended=time.time(), rows_dropped=self.rows_dropped)
+            files = folder.finish(tables, status=status, ended=time.time(), rows_dropped=self.rows_dropped)
+            for frame, log in self._logs.items():
+                log.moved(files[frame])
         except OSError as error:
             _warn(folder.path, error)
         finally:

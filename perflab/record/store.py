@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from perflab.errors import RunError
-from perflab.record.columns import arrow_schema, conform
+from perflab.record.arrow import arrow_schema, conform
 from perflab.record.frames import FRAMES
 
 if TYPE_CHECKING:
@@ -51,11 +51,18 @@ class RunFolder:
         try:
             (path / PARTS).mkdir(parents=True, exist_ok=True, mode=0o700)
             self._lock = _lock(path)
-            if (path / INFO).exists():
-                raise RunError(f"The folder {str(path)!r} holds a run already; choose a new one.")
-            self._write_info()
+            self._begin()
         except OSError as error:
             raise RunError(f"The run folder {str(path)!r} cannot be written: {error.strerror}.") from error
+
+    def _begin(self) -> None:
+        try:
+            if (self.path / INFO).exists():
+                raise RunError(f"The folder {str(self.path)!r} holds a run already; choose a new one.")
+            self._write_info()
+        except BaseException:
+            self.release()
+            raise
 
     def write(self, frame: str, table: pa.Table) -> Path:
         """Write rows of a frame as one more part and return its file."""
@@ -73,20 +80,22 @@ class RunFolder:
         self._info |= info
         self._write_info()
 
-    def finish(self, tables: Mapping[str, list[pa.Table]], **info: Any) -> None:
-        """Write one file a frame, mark the run with its status and remove the parts."""
+    def finish(self, tables: Mapping[str, list[pa.Table]], **info: Any) -> dict[str, Path]:
+        """Write one file a frame, mark the run with its status, remove the parts; return the files by frame."""
         import pyarrow.parquet as pq
 
-        for frame in FRAMES:
+        files = {frame: self.path / f"{frame}.parquet" for frame in FRAMES}
+        for frame, file in files.items():
             hidden = self.path / f"{frame}.tmp"
             with pq.ParquetWriter(hidden, arrow_schema(frame), compression="zstd") as writer:
                 for table in tables[frame]:
                     writer.write_table(table)
-            hidden.replace(self.path / f"{frame}.parquet")
+            hidden.replace(file)
         self.update(**info)
         for part in (self.path / PARTS).iterdir():
             part.unlink()
         (self.path / PARTS).rmdir()
+        return files
 
     def release(self) -> None:
         """Let others write to the folder; also called when the run could not be finished."""
