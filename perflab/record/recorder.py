@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from perflab.config import RecordSettings
-from perflab.record.arrow import as_text
+from perflab.record.arrow import as_text, empty_table
 from perflab.record.frames import FRAMES, columns
 from perflab.record.log import Log
 from perflab.record.operation import Operation, current_operation
@@ -146,9 +146,7 @@ class Recorder:
         """Return all rows of a frame that are not dropped, as an Arrow table."""
         import pyarrow as pa
 
-        from perflab.record.arrow import arrow_schema
-
-        return pa.concat_tables([arrow_schema(frame).empty_table(), *self._logs[frame].read()])
+        return pa.concat_tables([empty_table(frame), *self._logs[frame].read()])
 
     @property
     def rows_dropped(self) -> int:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from perflab.errors import RunError
-from perflab.record.arrow import arrow_schema, conform
+from perflab.record.arrow import arrow_schema, conform, empty_table
 from perflab.record.frames import FRAMES
 
 if TYPE_CHECKING:
@@ -171,4 +171,4 @@ def read_table(path: Path, frame: str) -> pa.Table:
         tables = [conform(frame, pq.read_table(file)) for file in files]
     except (OSError, pa.ArrowException) as error:
         raise RunError(f"The frame {frame!r} of the run {str(path)!r} cannot be read: {error}.") from error
-    return pa.concat_tables([arrow_schema(frame).empty_table(), *tables])
+    return pa.concat_tables([empty_table(frame), *tables])

@@ -1,0 +1,46 @@
+# Every target builds its own environment from nothing; `make benchmark` and `make test` are the two that matter.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+export MPLBACKEND := agg
+
+.PHONY: help benchmark test check perf format clean
+
+help:
+	@echo "make benchmark   measure the built-in workloads, print the verdicts, write the report"
+	@echo "make test        run every test, doctest and notebook"
+	@echo "make check       ruff, mypy --strict, import rules, notebooks without outputs"
+	@echo "make perf        print perflab's own costs as paired ratios"
+	@echo "make clean       remove the environment and what tools left"
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@touch $@
+
+# Exit codes 1 (a target failed) and 3 (unclear) are findings, not errors of make.
+benchmark: $(STAMP)
+	@$(BIN)/perflab benchmark || { code=$$?; [ $$code -eq 1 ] || [ $$code -eq 3 ]; }
+
+test: $(STAMP)
+	$(BIN)/python -m pytest
+
+check: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	PYTHONPATH=. $(BIN)/lint-imports
+	$(BIN)/nbstripout --verify notebooks/*.ipynb
+
+perf: $(STAMP)
+	$(BIN)/python -m pytest -s -p no:cacheprovider tests/perf
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/nbstripout notebooks/*.ipynb
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist *.egg-info

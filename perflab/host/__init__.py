@@ -1,0 +1,33 @@
+"""The machine underneath: what it is, what it allows, and how busy it is.
+
+In: the operating system's files. Out: facts, limits, readings, and rows of the `resources` frame.
+"""
+
+from __future__ import annotations
+
+from perflab.host.facts import facts
+from perflab.host.limits import memory_bounds, memory_limit, usable_cores
+from perflab.host.memory import baseline_rss, peak_rss, reset_peak
+from perflab.host.monitor import Monitor
+from perflab.host.pressure import CpuTimes, Pressure, cpu_times, load_1m, pressure
+from perflab.host.reading import Reading, Shares, read, shares
+
+__all__ = [
+    "CpuTimes",
+    "Monitor",
+    "Pressure",
+    "Reading",
+    "Shares",
+    "baseline_rss",
+    "cpu_times",
+    "facts",
+    "load_1m",
+    "memory_bounds",
+    "memory_limit",
+    "peak_rss",
+    "pressure",
+    "read",
+    "reset_peak",
+    "shares",
+    "usable_cores",
+]

@@ -1,0 +1,247 @@
+"""The parallel map: order, bounds, errors, nesting, and nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import psutil
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from perflab.errors import PerflabError
+from perflab.parallel import BATCH_WEIGHT, Workers
+from perflab.parallel.batch import batches
+
+
+class UnpicklableError(Exception):
+    """Its constructor refuses its own args, as many libraries' exceptions do."""
+
+    def __init__(self, code, detail):
+        super().__init__(f"{code}: {detail}")
+
+
+def worker_processes():
+    """Child processes without Python's resource trackers, which belong to the interpreter."""
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        try:
+            if "resource_tracker" not in " ".join(child.cmdline()):
+                found.append(child.pid)
+        except psutil.Error:
+            continue
+    return found
+
+
+@pytest.fixture(params=["inline", "threads", "processes", "executor"])
+def workers(request):
+    if request.param == "executor":
+        with ThreadPoolExecutor(2) as pool, Workers.over(pool, workers=2) as made:
+            yield made
+        return
+    kind = "processes" if request.param == "processes" else "threads"
+    with Workers(1 if request.param == "inline" else 2, kind, in_flight=3) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def processes():
+    with Workers(2, "processes", in_flight=4) as made:
+        yield made
+
+
+def test_results_come_in_order_for_every_kind(workers):
+    offset = 100
+    assert list(workers.map(lambda x: x + offset, range(50))) == list(range(100, 150))
+
+
+def test_weighted_items_come_in_order_for_every_kind(workers):
+    assert list(workers.map(str, range(300), weight=lambda _: 1)) == [str(x) for x in range(300)]
+
+
+def test_an_error_is_raised_as_it_was_after_the_results_before_it(workers):
+    def invert(x):
+        return 1 // x
+
+    seen = []
+    with pytest.raises(ZeroDivisionError) as caught:
+        collect(workers.map(invert, [1, 1, 1, 0, 1], weight=lambda _: 1), seen)
+    assert seen == [1, 1, 1]
+    assert any("item 3" in note for note in caught.value.__notes__)
+
+
+def collect(results, into):
+    for result in results:
+        into.append(result)
+
+
+def test_submit_gives_the_result_or_the_error(workers):
+    assert workers.submit(divmod, 7, 2).result(timeout=60) == (3, 1)
+    with pytest.raises(ValueError, match="invalid literal"):
+        workers.submit(int, "x").result(timeout=60)
+
+
+def test_nested_use_runs_inline(workers):
+    def outer(x):
+        return list(workers.map(lambda y: (y * x, os.getpid()), range(3)))
+
+    for x, rows in enumerate(workers.map(outer, range(4))):
+        assert [value for value, _ in rows] == [0, x, 2 * x]
+        assert len({pid for _, pid in rows}) == 1
+
+
+def test_no_more_than_in_flight_batches_are_handed_out():
+    read = []
+
+    def items():
+        for x in range(100):
+            read.append(x)
+            yield x
+
+    gate = threading.Event()
+    with Workers(2, "threads", in_flight=3) as workers:
+        results = workers.map(lambda x: gate.wait(60) and x, items())
+        gate.set()
+        assert next(results) == 0
+        assert len(read) <= 3 + 2
+        assert list(results) == list(range(1, 100))
+
+
+def test_endless_items_can_be_abandoned():
+    import itertools
+
+    with Workers(2, "threads") as workers:
+        results = workers.map(lambda x: x * x, itertools.count())
+        assert [next(results) for _ in range(5)] == [0, 1, 4, 9, 16]
+        results.close()
+
+
+def test_an_unpicklable_error_comes_home_named_and_the_pool_lives(processes):
+    def fail(_):
+        raise UnpicklableError(7, "no")
+
+    with pytest.raises(PerflabError, match="UnpicklableError: 7: no") as caught:
+        list(processes.map(fail, [1]))
+    assert any("Traceback" in note for note in caught.value.__notes__)
+    assert list(processes.map(abs, [-1])) == [1]
+
+
+def test_an_error_from_a_process_carries_its_traceback(processes):
+    def named_in_the_traceback(x):
+        raise KeyError(x)
+
+    with pytest.raises(KeyError) as caught:
+        list(processes.map(named_in_the_traceback, ["k"]))
+    assert any("named_in_the_traceback" in note for note in caught.value.__notes__)
+
+
+def test_a_killed_worker_is_an_error_and_the_next_use_starts_afresh(processes):
+    with pytest.raises(Exception, match="terminated") as caught:
+        list(processes.map(lambda _: os.kill(os.getpid(), 9), [1]))
+    assert any("items 0 to 0" in note for note in caught.value.__notes__)
+    assert list(processes.map(abs, [-2])) == [2]
+
+
+def test_work_happens_in_other_processes_and_their_peak_is_measured():
+    with Workers(2, "processes") as workers:
+        assert workers.peak_bytes() is None
+        pids = set(workers.map(lambda _: os.getpid(), range(4)))
+        assert os.getpid() not in pids
+        open_peak = workers.peak_bytes()
+    assert open_peak is not None
+    assert workers.peak_bytes() >= open_peak > 2 * 1_000_000
+
+
+def test_threads_have_no_peak_of_their_own():
+    with Workers(2, "threads") as workers:
+        list(workers.map(abs, [1]))
+        assert workers.peak_bytes() is None
+    assert workers.peak_bytes() is None
+
+
+@pytest.mark.parametrize("cancel", [False, True])
+def test_nothing_is_left_after_close(cancel):
+    before, threads = set(worker_processes()), set(threading.enumerate())
+    workers = Workers(2, "processes")
+    assert set(worker_processes()) == before
+    list(workers.map(abs, range(8)))
+    assert len(set(worker_processes()) - before) == 2
+    workers.close(cancel=cancel)
+    workers.close(cancel=cancel)
+    assert set(worker_processes()) <= before
+    assert set(threading.enumerate()) <= threads
+
+
+def test_no_thread_is_left_after_close():
+    threads = set(threading.enumerate())
+    with Workers(3, "threads") as workers:
+        list(workers.map(abs, range(8)))
+    assert set(threading.enumerate()) <= threads
+
+
+def test_cancel_ends_a_worker_that_would_run_for_long():
+    workers = Workers(2, "processes")
+    before = set(worker_processes())
+    started = workers.submit(os.getpid)
+    started.result(timeout=60)
+    future = workers.submit(_sleep_long)
+    workers.close(cancel=True)
+    assert future.done()
+    assert set(worker_processes()) <= before
+
+
+def _sleep_long():
+    import time
+
+    time.sleep(600)
+
+
+def test_an_executor_of_the_caller_is_not_shut_down():
+    with ThreadPoolExecutor(1) as pool:
+        with Workers.over(pool, workers=2) as workers:
+            assert list(workers.map(abs, [-3])) == [3]
+        assert pool.submit(abs, -4).result() == 4
+
+
+def test_closed_workers_refuse():
+    workers = Workers(1)
+    workers.close()
+    with pytest.raises(PerflabError, match="closed"):
+        workers.map(abs, [1])
+    with pytest.raises(PerflabError, match="closed"):
+        workers.submit(abs, 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"workers": 0}, "workers is 0"),
+        ({"workers": 2, "in_flight": 0}, "in_flight is 0"),
+        ({"workers": 2, "kind": "fibres"}, "fibres"),
+    ],
+)
+def test_absurd_settings_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        Workers(**arguments)
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    weights=st.lists(st.integers(0, 400_000), max_size=200),
+    workers=st.integers(1, 8),
+)
+def test_batches_keep_every_item_in_order_and_within_the_weight(weights, workers):
+    made = list(batches(weights, lambda w: w, workers))
+    assert [w for batch in made for w in batch] == weights
+    assert all(len(batch) == 1 or sum(batch) <= BATCH_WEIGHT for batch in made)
+
+
+def test_few_items_spread_over_all_workers():
+    assert [len(batch) for batch in batches([2000] * 8, lambda w: w, 4)] == [1] * 8
+
+
+def test_many_small_items_travel_together():
+    made = list(batches([2000] * 5000, lambda w: w, 2))
+    assert len(made) < 100
