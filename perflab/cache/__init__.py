@@ -1,0 +1,39 @@
+"""Caches: memory over TTL over disk, with every event recorded.
+
+In: keys, values, loaders and functions. Out: values, and the rows of the `accesses` frame.
+"""
+
+from __future__ import annotations
+
+from perflab.cache.build import build_tiers
+from perflab.cache.digest import callable_digest
+from perflab.cache.disk import DiskCache
+from perflab.cache.entry import Entry
+from perflab.cache.keys import UnsupportedKeyError, encode_key
+from perflab.cache.mapping import MISSING
+from perflab.cache.memoize import Cached, CacheInfo, cached
+from perflab.cache.memory import MemoryCache
+from perflab.cache.policy import LRU, Policy
+from perflab.cache.tiered import TieredCache
+from perflab.cache.ttl import TTLCache
+from perflab.cache.weight import entry_weight, weight
+
+__all__ = [
+    "LRU",
+    "MISSING",
+    "CacheInfo",
+    "Cached",
+    "DiskCache",
+    "Entry",
+    "MemoryCache",
+    "Policy",
+    "TTLCache",
+    "TieredCache",
+    "UnsupportedKeyError",
+    "build_tiers",
+    "cached",
+    "callable_digest",
+    "encode_key",
+    "entry_weight",
+    "weight",
+]

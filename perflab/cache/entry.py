@@ -1,0 +1,70 @@
+"""What a memory tier holds for one key, and the bounds that every tier checks.
+
+In: keys, values, limits as users give them. Out: `Entry`, and checked limits.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+from perflab.errors import ConfigError
+
+__all__ = ["Entry", "checked_bytes", "checked_ttl"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One value with its cost and its two ends.
+
+    Attributes
+    ----------
+    key, value
+        As the application gave them.
+    nbytes
+        Cost by the tier's weight, in bytes.
+    deadline
+        When the application wants it gone; seconds of the tier's timer, infinite for never. Kept between tiers.
+    expires
+        When the tier that holds it drops it; never after `deadline`.
+    """
+
+    key: Hashable
+    value: object
+    nbytes: int
+    deadline: float = math.inf
+    expires: float = math.inf
+
+
+def checked_ttl(ttl: float | None, default: float = math.inf) -> float:
+    """Return a time to live in seconds; None is the default.
+
+    Raises
+    ------
+    ConfigError
+        If it is no number, NaN or negative.
+
+    Examples
+    --------
+    >>> checked_ttl(None), checked_ttl(2)
+    (inf, 2.0)
+    """
+    if ttl is None:
+        return default
+    if isinstance(ttl, bool) or not isinstance(ttl, int | float) or not ttl >= 0:
+        raise ConfigError(f"ttl is {ttl!r}; it must be seconds, 0 or more, or None for the tier's default")
+    return float(ttl)
+
+
+def checked_bytes(size: int, name: str = "max_bytes") -> int:
+    """Return a byte bound.
+
+    Raises
+    ------
+    ConfigError
+        If it is no whole number, or negative.
+    """
+    if isinstance(size, bool) or not isinstance(size, int) or size < 0:
+        raise ConfigError(f"{name} is {size!r}; it must be a whole number of bytes, 0 or more")
+    return size

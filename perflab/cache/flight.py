@@ -1,0 +1,158 @@
+"""Single-flight: many callers of one missing key cause one load.
+
+In: a key and a function that loads it, from many threads or tasks. Out: the one result, or the one error, for all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import weakref
+from collections.abc import Callable, Coroutine, Hashable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from perflab.errors import StoreError
+
+__all__ = ["AsyncSingleFlight", "SingleFlight"]
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class _Flight:
+    owner: int
+    pid: int
+    finished: threading.Event = field(default_factory=threading.Event)
+    abandoned: bool = False
+    value: Any = None
+    error: Exception | None = None
+
+
+class SingleFlight:
+    """Shares one running load among threads; nothing is kept after it.
+
+    Examples
+    --------
+    >>> SingleFlight().run("key", lambda: 42)
+    42
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._flights: dict[Hashable, _Flight] = {}
+        self._waits: dict[int, _Flight] = {}
+
+    def run(self, key: Hashable, load: Callable[[], T], *, timeout: float | None = None) -> T:
+        """Return what `load` returns: called by the first caller, awaited by those that come while it runs.
+
+        An exception of the load reaches every caller. If the loading thread is interrupted (`KeyboardInterrupt`,
+        `SystemExit`), one of the waiting callers loads instead.
+
+        Parameters
+        ----------
+        timeout
+            Seconds to wait for another caller's load; None waits as long as it takes.
+
+        Raises
+        ------
+        TimeoutError
+            If the other caller's load takes longer.
+        StoreError
+            If the load would wait for itself, directly or through loads of other threads.
+        """
+        while True:
+            flight, mine = self._join(key)
+            if mine:
+                return self._lead(key, flight, load)
+            self._wait(key, flight, timeout)
+            if flight.error is not None:
+                raise flight.error
+            if not flight.abandoned:
+                value: T = flight.value
+                return value
+
+    def _join(self, key: Hashable) -> tuple[_Flight, bool]:
+        me = threading.get_ident()
+        with self._lock:
+            flight = self._flights.get(key)
+            # After a fork the loading thread exists in the parent alone.
+            if flight is None or flight.pid != os.getpid():
+                flight = self._flights[key] = _Flight(me, os.getpid())
+                return flight, True
+            if self._waits_for(flight, me):
+                raise StoreError(f"The load of {key!r} waits for itself; a loader must not ask for its own key.")
+            self._waits[me] = flight
+            return flight, False
+
+    def _waits_for(self, flight: _Flight | None, thread: int) -> bool:
+        while flight is not None:
+            if flight.owner == thread:
+                return True
+            flight = self._waits.get(flight.owner)
+        return False
+
+    def _lead(self, key: Hashable, flight: _Flight, load: Callable[[], T]) -> T:
+        try:
+            value = load()
+            flight.value = value
+        except Exception as error:
+            flight.error = error
+            raise
+        except BaseException:
+            flight.abandoned = True
+            raise
+        finally:
+            with self._lock:
+                if self._flights.get(key) is flight:
+                    del self._flights[key]
+            flight.finished.set()
+        return value
+
+    def _wait(self, key: Hashable, flight: _Flight, timeout: float | None) -> None:
+        try:
+            finished = flight.finished.wait(timeout)
+        finally:
+            with self._lock:
+                self._waits.pop(threading.get_ident(), None)
+        if not finished:
+            raise TimeoutError(f"another caller has been loading {key!r} for more than {timeout} s")
+
+
+@dataclass(slots=True)
+class _Shared:
+    task: asyncio.Task[Any]
+    waiters: int = 0
+
+
+class AsyncSingleFlight:
+    """Shares one running load among the tasks of an event loop; each loop has loads of its own."""
+
+    def __init__(self) -> None:
+        self._loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Hashable, _Shared]] = (
+            weakref.WeakKeyDictionary()
+        )
+
+    async def run(self, key: Hashable, load: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Return what `load` returns. A cancelled caller leaves the others waiting; the last one ends the load."""
+        loop = asyncio.get_running_loop()
+        running = self._loops.setdefault(loop, {})
+        shared = running.get(key)
+        if shared is None:
+            shared = running[key] = _Shared(loop.create_task(load()))
+            shared.task.add_done_callback(lambda _: _remove(running, key, shared))
+        shared.waiters += 1
+        try:
+            value: T = await asyncio.shield(shared.task)
+            return value
+        finally:
+            shared.waiters -= 1
+            if not shared.waiters and not shared.task.done():
+                _remove(running, key, shared)
+                shared.task.cancel()
+
+
+def _remove(running: dict[Hashable, _Shared], key: Hashable, shared: _Shared) -> None:
+    if running.get(key) is shared:
+        del running[key]

@@ -1,0 +1,116 @@
+"""The folder of a disk tier: who may own it, what is put aside, what a killed writer left.
+
+In: a path. Out: a private folder, or a refusal that says why; damaged files under another name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from perflab.errors import StoreError
+
+__all__ = ["DATABASE", "claim", "delete_files", "exclusive", "orphans", "put_aside", "value_files"]
+
+DATABASE = "cache.db"
+VALUE_FILE = re.compile(r"[0-9a-f]{2}/[0-9a-f]{2}/(?P<pid>\d+)-[0-9a-f]{28}\.val")
+
+
+def claim(path: Path) -> None:
+    """Make a private folder, or check that an existing one is safe to trust.
+
+    Raises
+    ------
+    StoreError
+        If it is a symbolic link, no folder, owned by another user, or writable by everyone; the text names path,
+        owner, mode and remedy.
+    OSError
+        If it is missing and cannot be made.
+    """
+    with contextlib.suppress(FileExistsError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o700)
+    found = path.lstat()
+    problem = _problem(found)
+    if problem is not None:
+        mode = stat.filemode(found.st_mode)
+        raise StoreError(
+            f"The cache folder {str(path)!r} is refused: {problem[0]} (owner uid {found.st_uid}, mode {mode}); "
+            f"{problem[1]}."
+        )
+
+
+def _problem(found: os.stat_result) -> tuple[str, str] | None:
+    if stat.S_ISLNK(found.st_mode):
+        return "it is a symbolic link", "give the folder that it points to"
+    if not stat.S_ISDIR(found.st_mode):
+        return "it is not a folder", "choose another path or move the file away"
+    if found.st_uid != os.geteuid():
+        return f"it belongs to another user than uid {os.geteuid()}", "choose a folder of your own or change its owner"
+    if found.st_mode & stat.S_IWOTH:
+        return "everyone may write to it", "take that right away with chmod o-w, or choose another folder"
+    return None
+
+
+@contextlib.contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Hold the folder's lock, so that one process at a time opens, makes or puts aside the database."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def put_aside(path: Path) -> Path:
+    """Rename a damaged database, with the files that belong to it, to `<name>.quarantine-<n>`; return its new path."""
+    aside = next(
+        candidate
+        for number in range(1, 1_000_000)
+        if not os.path.lexists(candidate := path.with_name(f"{path.name}.quarantine-{number}"))
+    )
+    for suffix in ("-wal", "-shm", ""):
+        with contextlib.suppress(FileNotFoundError):
+            path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
+    return aside
+
+
+def delete_files(path: Path) -> None:
+    """Delete the database and the value files of a folder; what was put aside stays."""
+    for name in value_files(path):
+        (path / name).unlink(missing_ok=True)
+    for suffix in ("-wal", "-shm", ""):
+        path.joinpath(DATABASE + suffix).unlink(missing_ok=True)
+
+
+def value_files(path: Path) -> list[str]:
+    """Return the value files in a folder, by their names relative to it."""
+    found = (str(file.relative_to(path)) for file in path.glob("[0-9a-f][0-9a-f]/[0-9a-f][0-9a-f]/*.val"))
+    return [name for name in found if VALUE_FILE.fullmatch(name)]
+
+
+def orphans(files: list[str], referenced: set[str]) -> list[str]:
+    """Return the value files that no row names and no running process can be about to name.
+
+    A writer puts its process id into the file's name and adds the row after the file: between the two a kill leaves
+    a file that nobody will ever read.
+    """
+    return [name for name in files if name not in referenced and not _alive(name)]
+
+
+def _alive(name: str) -> bool:
+    match = VALUE_FILE.fullmatch(name)
+    try:
+        os.kill(int(match["pid"]) if match else 0, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        # Someone else's process, or no number of a process at all: leave the file alone.
+        return True
+    return True

@@ -1,0 +1,276 @@
+"""The memory tier: values by key within a bound of bytes.
+
+In: keys and Python values. Out: the same objects until room, age or request removes them; each removal is recorded.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import replace
+
+from perflab.cache.deadlines import Deadlines
+from perflab.cache.entry import Entry, checked_bytes, checked_ttl
+from perflab.cache.keys import slot_of
+from perflab.cache.mapping import LockedMapping
+from perflab.cache.policy import LRU, Policy
+from perflab.cache.weight import entry_weight
+from perflab.record import NULL_RECORDER, Recorder
+
+__all__ = ["MemoryCache"]
+
+
+class MemoryCache(LockedMapping):
+    """A mapping bounded by bytes; the least recently used entry leaves first.
+
+    Reads through the mapping count as uses, and `in` does not. `len`, iteration and `in` see live entries alone.
+    Operations are O(1), and O(log n) for entries with a time to live. Safe to use from many threads.
+
+    Parameters
+    ----------
+    max_bytes
+        Bound on the sum of the entries' weights; 0 stores nothing. It holds at every moment.
+    weigh
+        `weigh(key, value)` -> bytes that the entry costs.
+    default_ttl
+        Seconds that an entry without a time to live of its own may stay in this tier; None is for ever.
+    timer
+        Monotonic clock, seconds.
+    policy
+        Makes the order of eviction.
+    recorder, tier
+        Where `set`, `evict`, `expire`, `reject` and `invalidate` rows go, and the tier that they name. Reads are not
+        recorded here: only the tiered cache knows which of them are accesses.
+    on_evict
+        `on_evict(key, entry)` takes over an entry that leaves for room; then no `evict` row is recorded.
+
+    Raises
+    ------
+    ConfigError
+        If a bound or a time to live is no number, or negative.
+
+    Examples
+    --------
+    >>> cache = MemoryCache(1_000)
+    >>> cache["small"] = b"x" * 300
+    >>> cache["large"] = b"x" * 2_000
+    >>> list(cache), cache.nbytes <= cache.max_bytes
+    (['small'], True)
+    """
+
+    def __init__(
+        self,
+        max_bytes: int,
+        *,
+        weigh: Callable[[Hashable, object], int] = entry_weight,
+        default_ttl: float | None = None,
+        timer: Callable[[], float] = time.monotonic,
+        policy: Callable[[], Policy] = LRU,
+        recorder: Recorder = NULL_RECORDER,
+        tier: str = "l1",
+        on_evict: Callable[[Hashable, Entry], None] | None = None,
+    ) -> None:
+        self._max_bytes = checked_bytes(max_bytes)
+        self._default_ttl = checked_ttl(default_ttl)
+        self.weigh = weigh
+        self.timer = timer
+        self._new_policy = policy
+        self._recorder = recorder
+        self._tier = tier
+        self.on_evict = on_evict
+        self._entries: Policy = policy()
+        self._deadlines = Deadlines()
+        self._nbytes = 0
+        self._lock = threading.RLock()
+
+    @property
+    def max_bytes(self) -> int:
+        """The bound."""
+        return self._max_bytes
+
+    @property
+    def nbytes(self) -> int:
+        """Sum of the weights of what is held, expired entries included until they are noticed."""
+        return self._nbytes
+
+    def __getitem__(self, key: Hashable) -> object:
+        entry = self.entry(key)
+        if entry is None:
+            raise KeyError(key)
+        return entry.value
+
+    def __setitem__(self, key: Hashable, value: object) -> None:
+        self.set(key, value)
+
+    def __delitem__(self, key: Hashable) -> None:
+        entry = self.take(key)
+        if entry is None:
+            raise KeyError(key)
+        self._record(entry, "invalidate", "deleted")
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, Hashable) and self.peek(key) is not None
+
+    def __iter__(self) -> Iterator[Hashable]:
+        return iter([entry.key for entry in self.entries()])
+
+    def __len__(self) -> int:
+        with self._lock:
+            self.expire()
+            return len(self._entries)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._tier}: {len(self)} entries, {self._nbytes} of {self._max_bytes} bytes>"
+
+    def set(self, key: Hashable, value: object, *, ttl: float | None = None) -> bool:
+        """Store a value; False if it was not stored, because it is larger than the tier or its `ttl` is 0.
+
+        The old value of the key is gone in either case: a value that was replaced must not be served again.
+        """
+        lifetime = checked_ttl(ttl)
+        entry = Entry(key, value, self.weigh(key, value), self.timer() + lifetime)
+        return self.admit(entry, "set")
+
+    def admit(self, entry: Entry, event: str | None = None, reason: str | None = None) -> bool:
+        """Store an entry that was made before, with the deadline that it has.
+
+        Parameters
+        ----------
+        entry
+            From `Entry`, or taken from another tier.
+        event, reason
+            The row to record if it is stored; None records no row.
+        """
+        slot = slot_of(entry.key)
+        with self._lock:
+            now = self.timer()
+            old = self.take(entry.key)
+            dated = self._dated(entry, now)
+            refusal = self._refusal(dated, now)
+            if refusal is not None:
+                self._record(dated, "reject", refusal)
+                if old is not None:
+                    self._record(old, "invalidate", refusal)
+                return False
+            self._make_room(self._max_bytes - dated.nbytes, now)
+            self._entries.put(slot, dated)
+            self._deadlines.put(slot, dated.expires)
+            self._nbytes += dated.nbytes
+        if event is not None:
+            self._record(dated, event, reason)
+        return True
+
+    def entry(self, key: Hashable) -> Entry | None:
+        """Return the live entry of a key and count this as a use."""
+        slot = slot_of(key)
+        with self._lock:
+            entry = self._entries.get(slot)
+            return self._live(slot, entry) if entry is not None and entry.expires != math.inf else entry
+
+    def peek(self, key: Hashable) -> Entry | None:
+        """Return the live entry of a key; its place in the order of eviction stays."""
+        slot = slot_of(key)
+        with self._lock:
+            return self._live(slot, self._entries.peek(slot))
+
+    def take(self, key: Hashable) -> Entry | None:
+        """Remove and return the live entry of a key, without a row: it moves elsewhere, or the caller records why."""
+        slot = slot_of(key)
+        with self._lock:
+            entry = self._live(slot, self._entries.peek(slot))
+            return None if entry is None else self._remove(slot)
+
+    def touch(self, key: Hashable, ttl: float | None = None) -> bool:
+        """Give a live entry a new time to live in seconds, from now; None is the default. False if there is none."""
+        lifetime = checked_ttl(ttl)
+        with self._lock:
+            old = self.peek(key)
+            if old is None:
+                return False
+            now = self.timer()
+            new = self._dated(replace(old, deadline=now + lifetime), now)
+            self._entries.swap(slot_of(key), new)
+            self._deadlines.put(slot_of(key), new.expires)
+            return self.peek(key) is not None
+
+    def entries(self) -> list[Entry]:
+        """Return the live entries, next to be evicted first where the policy has an order."""
+        with self._lock:
+            self.expire()
+            return [entry for slot in self._entries if (entry := self._entries.peek(slot)) is not None]
+
+    def expire(self) -> int:
+        """Remove what is due and return how many entries that were."""
+        with self._lock:
+            return self._drop_due(self.timer())
+
+    def resize(self, max_bytes: int) -> None:
+        """Change the bound; entries leave at once until it holds."""
+        checked_bytes(max_bytes)
+        with self._lock:
+            self._max_bytes = max_bytes
+            self._make_room(max_bytes, self.timer())
+
+    def clear(self, reason: str = "cleared") -> int:  # type: ignore[override]  # a mapping's clear tells nothing
+        """Remove everything on request and return how many entries that were; nothing is handed to `on_evict`."""
+        with self._lock:
+            removed = self.entries()
+            self.reset()
+        for entry in removed:
+            self._record(entry, "invalidate", reason)
+        return len(removed)
+
+    def reset(self) -> None:
+        """Let go of everything without a row: the cache ends."""
+        with self._lock:
+            self._entries, self._deadlines, self._nbytes = self._new_policy(), Deadlines(), 0
+
+    def _dated(self, entry: Entry, now: float) -> Entry:
+        expires = entry.deadline if entry.deadline != math.inf else now + self._default_ttl
+        return Entry(entry.key, entry.value, entry.nbytes, entry.deadline, expires)
+
+    def _guard(self, key: Hashable) -> AbstractContextManager[object]:  # noqa: ARG002 (one lock for all keys)
+        return self._lock
+
+    def _refusal(self, entry: Entry, now: float) -> str | None:
+        if entry.expires <= now:
+            return "ttl"
+        return "oversize" if self._max_bytes == 0 or entry.nbytes > self._max_bytes else None
+
+    def _live(self, slot: Hashable, entry: Entry | None) -> Entry | None:
+        if entry is None or entry.expires > self.timer():
+            return entry
+        self._remove(slot)
+        self._record(entry, "expire", "ttl")
+        return None
+
+    def _remove(self, slot: Hashable) -> Entry | None:
+        entry = self._entries.pop(slot)
+        if entry is not None:
+            self._deadlines.discard(slot)
+            self._nbytes -= entry.nbytes
+        return entry
+
+    def _drop_due(self, now: float) -> int:
+        due = [entry for slot in self._deadlines.due(now) if (entry := self._remove(slot)) is not None]
+        for entry in due:
+            self._record(entry, "expire", "ttl")
+        return len(due)
+
+    def _make_room(self, allowed: int, now: float) -> None:
+        if self._nbytes > allowed:
+            self._drop_due(now)
+        while self._nbytes > allowed:
+            entry = self._entries.victim()
+            self._deadlines.discard(slot_of(entry.key))
+            self._nbytes -= entry.nbytes
+            if self.on_evict is None:
+                self._record(entry, "evict", "capacity")
+            else:
+                self.on_evict(entry.key, entry)
+
+    def _record(self, entry: Entry, event: str, reason: str | None) -> None:
+        self._recorder.access(entry.key, event, self._tier, entry.nbytes, reason=reason)
