@@ -80,9 +80,11 @@ def format_seconds(duration: float) -> str:
     Examples
     --------
     >>> format_seconds(0.00031), format_seconds(12.34), format_seconds(0.0)
-    ('310 us', '12.3 s', '0 s')
+    ('310 µs', '12.3 s', '0 s')
     """
-    for unit, scale in (("s", 1.0), ("ms", 1e3), ("us", 1e6)):
+    if not math.isfinite(duration):
+        return f"{duration} s"
+    for unit, scale in (("s", 1.0), ("ms", 1e3), ("µs", 1e6)):
         if abs(duration) * scale >= 1:
             return f"{_three_digits(duration * scale)} {unit}"
     return "0 s" if duration == 0 else f"{_three_digits(duration * 1e9)} ns"

@@ -115,12 +115,13 @@ def _lock(path: Path) -> IO[bytes]:
     return lock
 
 
-def write_atomically(path: Path, text: str) -> None:
+def write_atomically(path: Path, text: str, *, mode: int = 0o600) -> None:
     """Write a text file so that a reader sees the old content or the new, never a part."""
     handle, hidden = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
+        Path(hidden).chmod(mode)
         Path(hidden).replace(path)
     except BaseException:
         with contextlib.suppress(OSError):

@@ -1,0 +1,187 @@
+"""Intervals of measured numbers, each by the method that its kind of data allows.
+
+In: arrays of observations. Out: `Interval(value, low, high, n, method)`; bounds are NaN where no honest bound exists.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+__all__ = ["Interval", "few", "mean", "median", "observed", "quantile", "share", "share_of_clusters"]
+
+_RESAMPLES = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A value with the bounds of its confidence interval, the number of observations and the method's name."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+    method: str
+
+
+def median(values: Sequence[float] | Floats, confidence: float = 0.95) -> Interval:
+    """Return the median with its exact order-statistic interval, which assumes no distribution.
+
+    Bounds are NaN where no two order statistics reach the confidence: below 6 observations at 95 %.
+    Source: inversion of the sign test, `scipy.stats.quantile_test`.
+
+    Examples
+    --------
+    >>> median([3.0, 1.0, 2.0, 5.0, 4.0, 6.0])
+    Interval(value=3.5, low=1.0, high=6.0, n=6, method='median of 6; exact order-statistic interval')
+    >>> median([1.0, 2.0]).method
+    'median of 2; too few for an exact 95 % interval'
+    """
+    import numpy as np
+    from scipy.stats import quantile_test
+
+    data = np.asarray(values, dtype=np.float64)
+    if not data.size:
+        return Interval(math.nan, math.nan, math.nan, 0, "no observations")
+    bounds = quantile_test(data, q=0, p=0.5).confidence_interval(confidence)
+    low, high = float(bounds.low), float(bounds.high)
+    exact = math.isfinite(low) and math.isfinite(high)
+    if not exact:
+        low = high = math.nan
+    how = "exact order-statistic interval" if exact else f"too few for an exact {confidence * 100:g} % interval"
+    return Interval(float(np.median(data)), low, high, data.size, f"median of {data.size}; {how}")
+
+
+def few(values: Sequence[float] | Floats, confidence: float = 0.95) -> Interval:
+    """Return the median of runs that are too costly to repeat often, such as of peak memory.
+
+    From 6 runs (at 95 %) the bounds are exact; with 2 to 5 they are the least and the greatest run, and the method
+    says so; a single run has no bounds.
+
+    Examples
+    --------
+    >>> few([10.0, 12.0, 11.0])
+    Interval(value=11.0, low=10.0, high=12.0, n=3, method='median of 3; range of the runs, not a 95 % interval')
+    """
+    found = median(values, confidence)
+    if found.n < 2 or not math.isnan(found.low):
+        return found
+    how = f"median of {found.n}; range of the runs, not a {confidence * 100:g} % interval"
+    return Interval(found.value, float(min(values)), float(max(values)), found.n, how)
+
+
+def mean(values: Sequence[float] | Floats, confidence: float = 0.95) -> Interval:
+    """Return the mean with Student's t interval; bounds are NaN below 2 observations.
+
+    Examples
+    --------
+    >>> interval = mean([1.0, 2.0, 3.0])
+    >>> interval.value, round(interval.low, 2), round(interval.high, 2)
+    (2.0, -0.48, 4.48)
+    """
+    import numpy as np
+    from scipy.stats import t
+
+    data = np.asarray(values, dtype=np.float64)
+    if not data.size:
+        return Interval(math.nan, math.nan, math.nan, 0, "no observations")
+    centre = float(data.mean())
+    if data.size < 2:
+        return Interval(centre, math.nan, math.nan, 1, "one observation; no interval")
+    half = float(t.ppf((1 + confidence) / 2, data.size - 1) * data.std(ddof=1) / math.sqrt(data.size))
+    return Interval(centre, centre - half, centre + half, data.size, f"mean of {data.size}; Student's t interval")
+
+
+def quantile(values: Sequence[float] | Floats, p: float, confidence: float = 0.95, *, seed: int = 2026) -> Interval:
+    """Return the nearest-rank p-quantile with its bootstrap percentile interval.
+
+    A resample's k-th smallest of n values is the value at rank `ceil(n * U)` with U ~ Beta(k, n - k + 1), so that one
+    draw stands for a whole resample and a million observations cost no more than a hundred. Bounds are NaN where the
+    quantile's rank is the greatest one: no resample can show what lies beyond.
+
+    Examples
+    --------
+    >>> interval = quantile(list(range(1, 1001)), 0.95)
+    >>> interval.value, 930 < interval.low < 950 < interval.high < 965
+    (950.0, True)
+    """
+    import numpy as np
+
+    data = np.sort(np.asarray(values, dtype=np.float64))
+    n = data.size
+    if not n:
+        return Interval(math.nan, math.nan, math.nan, 0, "no observations")
+    rank = max(1, math.ceil(p * n))
+    if rank == n:
+        return Interval(float(data[-1]), math.nan, math.nan, n, f"greatest of {n}; too few for an interval")
+    uniforms = np.random.default_rng(seed).beta(rank, n - rank + 1, _RESAMPLES)
+    resampled = data[np.clip(np.ceil(n * uniforms).astype(int), 1, n) - 1]
+    low, high = _percentiles(resampled, confidence)
+    return Interval(
+        float(data[rank - 1]), low, high, n, f"{p * 100:g} % quantile of {n}; bootstrap percentile interval"
+    )
+
+
+def share(count: int, total: int, confidence: float = 0.95) -> Interval:
+    """Return count / total with Wilson's score interval; everything is NaN where the total is 0.
+
+    Source: Wilson, "Probable inference", JASA 22 (1927), by `scipy.stats.binomtest`.
+
+    Examples
+    --------
+    >>> interval = share(90, 100)
+    >>> interval.value, round(interval.low, 3), round(interval.high, 3)
+    (0.9, 0.826, 0.945)
+    """
+    from scipy.stats import binomtest
+
+    if not total:
+        return Interval(math.nan, math.nan, math.nan, 0, "no observations")
+    bounds = binomtest(count, total).proportion_ci(confidence, method="wilson")
+    return Interval(count / total, float(bounds.low), float(bounds.high), total, f"{count} of {total}; Wilson interval")
+
+
+def share_of_clusters(
+    counts: Sequence[int], totals: Sequence[int], confidence: float = 0.95, *, seed: int = 2026
+) -> Interval:
+    """Return the pooled share with a bootstrap percentile interval over whole clusters.
+
+    Accesses of one run depend on each other, so that runs are resampled, not accesses.
+
+    Examples
+    --------
+    >>> share_of_clusters([8, 9, 10, 9, 8, 9], [10] * 6).low < 53 / 60
+    True
+    """
+    import numpy as np
+
+    hits, sizes = np.asarray(counts, dtype=np.float64), np.asarray(totals, dtype=np.float64)
+    total = int(sizes.sum())
+    if not total:
+        return Interval(math.nan, math.nan, math.nan, 0, "no observations")
+    drawn = np.random.default_rng(seed).integers(0, len(sizes), (_RESAMPLES, len(sizes)))
+    low, high = _percentiles(hits[drawn].sum(axis=1) / sizes[drawn].sum(axis=1), confidence)
+    value = float(hits.sum() / total)
+    how = f"{int(hits.sum())} of {total} in {len(sizes)} runs; bootstrap percentile interval over runs"
+    return Interval(value, low, high, total, how)
+
+
+def observed(value: float, n: int, method: str) -> Interval:
+    """Return a fact that was read rather than sampled, such as a greatest value: its bounds are itself."""
+    return Interval(float(value), float(value), float(value), n, method)
+
+
+def _percentiles(resampled: Floats, confidence: float) -> tuple[float, float]:
+    import numpy as np
+
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(resampled, [tail, 1 - tail])
+    return float(low), float(high)

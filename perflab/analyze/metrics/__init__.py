@@ -1,0 +1,93 @@
+"""Numbers with units from recorded frames.
+
+In: the frames of a run. Out: the metrics frame: name, value, low, high, unit, how, method, n.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from perflab.analyze.metrics.accesses import cache
+from perflab.analyze.metrics.concurrency import concurrency
+from perflab.analyze.metrics.elapsed import elapsed
+from perflab.analyze.metrics.memory import memory
+from perflab.analyze.metrics.optimization import optimization
+from perflab.analyze.metrics.processor import cpu
+from perflab.analyze.metrics.row import Metric, table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "Metric",
+    "RecordedFrames",
+    "cache",
+    "concurrency",
+    "cpu",
+    "elapsed",
+    "memory",
+    "metrics",
+    "optimization",
+    "table",
+]
+
+
+class RecordedFrames(Protocol):
+    """The frames that metrics are computed from, such as `Recorder.frames`."""
+
+    @property
+    def samples(self) -> pd.DataFrame:
+        """Samples of benchmarks."""
+
+    @property
+    def accesses(self) -> pd.DataFrame:
+        """Events of caches."""
+
+    @property
+    def operations(self) -> pd.DataFrame:
+        """What the program did."""
+
+    @property
+    def resources(self) -> pd.DataFrame:
+        """Samples of the host."""
+
+
+def metrics(
+    frames: RecordedFrames, *, cores: int | None = None, confidence: float = 0.95, seed: int = 2026
+) -> pd.DataFrame:
+    """Return every metric that the targets know, measured or unavailable.
+
+    Parameters
+    ----------
+    frames
+        A run's frames. If `samples` has rows, the other frames count only as far as timed optimized arms recorded
+        them; else they are a live system's own and count whole.
+    cores
+        Cores that the process could use; without it parallel efficiency is unavailable.
+    confidence
+        Confidence of the intervals.
+    seed
+        Seed of bootstrap intervals.
+
+    Examples
+    --------
+    >>> from perflab.record import Recorder
+    >>> recorder = Recorder()
+    >>> for event in ("hit", "hit", "hit", "miss"):
+    ...     recorder.access("key", event)
+    >>> found = metrics(recorder.frames).set_index("name")
+    >>> float(found.value["cache.hit_rate"]), found.how["memory.peak"]
+    (0.75, 'unavailable')
+    """
+    samples = frames.samples
+    cached = cache(frames.accesses, samples, confidence, seed=seed)
+    return table(
+        [
+            *elapsed(samples, confidence),
+            *memory(samples, resources := frames.resources, confidence),
+            *cached,
+            *cpu(resources, samples),
+            *concurrency(frames.operations, samples),
+            *optimization(samples, cached[0], cores, confidence),
+        ]
+    )
