@@ -1,0 +1,312 @@
+"""The report: one HTML file that needs no network, no script and no second file.
+
+In: `ReportData`, a run's facts, metrics, targets and frames. Out: the page's text, the same bytes for the same run.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from perflab.errors import RunError
+from perflab.present import escape, facts, plots, read, sections, summary, theme
+from perflab.present.bounds import parse
+from perflab.present.tables import Table
+from perflab.present.verdicts import counts
+from perflab.record.frames import FRAMES, columns
+from perflab.record.store import write_atomically
+from perflab.units import format_seconds
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from jinja2 import Template
+    from markupsafe import Markup
+    from matplotlib.figure import Figure
+
+__all__ = ["STATUS_NOTES", "ReportData", "render", "write"]
+
+#: What a reader must know of a run that did not finish.
+STATUS_NOTES = {
+    "cancelled": "This run was cancelled. Every figure is of what was done until then.",
+    "unfinished": "This run is unfinished: it is still going on, or its process ended early. Every figure is of what "
+    "was recorded so far.",
+}
+
+
+@dataclass(frozen=True)
+class ReportData:
+    """Everything that a report shows.
+
+    Parameters
+    ----------
+    info
+        What `run.json` holds: run_id, status, label, started, finished, versions, host, config; with
+        `config_defaults` the report marks the settings that differ.
+    metrics
+        Columns name, value, low, high, unit, how, method, n.
+    targets
+        The `targets` frame.
+    frames
+        Frames by name, as in `perflab.record.frames`; any may be missing.
+    """
+
+    info: Mapping[str, Any]
+    metrics: pd.DataFrame
+    targets: pd.DataFrame
+    frames: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+
+    @cached_property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Every frame once, an empty one with its columns where it is missing; `targets` are the judged ones."""
+        import pandas as pd
+
+        found = {name: self.frames.get(name) for name in FRAMES}
+        whole = {
+            name: frame if frame is not None else pd.DataFrame(columns=[column.name for column in columns(name)])
+            for name, frame in found.items()
+        }
+        return {**whole, "targets": self.targets}
+
+    @property
+    def title(self) -> str:
+        """The run's label, or its identifier."""
+        named = read.text(self.info.get("label")) or read.text(self.info.get("run_id"))
+        return f"perflab: {named}" if named else "perflab report"
+
+    @property
+    def status(self) -> str:
+        """`finished`, `cancelled`, `unfinished` or what else the run says of itself."""
+        return read.text(self.info.get("status")) or "unfinished"
+
+
+def render(data: ReportData, *, title: str | None = None) -> str:
+    """Return the report as HTML text.
+
+    Parameters
+    ----------
+    data
+        The run.
+    title
+        Heading of the page; by default the run's label or identifier.
+    """
+    return _template().render(
+        title=title or data.title,
+        status=data.status,
+        status_note=_status_note(data.status),
+        facts=_facts(data.info),
+        sentences=summary.sentences(data.targets, data.metrics),
+        counts=[(*theme.VERDICTS[verdict], verdict, number) for verdict, number in counts(data.targets).items()],
+        colors=_markup(theme.stylesheet()),
+        parts=_parts(data),
+    )
+
+
+def write(path: str | Path, data: ReportData, *, title: str | None = None) -> Path:
+    """Write the report to a file; a reader sees the old file or the new one, never a part.
+
+    Raises
+    ------
+    RunError
+        If the path is a folder or cannot be written.
+    """
+    target = Path(path)
+    save(target, render(data, title=title))
+    return target
+
+
+def save(target: Path, text: str) -> None:
+    """Write text to a file atomically, its folder made if it is missing; one sentence if that fails."""
+    shown = escape.shorten(target, 200)
+    if target.is_dir():
+        raise RunError(f"The report cannot be written to '{shown}': it is a folder; name a file in it.")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(target, text, mode=0o644)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise RunError(f"The report cannot be written to '{shown}': {reason}; choose another file.") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One section of the page: what it shows, or the sentence that says why it shows nothing."""
+
+    identifier: str
+    heading: str
+    lead: str
+    blocks: tuple[Markup, ...]
+
+
+def _parts(data: ReportData) -> list[_Part]:
+    made = (_targets, _before_after, _cache, _resources, _activity, _origin, _setting)
+    return [make(data) for make in made]
+
+
+def _targets(data: ReportData) -> _Part:
+    said = (
+        ", ".join(f"{number} {verdict}" for verdict, number in counts(data.targets).items() if number) or "none judged"
+    )
+    label = f"Bullet chart of every target against what was measured: {said}. The table that follows has the values."
+    lead = (
+        "A target passes or fails only if the whole 95 % interval of the measured value does; otherwise it is "
+        "unclear. What was not measured does not pass."
+    )
+    blocks = (_svg(plots.targets(data.targets), label), _table(sections.targets(data.targets)))
+    return _Part("targets", "Targets", lead, blocks)
+
+
+def _before_after(data: ReportData) -> _Part:
+    samples = data.tables["samples"]
+    label = (
+        "Dot plot of each pair's time before and after, with medians, intervals and ratios. The table has the values."
+    )
+    lead = "Baseline and optimized code ran in interleaved pairs, so that what else the host does meets both alike."
+    tables = (sections.improvements(samples), sections.memory(samples), sections.quality(samples))
+    return _Part(
+        "before-after", "Before and after", lead, (_svg(plots.before_after(samples), label), *map(_table, tables))
+    )
+
+
+def _cache(data: ReportData) -> _Part:
+    accesses = data.tables["accesses"]
+    wanted = _wanted_hit_rate(data.targets)
+    blocks = (
+        _table(sections.cache(accesses)),
+        _svg(
+            plots.hit_rate(accesses, target=wanted),
+            "Stacked chart of the cache hit rate by the tier that answered, over the run's accesses.",
+        ),
+        _svg(
+            plots.latency(accesses),
+            "Cumulative distribution of access times by event and tier on a log scale, with p50, p95 and p99.",
+        ),
+    )
+    return _Part("cache", "Cache", "An access is one read by the program; a hit was answered by a tier.", blocks)
+
+
+def _resources(data: ReportData) -> _Part:
+    limits = [
+        _setting_number(data.info, *path)
+        for path in (("resource_monitoring", "cpu_threshold_ratio"), ("resource_monitoring", "memory_threshold_bytes"))
+    ]
+    figure = plots.resources(
+        data.tables["resources"], data.tables["events"], cpu_threshold=limits[0], memory_threshold=limits[1]
+    )
+    label = "Line charts of CPU share and of memory growth over the run, with thresholds and events."
+    lead = "Memory is the growth above what the process held before the work began."
+    return _Part("resources", "CPU and memory", lead, (_svg(figure, label),))
+
+
+def _activity(data: ReportData) -> _Part:
+    frames = data.tables
+    tables = (
+        sections.slowest(frames["operations"]),
+        sections.events(frames["events"]),
+        sections.optimizations(frames["optimizations"]),
+    )
+    return _Part("activity", "What happened", "", tuple(map(_table, tables)))
+
+
+def _origin(data: ReportData) -> _Part:
+    lead = (
+        "Measured: counted or timed in this run. Estimated: by the method that is named. Unavailable: for the "
+        "reason that is named; never replaced by a number."
+    )
+    return _Part("origin", "How each figure was obtained", lead, (_table(sections.metrics(data.metrics)),))
+
+
+def _setting(data: ReportData) -> _Part:
+    config, defaults = _mapping(data.info, "config"), data.info.get("config_defaults")
+    tables = (
+        facts.facts(_mapping(data.info, "host"), "Host"),
+        facts.facts(_mapping(data.info, "versions"), "Versions"),
+        facts.configuration(config, defaults if isinstance(defaults, Mapping) else None),
+    )
+    return _Part("setting", "Host, versions and configuration", "", tuple(map(_table, tables)))
+
+
+def _wanted_hit_rate(targets: pd.DataFrame) -> float | None:
+    for record in read.records(targets):
+        if record.get("name") == "cache.hit_rate":
+            bound = parse(read.text(record.get("expression")), "ratio")
+            return bound.value if bound else None
+    return None
+
+
+def _setting_number(info: Mapping[str, Any], group: str, name: str) -> float | None:
+    value = read.number(_mapping(_mapping(info, "config"), group).get(name))
+    return value if math.isfinite(value) else None
+
+
+def _mapping(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = values.get(name)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _facts(info: Mapping[str, Any]) -> list[tuple[str, str]]:
+    import pandas as pd
+
+    said = [
+        ("run", read.text(info.get("run_id"))),
+        *((name, _moment(info.get(name))) for name in ("started", "finished")),
+    ]
+    found = [(name, value) for name, value in said if value]
+    try:
+        lasted = (pd.Timestamp(info["finished"]) - pd.Timestamp(info["started"])).total_seconds()
+    except (KeyError, TypeError, ValueError):
+        return found
+    return [*found, ("lasted", format_seconds(lasted))] if math.isfinite(lasted) else found
+
+
+def _moment(value: object) -> str:
+    """Return a time as `2026-03-01 12:00:00 UTC`, or what else the run says."""
+    import pandas as pd
+
+    text = read.text(value)
+    try:
+        moment = pd.Timestamp(text)
+    except ValueError:
+        return text
+    zoned = isinstance(moment, pd.Timestamp) and moment.tzinfo is not None
+    return f"{moment.tz_convert('UTC'):%Y-%m-%d %H:%M:%S} UTC" if zoned else text
+
+
+def _status_note(status: str) -> str:
+    if status == "finished":
+        return ""
+    return STATUS_NOTES.get(status, f"This run says of itself that it is {status}.")
+
+
+def _svg(figure: Figure, label: str) -> Markup:
+    return _markup(f'<figure class="scroll" tabindex="0">{theme.svg(figure, label)}</figure>')
+
+
+def _table(table: Table) -> Markup:
+    if table:
+        return _markup(table.html())
+    return _markup(f'<p class="none">{escape.html(table.caption)}: nothing of the kind was recorded.</p>')
+
+
+def _markup(html: str) -> Markup:
+    from markupsafe import Markup
+
+    return Markup(html)  # noqa: S704  # every caller passes what escape.html or the theme made
+
+
+def _template() -> Template:
+    from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: value if isinstance(value, Markup) else escape.visible(value),
+    )
+    return environment.from_string(files("perflab.present").joinpath("templates/report.html.j2").read_text("utf-8"))
