@@ -1,1 +1,41 @@
-"""Performance analysis in JupyterLab."""
+"""Performance analysis in JupyterLab: caches, chunkers and benchmarks that record every operation into frames.
+
+In: your functions, files and settings. Out: pandas frames, verdicts on targets, plots and one report.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from perflab.config import Config as Config
+    from perflab.errors import PerflabError as PerflabError
+    from perflab.system import BenchmarkResult as BenchmarkResult
+    from perflab.system import PerformanceSystem as PerformanceSystem
+    from perflab.system import Run as Run
+    from perflab.system import benchmark as benchmark
+    from perflab.system import open_run as open_run
+
+__all__ = ["BenchmarkResult", "Config", "PerflabError", "PerformanceSystem", "Run", "benchmark", "open_run"]
+
+_HOMES = {
+    "BenchmarkResult": "perflab.system",
+    "Config": "perflab.config",
+    "PerflabError": "perflab.errors",
+    "PerformanceSystem": "perflab.system",
+    "Run": "perflab.system",
+    "benchmark": "perflab.system",
+    "open_run": "perflab.system",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Names are looked up when they are used, so that `import perflab` costs next to nothing.
+    if name not in _HOMES:
+        raise AttributeError(f"module 'perflab' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

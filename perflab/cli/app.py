@@ -1,0 +1,80 @@
+"""The commands and their arguments.
+
+In: the arguments of a shell. Out: an exit code.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from perflab.cli.console import ending
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="perflab",
+    help="Measure caches, chunkers and workloads; every figure comes from recorded frames.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+)
+
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")]
+Runs = Annotated[Path | None, typer.Option("--runs", help="Folder of run folders; by default that of the config.")]
+
+
+@app.command()
+def benchmark(
+    workload: Annotated[
+        list[str] | None, typer.Option("--workload", help="document-creation or cross-validation; repeat for both.")
+    ] = None,
+    source: Annotated[
+        Path | None, typer.Option("--source", help="Source tree to work on; by default the standard library.")
+    ] = None,
+    pairs: Annotated[int | None, typer.Option("--pairs", min=1, help="Interleaved pairs of samples.")] = None,
+    report: Annotated[Path | None, typer.Option("--report", help="Where to write the HTML report.")] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A tenth of the source and two pairs: under a minute, wide intervals.")
+    ] = False,
+    config: ConfigFile = None,
+    runs: Runs = None,
+) -> None:
+    """Run the built-in workloads, naive against optimized, and hold them against the targets.
+
+    Examples: `perflab benchmark --quick`, `perflab benchmark --workload document-creation --source src`
+    """
+    from perflab.cli.benchmark import run
+
+    with ending():
+        raise typer.Exit(run(workload or [], source, pairs, report, quick, config, runs))
+
+
+@app.command()
+def status(config: ConfigFile = None, runs: Runs = None) -> None:
+    """Say what the last run found: its state, its targets, where it lies."""
+    from perflab.cli.status import run
+
+    with ending():
+        raise typer.Exit(run(config, runs))
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File (.html, .md, .json); by default report.html in the run.")
+    ] = None,
+) -> None:
+    """Write the report of a run folder, also of a cancelled or crashed run."""
+    from perflab.cli.report import run as write
+
+    with ending():
+        raise typer.Exit(write(run, output))
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

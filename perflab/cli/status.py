@@ -1,0 +1,51 @@
+"""`perflab status`: what the last run found.
+
+In: the folder of runs. Out: its state, its verdicts and where it lies.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from perflab.cli.console import out
+from perflab.config import Config
+from perflab.record.store import is_run, read_info, read_table
+from perflab.units import format_seconds
+
+__all__ = ["run"]
+
+
+def run(config_file: Path | None, runs: Path | None) -> int:
+    """Print the last run; a folder without runs says so and is no error."""
+    folder = runs or Config.load(config_file).record.runs_dir
+    last = _last(folder)
+    if last is None:
+        out.print(f"No run in {folder} yet; make one with: perflab benchmark --quick", soft_wrap=True, highlight=False)
+        return 0
+    info = read_info(last)
+    for name, value in _lines(last, info):
+        out.print(f"{name:<8} {value}", soft_wrap=True, highlight=False, markup=False)
+    return 0
+
+
+def _last(folder: Path) -> Path | None:
+    found = [path for path in folder.iterdir() if is_run(path)] if folder.is_dir() else []
+    return max(found, key=lambda path: read_info(path).get("started", 0.0), default=None)
+
+
+def _lines(folder: Path, info: dict[str, Any]) -> list[tuple[str, str]]:
+    verdicts = Counter(str(verdict) for verdict in read_table(folder, "targets")["verdict"].to_pylist())
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(verdicts.items()))
+    report = folder / "report.html"
+    return [
+        ("run", str(info.get("run_id"))),
+        ("label", str(info.get("label") or "none")),
+        ("status", str(info.get("status"))),
+        ("started", f"{format_seconds(max(0.0, time.time() - info.get('started', time.time())))} ago"),
+        ("targets", counts or "not judged"),
+        ("folder", str(folder)),
+        ("report", str(report) if report.is_file() else f"none; write one with: perflab report {folder}"),
+    ]

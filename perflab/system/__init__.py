@@ -1,0 +1,12 @@
+"""The one object that a user holds, and the runs that it leaves.
+
+In: a config. Out: caches, chunks and operations that record themselves; frames, metrics, targets, reports.
+"""
+
+from __future__ import annotations
+
+from perflab.system.measure import BenchmarkResult, benchmark
+from perflab.system.performance import PerformanceSystem
+from perflab.system.run import Run, open_run
+
+__all__ = ["BenchmarkResult", "PerformanceSystem", "Run", "benchmark", "open_run"]

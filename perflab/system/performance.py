@@ -1,0 +1,291 @@
+"""The system: caches, workers, monitor and optimizers around one recorder.
+
+In: a config. Out: work done faster, every operation of it in a frame.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import os
+import threading
+import time
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from perflab.cache import build_tiers, cached
+from perflab.chunk import Chunk, chunks
+from perflab.config import Config
+from perflab.errors import PerflabError
+from perflab.events import Events
+from perflab.host import Monitor
+from perflab.optimize import AutoOptimizer, OptimizationResult, Prefetcher, Relief, Signals, tune, warm
+from perflab.parallel import Workers
+from perflab.record import Frames, Operation, Recorder
+from perflab.system.files import FileWork
+from perflab.system.run import Run, describe_run
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from perflab.chunk.process import FileResult
+
+__all__ = ["PerformanceSystem"]
+
+
+class PerformanceSystem:
+    """Everything that perflab does, under one roof.
+
+    Parameters
+    ----------
+    config
+        Settings; by default the guide's.
+    run_dir
+        Folder in which the run is kept; by default rows stay in memory.
+    label
+        Name of the run for people.
+
+    Raises
+    ------
+    RunError
+        If the run folder holds a run already, is in use, or cannot be written.
+    StoreError
+        If the folder of the disk tier is not safe to use.
+
+    Notes
+    -----
+    Use it as a context manager, or call `close`: after it no thread and no process is left.
+
+    Examples
+    --------
+    >>> with PerformanceSystem() as system:
+    ...     with system.operation("greeting"):
+    ...         words = [system.cache.get_or_load("hello", lambda: "world") for _ in range(4)]
+    ...     float(system.statistics()["cache"]["hit_rate"])
+    0.75
+    """
+
+    def __init__(
+        self, config: Config | None = None, *, run_dir: str | os.PathLike[str] | None = None, label: str | None = None
+    ) -> None:
+        self.config = config or Config()
+        self._started = time.monotonic()
+        self._info = describe_run(self.config, label)
+        self._recorder = Recorder(None if run_dir is None else Path(run_dir), self.config.record, info=self._info)
+        self._events = Events(self._recorder.add)
+        self._optimizing = threading.Lock()
+        self._closed = False
+        try:
+            self._build()
+        except BaseException:
+            self._recorder.close("failed")
+            raise
+
+    def _build(self) -> None:
+        config = self.config
+        self.cache = build_tiers(config, self._recorder)
+        self._workers = Workers(config.workers, config.parallel.kind, in_flight=2 * config.max_parallel_operations)
+        self._files = FileWork(config, self.cache, self._workers, self._recorder, self._events)
+        self._monitor = Monitor(self._recorder, self._events, config.resource_monitoring)
+        self._prefetcher = Prefetcher(self.cache)
+        self._relief = Relief(self.cache)
+        self._auto = AutoOptimizer(self.optimize, self._signals, config.optimization_schedule, config.thresholds)
+        self._start()
+
+    def _start(self) -> None:
+        self._monitor.start()
+        if self.config.cache_warming_enabled and self.config.cache.l3_dir is not None:
+            self._keep_rows("startup", [warm(self.cache, self.config.cache_targets.max_memory_bytes).attempt()])
+        if self.config.predictive_prefetching_enabled:
+            self._prefetcher.start()
+        if self.config.enable_auto_optimization:
+            self._auto.start()
+
+    # What the program does.
+
+    def operation(self, name: str, key: object = None) -> Operation:
+        """Return a context that records what runs inside it as one operation."""
+        return self._recorder.operation(name, key)
+
+    def record_operation(
+        self,
+        name: str,
+        duration_s: float,
+        *,
+        key: Hashable = None,
+        cache_hit: bool | None = None,
+        related_keys: Iterable[Hashable] = (),
+    ) -> None:
+        """Record an operation that the caller timed; `related_keys` are hints to the prefetcher."""
+        related = tuple(related_keys)
+        self._recorder.record_operation(name, duration_s, key=key, cache_hit=cache_hit, related_keys=related)
+        if related and self.config.predictive_prefetching_enabled:
+            self._prefetcher.announce(name if key is None else key, related)
+
+    def cached(self, fn: Callable[..., Any] | None = None, *, ttl: float | None = None) -> Any:
+        """Return a function, or an async one, whose results come from the cache; usable as a decorator.
+
+        Its key is the function's code and its arguments; callers of one missing key share one call.
+        """
+        if fn is None:
+            return functools.partial(self.cached, ttl=ttl)
+        return cached(self.cache, fn, ttl=ttl)
+
+    def chunks(self, path: str | os.PathLike[str]) -> Iterator[Chunk]:
+        """Yield the semantic chunks of a file; joined, their bytes are the file's."""
+        settings = self.config.chunks
+        yield from chunks(
+            Path(path),
+            max_bytes=settings.max_bytes,
+            window_bytes=settings.window_bytes,
+            timeout_s=settings.parse_timeout_s,
+        )
+
+    def process_large_file(self, path: str | os.PathLike[str], fn: Callable[[Chunk], Any]) -> FileResult[Any]:
+        """Call `fn` with every chunk of a file, in parallel; chunks computed before are taken from the cache.
+
+        The results stand in the file's order in `.results`.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> path = Path(folder.name, "module.py")
+        >>> _ = path.write_text("def one():\\n    return 1\\n")
+        >>> with PerformanceSystem(Config(parallel={"workers": 1})) as system:
+        ...     first = system.process_large_file(path, len)
+        ...     again = system.process_large_file(path, len)
+        >>> first.processed, again.processed, again.reused
+        (1, 0, 1)
+        >>> folder.cleanup()
+        """
+        return self._files.process(path, fn)
+
+    def optimize_files(
+        self, paths: Iterable[str | os.PathLike[str]], operation: str | Callable[[Chunk], Any] = "analyze"
+    ) -> pd.DataFrame:
+        """Process several files at once and return a row a file: bytes, chunks, processed, reused, failed, seconds.
+
+        Parameters
+        ----------
+        operation
+            `parse`, `analyze`, `index`, or a function of a chunk.
+        """
+        return self._files.process_all(paths, operation)
+
+    # What it found.
+
+    @property
+    def frames(self) -> Frames:
+        """Every recorded frame."""
+        return self._recorder.frames
+
+    @property
+    def run(self) -> Run:
+        """This system's run so far."""
+        facts = {**self._info, "run_id": self._recorder.run_id, "status": "running"}
+        return Run(facts, self._recorder.frames)
+
+    def metrics(self) -> pd.DataFrame:
+        """Return every metric of the run so far; see `Run.metrics`."""
+        return self.run.metrics()
+
+    def targets(self) -> pd.DataFrame:
+        """Return the verdicts on the run so far; see `Run.targets`."""
+        return self.run.targets()
+
+    def report(self, path: str | os.PathLike[str]) -> Path:
+        """Write a report of the run so far; see `Run.report`."""
+        return self.run.report(path)
+
+    def statistics(self) -> dict[str, Any]:
+        """Return counts and sizes of the session, cache, resources and optimizations, counted over the frames."""
+        from perflab.system.statistics import statistics
+
+        return {
+            "session": {"run_id": self._recorder.run_id, "uptime_s": time.monotonic() - self._started},
+            "rows_dropped": self._recorder.rows_dropped,
+            **statistics(self.frames),
+            "tiers": self.cache.stats(),
+        }
+
+    def metrics_history(self, every: str = "10s") -> pd.DataFrame:
+        """Return hit rate, accesses, operations, memory growth and CPU in windows of a pandas frequency."""
+        from perflab.analyze.history import history
+
+        return history(self.frames.accesses, self.frames.operations, self.frames.resources, every)
+
+    # What it changes.
+
+    def optimize(self, trigger: str = "manual") -> OptimizationResult:
+        """Try to do better now: relieve memory if that is why, and find a better size for l1 from the recorded trace.
+
+        Every step is measured, kept only if it helped, and a row of `frames.optimizations`.
+
+        Raises
+        ------
+        PerflabError
+            If an optimization is running already, or the system is closed.
+        """
+        self._refuse_closed()
+        if not self._optimizing.acquire(blocking=False):
+            raise PerflabError("An optimization is running already; wait for its event optimization_complete.")
+        try:
+            started, clock = dt.datetime.now(dt.UTC), time.perf_counter()
+            rows = self._relief.run() if trigger == "memory_pressure" else [self._tune(), self._prefetcher.attempt()]
+            result = OptimizationResult(trigger, tuple(rows), started, time.perf_counter() - clock)
+            result.record(self._recorder)
+        finally:
+            self._optimizing.release()
+        self._events.emit("optimization_complete", trigger=trigger, kept=result.kept, tried=len(result.rows))
+        return result
+
+    def clear_caches(self, tier: str = "all") -> int:
+        """Remove everything from `l1`, `l2`, `l3` or `all` and return the number of entries."""
+        return self.cache.clear(tier)
+
+    def on(self, event: str, listener: Callable[[Mapping[str, Any]], object]) -> Callable[[], None]:
+        """Call `listener` with the payload of each such event; return what ends that. See `perflab.events.EVENTS`."""
+        return self._events.on(event, listener)
+
+    def close(self, status: str = "finished") -> None:
+        """End every thread and process and finish the run folder; a second call does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        self._auto.close()
+        self._prefetcher.close()
+        self._monitor.stop()
+        self._workers.close(cancel=status == "cancelled")
+        self.cache.close()
+        self._recorder.close(status)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.close("cancelled" if issubclass(kind, KeyboardInterrupt) else "failed")
+
+    def __repr__(self) -> str:
+        return f"<PerformanceSystem {self._recorder.run_id}{' closed' if self._closed else ''} {self.frames!r}>"
+
+    def _tune(self) -> dict[str, Any]:
+        bounds = self.config.cache_targets
+        accesses = self.frames.accesses
+        return tune(accesses, self.cache, target_hit_rate=bounds.hit_rate, memory_bytes=bounds.max_memory_bytes)
+
+    def _keep_rows(self, trigger: str, rows: list[dict[str, Any]]) -> None:
+        OptimizationResult(trigger, tuple(rows), dt.datetime.now(dt.UTC), 0.0).record(self._recorder)
+
+    def _signals(self) -> Signals:
+        from perflab.system.statistics import signals
+
+        return signals(self._recorder)
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise PerflabError("This system is closed; make a new one.")

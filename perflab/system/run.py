@@ -1,0 +1,138 @@
+"""A run as people read it: frames, metrics, targets, report.
+
+In: a run folder, or the frames of a system that is still at work. Out: `Run`.
+"""
+
+from __future__ import annotations
+
+import html
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from perflab.analyze import GUIDE_TARGETS, Target, config_targets
+from perflab.config import Config
+from perflab.errors import ConfigError, RunError
+from perflab.record import Frames
+from perflab.record.store import read_info, read_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from perflab.present import ReportData
+
+__all__ = ["Run", "describe_run", "open_run"]
+
+_WRITERS = (".html", ".md", ".json")
+_LIVE = ("cache.", "cpu.", "memory.current", "memory.peak ", "memory.average", "concurrency.")
+
+
+class Run:
+    """What one run recorded.
+
+    Attributes
+    ----------
+    info : mapping
+        Facts of the run: `run_id`, `status`, `label`, `started`, `ended` (seconds since 1970), `config`, `host`.
+    frames : Frames
+        Every recorded frame.
+    """
+
+    def __init__(self, info: Mapping[str, Any], frames: Frames) -> None:
+        self.info = info
+        self.frames = frames
+
+    @property
+    def status(self) -> str:
+        """Return `finished`, `cancelled`, `failed`, `running` or `unfinished`."""
+        return str(self.info.get("status", "unfinished"))
+
+    @property
+    def config(self) -> Config:
+        """The config that the run had; settings of another version count as their defaults."""
+        try:
+            return Config(**self.info.get("config", {}))
+        except ConfigError:
+            return Config()
+
+    def metrics(self) -> pd.DataFrame:
+        """Return every metric: name, value, low, high, unit, how, method, n; what was not measured says why."""
+        from perflab.analyze import metrics
+
+        seed, confidence = self.config.benchmark.seed, self.config.benchmark.confidence
+        return metrics(self.frames, cores=self._cores(), confidence=confidence, seed=seed)
+
+    def targets(self) -> pd.DataFrame:
+        """Return the verdicts, as the frame `targets`: those that were recorded, else judged now.
+
+        A run with benchmark samples is held against all of the guide's bounds; one without, against those on caches
+        and resources and those of its own config.
+        """
+        from perflab.analyze import judge
+
+        recorded = self.frames.targets
+        return recorded if len(recorded) else judge(self.metrics(), self._bounds())
+
+    def report(self, path: str | os.PathLike[str]) -> Path:
+        """Write a report and return its path; the suffix chooses the format: .html, .md or .json.
+
+        Raises
+        ------
+        RunError
+            If the suffix is none of them, or the file cannot be written.
+        """
+        from perflab.present import export, write
+
+        target = Path(path)
+        writers = dict(zip(_WRITERS, (write, export.write_markdown, export.write_json), strict=True))
+        if target.suffix not in writers:
+            raise RunError(f"{str(target)!r} ends in {target.suffix!r}; a report is one of {', '.join(_WRITERS)}.")
+        return writers[target.suffix](target, self._report_data())
+
+    def __repr__(self) -> str:
+        return f"<Run {self.info.get('run_id')} {self.status} {self.frames!r}>"
+
+    def _repr_html_(self) -> str:
+        counts = "".join(f"<tr><th scope='row'>{frame}</th><td>{len(rows)}</td></tr>" for frame, rows in self._rows())
+        head = html.escape(f"Run {self.info.get('run_id')}, {self.status}")
+        return f"<table><caption>{head}</caption><tbody>{counts}</tbody></table>"
+
+    def _rows(self) -> list[tuple[str, pd.DataFrame]]:
+        return list(self.frames.items())
+
+    def _bounds(self) -> tuple[Target, ...]:
+        if len(self.frames.samples):
+            return GUIDE_TARGETS
+        own = tuple(target for target in GUIDE_TARGETS if target.expression.startswith(_LIVE))
+        return own + config_targets(self.config)
+
+    def _cores(self) -> int | None:
+        cores = self.info.get("host", {}).get("usable_cores")
+        return None if cores is None else max(1, int(cores))
+
+    def _report_data(self) -> ReportData:
+        from perflab.present import ReportData
+
+        info = {**self.info, "config_defaults": Config().model_dump(mode="json")}
+        return ReportData(info, self.metrics(), self.targets(), dict(self.frames))
+
+
+def open_run(path: str | os.PathLike[str]) -> Run:
+    """Return the run of a folder, also of one that is still written or whose process died.
+
+    Raises
+    ------
+    RunError
+        If the folder holds no run, or one that a newer perflab wrote.
+    """
+    folder = Path(path)
+    info = read_info(folder)
+    return Run(info, Frames(lambda frame: read_table(folder, frame)))
+
+
+def describe_run(config: Config, label: str | None = None) -> dict[str, Any]:
+    """Return the facts that every run's `run.json` begins with."""
+    from perflab.host import facts
+
+    return {"label": label, "config": config.model_dump(mode="json"), "host": facts(), "seed": config.benchmark.seed}
