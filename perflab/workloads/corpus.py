@@ -18,8 +18,6 @@ from perflab.workloads.discover import LANGUAGES, Skipped, SourceFile, discover,
 from perflab.workloads.inert import inert_prose
 
 __all__ = [
-    "DEFAULT_LIMIT_BYTES",
-    "QUICK_LIMIT_BYTES",
     "Corpus",
     "copy_corpus",
     "read_source",
@@ -28,8 +26,6 @@ __all__ = [
 
 # `create_naive` takes about 3.6 s of CPU time for each million bytes of Python 3.11's standard library on the 2-core
 # machine that it was measured on (it analyses a file six to seven times), so this much takes about 20 s there.
-DEFAULT_LIMIT_BYTES: Final = 5_500_000
-QUICK_LIMIT_BYTES: Final = DEFAULT_LIMIT_BYTES // 10
 
 MAX_FILE_BYTES: Final = 2_000_000
 

@@ -20,13 +20,17 @@ from perflab.errors import BenchmarkError
 from perflab.record import FRAMES, Recorder
 from perflab.record.store import read_info, read_table
 from perflab.workloads import arms as targets
-from perflab.workloads.corpus import DEFAULT_LIMIT_BYTES, QUICK_LIMIT_BYTES, Corpus, copy_corpus, select
+from perflab.workloads.corpus import Corpus, copy_corpus, select
 from perflab.workloads.edit import edit_one_function
 
 __all__ = ["WORKLOADS", "OnStep", "Scale", "run_workloads"]
 
 OnStep = Callable[[str, int, int, float | None], None]
 """Called with what is going on, samples done, samples in all, and the seconds that remain, None if unknown."""
+
+QUICK_SHARE = 0.1
+QUICK_PAIRS = 2
+MEMORY_PAIRS = 3
 
 _ARMS = "perflab.workloads.arms"
 
@@ -37,8 +41,8 @@ class Scale:
 
     Attributes
     ----------
-    limit_bytes : int or None
-        Source read by the workloads; None for the whole tree.
+    share : float or None
+        Source that a workload reads, as a share of its default size; None for the whole tree.
     pairs : int
         Interleaved blocks of timed samples.
     memory_pairs : int
@@ -47,7 +51,7 @@ class Scale:
         First blocks that are discarded.
     """
 
-    limit_bytes: int | None
+    share: float | None
     pairs: int
     memory_pairs: int
     warmup_blocks: int
@@ -56,14 +60,15 @@ class Scale:
     def of(cls, config: Config, source: Path | None, *, pairs: int | None, quick: bool) -> Scale:
         """Return the scale that a config and its overrides mean; a source of the user's own is read whole."""
         settings = config.benchmark
-        limit = QUICK_LIMIT_BYTES if quick else DEFAULT_LIMIT_BYTES if source is None else None
-        timed = pairs or (2 if quick else settings.pairs)
-        return cls(limit, timed, min(timed, 1 if quick else 3), 0 if quick else settings.warmup_blocks)
+        share = QUICK_SHARE if quick else 1.0 if source is None else None
+        timed = pairs or (QUICK_PAIRS if quick else settings.pairs)
+        memory = min(timed, 1 if quick else MEMORY_PAIRS)
+        return cls(share, timed, memory, 0 if quick else settings.warmup_blocks)
 
 
 @dataclass(frozen=True, slots=True)
 class _Stage:
-    """Folders that a workload's arms read: the same inputs before and after an edit, and one to write into."""
+    """Folders that a workload's arms read, as they are and after an edit, and one to write into."""
 
     original: Mapping[str, str]
     edited: Mapping[str, str]
@@ -74,6 +79,26 @@ class _Stage:
         path = self.scratch / name
         path.mkdir(parents=True, exist_ok=True)
         return str(path)
+
+
+@dataclass(frozen=True, slots=True)
+class _Workload:
+    """What is special to one workload.
+
+    Attributes
+    ----------
+    work : str
+        Its arms are `naive_<work>` and `optimized_<work>`.
+    limit_bytes : int
+        Source at which the naive arm takes about as long as the guide's starting point: 20 s and 15 s of one core of a
+        2 GHz server.
+    inputs : callable
+        Makes ready what the arms read of one copy of the source.
+    """
+
+    work: str
+    limit_bytes: int
+    inputs: Callable[[Path, Path, Config], Mapping[str, str]]
 
 
 def run_workloads(
@@ -101,67 +126,62 @@ def run_workloads(
     BenchmarkError
         If an arm fails, or arms disagree on their output.
     """
-    corpus = select(source, seed=config.benchmark.seed, limit_bytes=scale.limit_bytes)
-    recorder.note(
-        source={
-            "name": corpus.name,
-            "files": len(corpus.files),
-            "nbytes": corpus.nbytes,
-            "skipped": len(corpus.skipped),
-        }
-    )
-    with tempfile.TemporaryDirectory(prefix="perflab-") as scratch:
-        copies = _copies(corpus, Path(scratch), config.benchmark.seed)
-        return [
-            _measure(name, WORKLOADS[name](copies, Path(scratch) / name, config), config, recorder, scale, on_step)
-            for name in names
-        ]
+    with tempfile.TemporaryDirectory(prefix="perflab-") as folder:
+        sources: dict[str, Mapping[str, object]] = {}
+        benches = []
+        for name in names:
+            on_step(f"{name}: making ready", 0, 0, None)
+            corpus = _corpus(WORKLOADS[name], source, scale, config)
+            sources[name] = {"name": corpus.name, "files": len(corpus.files), "nbytes": corpus.nbytes}
+            recorder.note(sources=sources)
+            stage = _staged(WORKLOADS[name], corpus, Path(folder) / name, config)
+            benches.append(_measure(name, stage, config, recorder, scale, on_step))
+        return benches
 
 
-def _copies(corpus: Corpus, scratch: Path, seed: int) -> dict[str, Path]:
-    """Return a copy of the source as it is, and one with one function edited."""
+def _corpus(workload: _Workload, source: Path | None, scale: Scale, config: Config) -> Corpus:
+    limit = None if scale.share is None else int(workload.limit_bytes * scale.share)
+    return select(source, seed=config.benchmark.seed, limit_bytes=limit)
+
+
+def _staged(workload: _Workload, corpus: Corpus, scratch: Path, config: Config) -> _Stage:
+    """Copy the source, edit one function of a second copy, and make ready what the arms read of each."""
+    # Both copies have the tree's own name, since it stands in the documents.
     copies = {state: scratch / state / corpus.root.name for state in ("original", "edited")}
-    for folder in copies.values():
-        copy_corpus(corpus, folder)
-    edit_one_function(copies["edited"], seed)
-    return copies
+    for copy in copies.values():
+        copy_corpus(corpus, copy)
+    edit_one_function(copies["edited"], config.benchmark.seed)
+    inputs = {state: workload.inputs(copy, scratch / f"{state}-inputs", config) for state, copy in copies.items()}
+    return _Stage(inputs["original"], inputs["edited"], scratch, config.model_dump(mode="json"))
 
 
-def _documents_stage(copies: Mapping[str, Path], scratch: Path, config: Config) -> tuple[_Stage, str]:
-    original, edited = ({"source": str(copies[state])} for state in ("original", "edited"))
-    return _Stage(original, edited, scratch, config.model_dump(mode="json")), "documents"
+def _source(source: Path, scratch: Path, config: Config) -> Mapping[str, str]:
+    del scratch, config
+    return {"source": str(source)}
 
 
-def _validation_stage(copies: Mapping[str, Path], scratch: Path, config: Config) -> tuple[_Stage, str]:
-    settings = config.model_dump(mode="json")
-    inputs = {state: _planted(path, scratch / state, settings, config.benchmark.seed) for state, path in copies.items()}
-    return _Stage(inputs["original"], inputs["edited"], scratch, settings), "validation"
-
-
-def _planted(source: Path, scratch: Path, settings: Mapping[str, Any], seed: int) -> dict[str, str]:
+def _planted(source: Path, scratch: Path, config: Config) -> Mapping[str, str]:
     """Create the documents of a source tree and put defects into a copy of them."""
     from perflab.workloads.crossvalidate import plant
 
     scratch.mkdir(parents=True)
     clean, planted = scratch / "clean", scratch / "planted"
+    settings = config.model_dump(mode="json")
     targets.optimized_documents(str(source), str(clean), str(scratch / "store"), str(scratch / "run"), settings)
-    defects = plant(clean, planted, seed)
+    defects = plant(clean, planted, config.benchmark.seed)
     planted.with_suffix(".json").write_text(json.dumps([asdict(defect) for defect in defects]))
     return {"source": str(source), "documents": str(planted)}
 
 
-WORKLOADS: Mapping[str, Callable[[Mapping[str, Path], Path, Config], tuple[_Stage, str]]] = {
-    "document-creation": _documents_stage,
-    "cross-validation": _validation_stage,
+WORKLOADS: Mapping[str, _Workload] = {
+    "document-creation": _Workload("documents", 5_500_000, _source),
+    "cross-validation": _Workload("validation", 2_400_000, _planted),
 }
 """The built-in workloads by name."""
 
 
-def _measure(
-    name: str, staged: tuple[_Stage, str], config: Config, recorder: Recorder, scale: Scale, on_step: OnStep
-) -> Bench:
-    stage, work = staged
-    on_step(f"{name}: making ready", 0, 0, None)
+def _measure(name: str, stage: _Stage, config: Config, recorder: Recorder, scale: Scale, on_step: OnStep) -> Bench:
+    work = WORKLOADS[name].work
     store = _filled_store(stage, work)
     naive = _naive_outcome(stage, work)
     arms = tuple(_arms(stage, work, store, config))

@@ -1,0 +1,28 @@
+"""Chunks: files cut along the borders of their definitions, and what is computed from each of them.
+
+In: bytes or paths. Out: `Chunk`s, manifests of files, results a chunk that are computed only where a file changed.
+"""
+
+from __future__ import annotations
+
+from perflab.chunk.chunk import Chunk
+from perflab.chunk.grammar import language_of
+from perflab.chunk.manifest import Manifest, compare, take_manifest
+from perflab.chunk.operations import OPERATIONS
+from perflab.chunk.process import FileResult, process_file
+from perflab.chunk.split import split
+from perflab.chunk.stream import chunks, confined
+
+__all__ = [
+    "OPERATIONS",
+    "Chunk",
+    "FileResult",
+    "Manifest",
+    "chunks",
+    "compare",
+    "confined",
+    "language_of",
+    "process_file",
+    "split",
+    "take_manifest",
+]

@@ -1,0 +1,227 @@
+"""Each chunk is computed once, recorded, and named if it fails."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+import pytest
+
+from perflab.chunk import Chunk, process_file, split
+from perflab.errors import ConfigError, SourceError, StoreError
+from perflab.record.frames import columns
+
+SOURCE = "".join(f"def f{number}(x):\n    return x + {number}\n\n\n" for number in range(30))
+
+
+class OtherProcess:
+    """Sends the function, the chunks and the results through pickle, as processes do."""
+
+    def map(self, fn: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+        fn = cloudpickle.loads(cloudpickle.dumps(fn))
+        object.__setattr__(fn, "home", -1)
+        for item in items:
+            yield cloudpickle.loads(cloudpickle.dumps(fn(cloudpickle.loads(cloudpickle.dumps(item)))))
+
+
+class Threads:
+    """Two threads; reads ahead before it gives the first result."""
+
+    def map(self, fn: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+        with ThreadPoolExecutor(2) as pool:
+            yield from pool.map(fn, items)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "m.py"
+    path.write_text(SOURCE)
+    return path
+
+
+def _process(path: Path, fn: Callable[[Chunk], Any], parts: Any, **arguments: Any) -> Any:
+    cache, workers, recorder = parts
+    arguments = {"max_bytes": 64, "code_digest": "c", **arguments}
+    return process_file(path, fn, cache=cache, workers=workers, recorder=recorder, **arguments)
+
+
+@pytest.fixture
+def parts(cache: Any, workers: Any, recorder: Any) -> Any:
+    return cache, workers, recorder
+
+
+def _length(chunk: Chunk) -> int:
+    return len(chunk.data)
+
+
+def test_two_runs_and_an_edit(source: Path, parts: Any) -> None:
+    first = _process(source, _length, parts)
+    chunks = split(SOURCE.encode(), path=source, max_bytes=64)
+    assert first.chunks == tuple(chunks)
+    assert first.results == tuple(len(chunk) for chunk in chunks)
+    assert (first.processed, first.reused, first.failed) == (len(chunks), 0, 0)
+    assert first.nbytes == len(SOURCE)
+    assert first.duration_s > 0
+
+    second = _process(source, _length, parts)
+    assert (second.results, second.processed, second.reused) == (first.results, 0, len(chunks))
+    assert parts[1].items == len(chunks)
+
+    source.write_text(SOURCE.replace("x + 15\n", "x + 150\n"))
+    third = _process(source, _length, parts)
+    assert (third.processed, third.reused, third.failed) == (1, len(chunks) - 1, 0)
+    assert parts[1].items == len(chunks) + 1
+
+
+def test_an_insertion_changes_only_chunks_around_it(source: Path, parts: Any) -> None:
+    first = _process(source, _length, parts, max_bytes=200)
+    source.write_text(SOURCE.replace("def f15", "def inserted(y):\n    pass\n\n\ndef f15"))
+    second = _process(source, _length, parts, max_bytes=200)
+    assert len(first.chunks) >= 8
+    assert 1 <= second.processed <= 3
+    assert b"".join(chunk.data for chunk in second.chunks) == source.read_bytes()
+
+
+def test_equal_chunks_are_computed_once(tmp_path: Path, parts: Any) -> None:
+    path = tmp_path / "m.py"
+    path.write_text("def f(x):\n    return 'the very same text, again'\n\n\n" * 5)
+    result = _process(path, _length, parts)
+    assert (result.processed, result.reused) == (1, 4)
+    assert len(set(result.results)) == 1
+    assert None not in result.results
+
+
+def test_equal_bytes_in_another_class_are_another_chunk(tmp_path: Path, parts: Any) -> None:
+    method = "    def same(self):\n        return 'the very same text, again'\n\n"
+    path = tmp_path / "m.py"
+    path.write_text(f"class A:\n{method}\nclass B:\n{method}\n")
+    result = _process(path, lambda chunk: chunk.name, parts, max_bytes=64)
+    assert [name for name in result.results if "." in name] == ["A.same", "B.same"]
+
+
+def test_other_code_operation_and_key_are_not_reused(source: Path, parts: Any) -> None:
+    total = _process(source, _length, parts).processed
+    assert _process(source, _length, parts, code_digest="d").processed == total
+    assert _process(source, _length, parts, operation="other").processed == total
+    assert _process(source, _length, parts, key=lambda chunk: chunk.path).processed == total
+    assert _process(source, _length, parts).processed == 0
+
+
+def test_none_is_a_result_that_is_cached(source: Path, parts: Any) -> None:
+    first = _process(source, lambda _chunk: None, parts, operation="none")
+    second = _process(source, lambda _chunk: None, parts, operation="none")
+    assert (first.failed, second.processed, second.reused) == (0, 0, len(first.chunks))
+
+
+def test_rows(source: Path, parts: Any) -> None:
+    result = _process(source, _length, parts, operation="length")
+    _process(source, _length, parts, operation="length")
+    rows = [values for frame, values in parts[2].rows if frame == "chunks"]
+    assert len(rows) == 2 * len(result.chunks)
+    assert {name for row in rows for name in row} <= {column.name for column in columns("chunks")}
+    computed, reused = rows[: len(result.chunks)], rows[len(result.chunks) :]
+    assert {row["status"] for row in computed} == {"processed"}
+    assert {row["operation"] for row in rows} == {"length"}
+    assert all(row["duration_s"] > 0 and row["stream"] == threading.current_thread().name for row in computed)
+    assert {row["status"] for row in reused} == {"reused"}
+    assert not any("duration_s" in row or "stream" in row for row in reused)
+    for row, chunk in zip(computed, result.chunks, strict=True):
+        assert (row["start"], row["stop"], row["digest"]) == (chunk.start, chunk.stop, chunk.digest)
+
+
+def _fails_at_15(chunk: Chunk) -> int:
+    if b"f15" in chunk.data:
+        raise KeyError("fifteen")
+    return len(chunk.data)
+
+
+def test_an_error_names_the_chunk_and_keeps_what_is_done(source: Path, parts: Any) -> None:
+    with pytest.raises(KeyError, match="fifteen") as raised:
+        _process(source, _fails_at_15, parts)
+    chunks = split(SOURCE.encode(), path=source, max_bytes=64)
+    at, failing = next((at, chunk) for at, chunk in enumerate(chunks) if b"f15" in chunk.data)
+    lines = f"lines {failing.start_line} to {failing.end_line}, function {failing.name}"
+    assert raised.value.__notes__ == [f"while processing {source}, {lines}"]
+    computed = len(parts[0])
+    assert computed == parts[1].items - 1
+    assert at <= computed < len(chunks) - 1
+    again = _process(source, _fails_at_15, parts, errors="collect")
+    assert again.reused == computed
+    assert again.processed == len(again.chunks) - computed - 1
+
+
+def test_collected_errors(source: Path, parts: Any) -> None:
+    result = _process(source, _fails_at_15, parts, errors="collect")
+    assert (result.processed, result.failed) == (len(result.chunks) - 1, 1)
+    assert [type(error) for error in result.errors] == [KeyError]
+    at = result.results.index(None)
+    assert b"f15" in result.chunks[at].data
+    (row,) = [values for frame, values in parts[2].rows if values.get("status") == "failed"]
+    assert row["error"] == "KeyError: 'fifteen'"
+    assert row["duration_s"] > 0
+
+
+def test_twins_of_a_failed_chunk_failed_too(tmp_path: Path, parts: Any) -> None:
+    path = tmp_path / "m.py"
+    path.write_text("def f15(x):\n    return 'the very same text, again'\n\n\n" * 3)
+    result = _process(path, _fails_at_15, parts, errors="collect")
+    assert (result.processed, result.reused, result.failed, len(result.errors)) == (0, 0, 3, 1)
+
+
+class OddError(Exception):
+    """Cannot be rebuilt from its arguments."""
+
+    def __init__(self, one: int, two: int) -> None:
+        super().__init__(f"{one} and {two}")
+
+
+def _odd(chunk: Chunk) -> None:
+    raise OddError(1, len(chunk.data))
+
+
+def test_errors_of_other_processes_come_home(source: Path, parts: Any) -> None:
+    cache, _, recorder = parts
+    with pytest.raises(RuntimeError, match="OddError: 1 and") as raised:
+        _process(source, _odd, (cache, OtherProcess(), recorder))
+    with pytest.raises(OddError):
+        _process(source, _odd, parts)
+    assert "while processing" in raised.value.__notes__[0]
+
+
+@pytest.mark.parametrize("kind", [OtherProcess, Threads])
+def test_any_workers_give_the_same(source: Path, parts: Any, kind: type[Any]) -> None:
+    expected = _process(source, _length, parts)
+    result = _process(source, _length, (type(parts[0])(), kind(), parts[2]))
+    assert (result.results, result.chunks) == (expected.results, expected.chunks)
+
+
+def test_a_value_that_the_cache_refuses_is_still_returned(source: Path, parts: Any) -> None:
+    class Refusing(type(parts[0])):  # type: ignore[misc]
+        def set(self, key: Any, value: Any) -> None:
+            raise StoreError(f"{type(value)} of {key} is not stored")
+
+    with pytest.warns(RuntimeWarning, match="not cached") as warned:
+        result = _process(source, _length, (Refusing(), *parts[1:]))
+    assert len(warned) == 1
+    assert result.results == tuple(len(chunk) for chunk in result.chunks)
+
+
+def test_fallbacks_are_events(tmp_path: Path, parts: Any) -> None:
+    path = tmp_path / "m.py"
+    path.write_bytes("x = 1\n".encode("utf-16"))
+    result = _process(path, _length, parts)
+    assert "utf-16" in result.notes[0]
+    assert [values["name"] for frame, values in parts[2].rows if frame == "events"] == ["chunk_fallback"]
+
+
+def test_bad_input(tmp_path: Path, parts: Any) -> None:
+    with pytest.raises(SourceError, match="does not exist"):
+        _process(tmp_path / "gone.py", _length, parts)
+    with pytest.raises(ConfigError, match="ignore"):
+        _process(tmp_path / "gone.py", _length, parts, errors="ignore")
+    (tmp_path / "empty.py").touch()
+    assert _process(tmp_path / "empty.py", _length, parts).results == ()
