@@ -245,3 +245,14 @@ def test_few_items_spread_over_all_workers():
 def test_many_small_items_travel_together():
     made = list(batches([2000] * 5000, lambda w: w, 2))
     assert len(made) < 100
+
+
+def test_a_dask_cluster_gives_the_same_results() -> None:
+    import distributed
+
+    with (
+        distributed.LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None) as cluster,
+        distributed.Client(cluster) as client,
+        Workers.over(client.get_executor(), workers=2) as workers,
+    ):
+        assert list(workers.map(abs, range(-20, 0), weight=lambda _: 1)) == list(range(20, 0, -1))

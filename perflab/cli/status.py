@@ -5,7 +5,6 @@ In: the folder of runs. Out: its state, its verdicts and where it lies.
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ from typing import Any
 from perflab.cli.console import out
 from perflab.config import Config
 from perflab.record.store import is_run, read_info, read_table
-from perflab.units import format_seconds
 
 __all__ = ["run"]
 
@@ -33,7 +31,7 @@ def run(config_file: Path | None, runs: Path | None) -> int:
 
 def _last(folder: Path) -> Path | None:
     found = [path for path in folder.iterdir() if is_run(path)] if folder.is_dir() else []
-    return max(found, key=lambda path: read_info(path).get("started", 0.0), default=None)
+    return max(found, key=lambda path: str(read_info(path).get("started", "")), default=None)
 
 
 def _lines(folder: Path, info: dict[str, Any]) -> list[tuple[str, str]]:
@@ -44,7 +42,7 @@ def _lines(folder: Path, info: dict[str, Any]) -> list[tuple[str, str]]:
         ("run", str(info.get("run_id"))),
         ("label", str(info.get("label") or "none")),
         ("status", str(info.get("status"))),
-        ("started", f"{format_seconds(max(0.0, time.time() - info.get('started', time.time())))} ago"),
+        ("started", str(info.get("started"))),
         ("targets", counts or "not judged"),
         ("folder", str(folder)),
         ("report", str(report) if report.is_file() else f"none; write one with: perflab report {folder}"),

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from perflab.record.arrow import conform, to_table
+from perflab.record.store import read_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,9 +30,10 @@ class Piece:
 
     def read(self) -> pa.Table:
         """Return the rows, from the run folder if they have left memory."""
-        import pyarrow.parquet as pq
-
-        return self.table if self.table is not None else pq.read_table(self.path)
+        if self.table is not None:
+            return self.table
+        assert self.path is not None, "a piece is in memory, in a file, or both"
+        return read_file(self.path)
 
 
 class Log:

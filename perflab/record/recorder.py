@@ -5,6 +5,7 @@ In: accesses, operations and rows of the low-rate frames. Out: `recorder.frames`
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import threading
@@ -72,7 +73,7 @@ class Recorder:
         self._logs = {frame: Log(frame) for frame in FRAMES}
         self._local = threading.local()
         self._pid = os.getpid()
-        facts = {"run_id": self.run_id, "started": time.time(), "pid": self._pid, **(info or {})}
+        facts = {"run_id": self.run_id, "started": _now(), "pid": self._pid, **(info or {})}
         self._folder = None if run_dir is None else RunFolder(run_dir, facts)
 
     def access(
@@ -168,7 +169,7 @@ class Recorder:
             return
         try:
             tables = {frame: log.read() for frame, log in self._logs.items()}
-            files = folder.finish(tables, status=status, ended=time.time(), rows_dropped=self.rows_dropped)
+            files = folder.finish(tables, status=status, finished=_now(), rows_dropped=self.rows_dropped)
             for frame, log in self._logs.items():
                 log.moved(files[frame])
         except OSError as error:
@@ -227,6 +228,10 @@ class Recorder:
             self._folder = None
             folder.release()
             _warn(folder.path, error)
+
+
+def _now() -> str:
+    return dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
 
 
 def _warn(path: Path, error: OSError) -> None:

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from perflab.errors import RunError
-from perflab.record.arrow import arrow_schema, conform, empty_table
+from perflab.record.arrow import conform, empty_table
 from perflab.record.frames import FRAMES
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["FORMAT", "RunFolder", "is_run", "read_info", "read_table", "write_atomically"]
+__all__ = ["FORMAT", "RunFolder", "is_run", "read_file", "read_info", "read_table", "write_atomically"]
 
 FORMAT = 1
 INFO = "run.json"
@@ -82,14 +82,14 @@ class RunFolder:
 
     def finish(self, tables: Mapping[str, list[pa.Table]], **info: Any) -> dict[str, Path]:
         """Write one file a frame, mark the run with its status, remove the parts; return the files by frame."""
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
         files = {frame: self.path / f"{frame}.parquet" for frame in FRAMES}
         for frame, file in files.items():
             hidden = self.path / f"{frame}.tmp"
-            with pq.ParquetWriter(hidden, arrow_schema(frame), compression="zstd") as writer:
-                for table in tables[frame]:
-                    writer.write_table(table)
+            whole = pa.concat_tables([empty_table(frame), *tables[frame]]).unify_dictionaries()
+            pq.write_table(whole, hidden, compression="zstd")
             hidden.replace(file)
         self.update(**info)
         for part in (self.path / PARTS).iterdir():
@@ -164,12 +164,20 @@ def read_table(path: Path, frame: str) -> pa.Table:
         If a file is damaged.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     whole = path / f"{frame}.parquet"
     files = [whole] if whole.is_file() else sorted((path / PARTS).glob(f"{frame}-*.parquet"))
     try:
-        tables = [conform(frame, pq.read_table(file)) for file in files]
+        tables = [conform(frame, read_file(file)) for file in files]
     except (OSError, pa.ArrowException) as error:
         raise RunError(f"The frame {frame!r} of the run {str(path)!r} cannot be read: {error}.") from error
     return pa.concat_tables([empty_table(frame), *tables])
+
+
+def read_file(file: Path) -> pa.Table:
+    """Return the rows of one Parquet file."""
+    import pyarrow.parquet as pq
+
+    # `pyarrow.parquet.read_table` would import pandas, for half a second.
+    with pq.ParquetFile(file) as opened:
+        return opened.read()

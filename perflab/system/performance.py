@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from perflab.chunk.process import FileResult
+    from perflab.present import Picture
 
 __all__ = ["PerformanceSystem"]
 
@@ -198,6 +199,10 @@ class PerformanceSystem:
     def report(self, path: str | os.PathLike[str]) -> Path:
         """Write a report of the run so far; see `Run.report`."""
         return self.run.report(path)
+
+    def plot(self, name: str = "targets") -> Picture:
+        """Return a plot of the run so far; see `Run.plot`."""
+        return self.run.plot(name)
 
     def statistics(self) -> dict[str, Any]:
         """Return counts and sizes of the session, cache, resources and optimizations, counted over the frames."""

@@ -20,7 +20,7 @@ from perflab.record.store import read_info, read_table
 if TYPE_CHECKING:
     import pandas as pd
 
-    from perflab.present import ReportData
+    from perflab.present import Picture, ReportData
 
 __all__ = ["Run", "describe_run", "open_run"]
 
@@ -34,7 +34,7 @@ class Run:
     Attributes
     ----------
     info : mapping
-        Facts of the run: `run_id`, `status`, `label`, `started`, `ended` (seconds since 1970), `config`, `host`.
+        Facts of the run: `run_id`, `status`, `label`, `started`, `finished` (UTC), `config`, `host`, `versions`.
     frames : Frames
         Every recorded frame.
     """
@@ -90,6 +90,18 @@ class Run:
             raise RunError(f"{str(target)!r} ends in {target.suffix!r}; a report is one of {', '.join(_WRITERS)}.")
         return writers[target.suffix](target, self._report_data())
 
+    def plot(self, name: str = "targets") -> Picture:
+        """Return a plot: `targets`, `before_after`, `hit_rate`, `latency` or `resources`; notebooks show it.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such plot.
+        """
+        from perflab.present import picture
+
+        return picture(name, self._report_data())
+
     def __repr__(self) -> str:
         return f"<Run {self.info.get('run_id')} {self.status} {self.frames!r}>"
 
@@ -135,4 +147,7 @@ def describe_run(config: Config, label: str | None = None) -> dict[str, Any]:
     """Return the facts that every run's `run.json` begins with."""
     from perflab.host import facts
 
-    return {"label": label, "config": config.model_dump(mode="json"), "host": facts(), "seed": config.benchmark.seed}
+    host = facts()
+    versions = {"python": host["python"], **host.pop("packages")}  # type: ignore[dict-item]  # a mapping of texts
+    settings = config.model_dump(mode="json")
+    return {"label": label, "config": settings, "host": host, "versions": versions, "seed": config.benchmark.seed}

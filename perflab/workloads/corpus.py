@@ -24,9 +24,6 @@ __all__ = [
     "select",
 ]
 
-# `create_naive` takes about 3.6 s of CPU time for each million bytes of Python 3.11's standard library on the 2-core
-# machine that it was measured on (it analyses a file six to seven times), so this much takes about 20 s there.
-
 MAX_FILE_BYTES: Final = 2_000_000
 
 

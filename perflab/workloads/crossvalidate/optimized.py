@@ -83,7 +83,7 @@ def validate_optimized(
         As `validate_naive`.
     """
     tools = _Tools(cache, workers, recorder, Counter(dict.fromkeys(_COUNTED, 0)))
-    with recorder.operation(_PREFIX, key=str(documents_dir)):
+    with recorder.operation(_PREFIX, key=documents_dir.name):
         documents = _load(tools, documents_dir)
         with recorder.operation(f"{_PREFIX}-pairs"):
             findings = _check_pairs(tools, documents)

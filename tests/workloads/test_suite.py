@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from perflab import Config, benchmark, open_run
+from perflab.bench import Outcome
+from perflab.errors import BenchmarkError, SourceError
+from perflab.workloads import arms
+from perflab.workloads.suite import Scale
+
+CONFIG = Config(parallel={"workers": 2}, benchmark={"pairs": 1, "warmup_blocks": 0})
+ARMS = {("baseline", "any"), ("optimized", "cold"), ("optimized", "warm"), ("optimized", "incremental")}
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    folder = tmp_path / "shop"
+    for package in ("orders", "parts"):
+        (folder / package).mkdir(parents=True)
+        (folder / package / "__init__.py").write_text(f'"""The {package} of a shop."""\n')
+        for module in ("store", "report"):
+            (folder / package / f"{module}.py").write_text(
+                f'"""The {module} of {package}."""\n\nLIMIT = 100\n\n\n'
+                f'def find_{module}(number, limit=LIMIT):\n    """Return one of the {package}."""\n'
+                f"    if number > limit:\n        return None\n    return number\n"
+            )
+    return folder
+
+
+@pytest.mark.parametrize("workload", ["document-creation", "cross-validation"])
+def test_every_arm_is_measured_and_gives_the_naive_output(tmp_path: Path, source: Path, workload: str) -> None:
+    steps: list[str] = []
+    result = benchmark(
+        workload, config=CONFIG, source=source, run_dir=tmp_path / "run", on_step=lambda what, *_: steps.append(what)
+    )
+    samples = result.run.frames.samples
+    timed = samples[samples["purpose"] == "time"]
+    assert set(zip(timed["arm"].astype(str), timed["state"].astype(str), strict=True)) == ARMS
+    same_inputs = timed[timed["state"] != "incremental"]
+    assert same_inputs["output_digest"].nunique() == 1
+    assert (samples["purpose"] == "memory").sum() == 2
+    assert steps[0] == f"{workload}: making ready"
+    assert len(steps) == 1 + len(samples)
+
+
+def test_the_optimized_arms_rows_come_home_and_count_the_work(tmp_path: Path, source: Path) -> None:
+    benchmark("document-creation", config=CONFIG, source=source, run_dir=tmp_path / "run")
+    frames = open_run(tmp_path / "run").frames
+    optimized = frames.samples[frames.samples["arm"] == "optimized"]
+    assert set(optimized["arm_run_id"]) == set(frames.accesses["run_id"].astype(str))
+    work = {state: json.loads(rows["work"].iloc[0]) for state, rows in optimized.groupby("state", observed=True)}
+    files = work["cold"]["files"]
+    assert work["cold"]["facts_computed"] == files == 6
+    assert (work["warm"]["facts_computed"], work["warm"]["documents_rendered"]) == (0, 0)
+    assert work["incremental"]["facts_computed"] == 1
+    assert 0 < work["incremental"]["documents_rendered"] < work["cold"]["documents_rendered"]
+    warm = optimized.loc[optimized["state"] == "warm", "arm_run_id"]
+    answered = frames.accesses[frames.accesses["run_id"].isin(warm)]["event"]
+    assert "miss" not in set(answered)
+
+
+def test_planted_defects_are_found_by_both_arms(source: Path) -> None:
+    result = benchmark("cross-validation", config=CONFIG, source=source)
+    scores = [json.loads(work) for work in result.run.frames.samples["work"].dropna()]
+    assert {(score["precision"], score["recall"]) for score in scores} == {(1.0, 1.0)}
+    assert all(score["planted"] > 5 for score in scores)
+
+
+def test_targets_are_recorded_and_what_was_not_measured_fails(tmp_path: Path, source: Path) -> None:
+    result = benchmark("document-creation", config=CONFIG, source=source, run_dir=tmp_path / "run")
+    run = open_run(tmp_path / "run")
+    verdicts = run.targets().set_index("name")["verdict"].astype(str)
+    assert verdicts["cross_validation.time"] == "unavailable"
+    assert verdicts["document_creation.time_reduction"] == "unclear"
+    assert result.exit_code == 1
+    assert run.status == "finished"
+    assert "benchmark_complete" in set(run.frames.events["name"].astype(str))
+
+
+def test_a_difference_in_output_fails_the_benchmark(
+    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = arms.naive_documents
+
+    def wrong(**arguments: Any) -> Outcome:
+        return Outcome("sha256:other", real(**arguments).work)
+
+    monkeypatch.setattr(arms, "naive_documents", wrong)
+    with pytest.raises(BenchmarkError, match=r"'optimized \(incremental\)' of .* gives another output"):
+        benchmark("document-creation", config=CONFIG, source=source, run_dir=tmp_path / "run")
+    run = open_run(tmp_path / "run")
+    assert run.status == "failed"
+    assert len(run.frames.samples) > 0
+
+
+def test_ctrl_c_keeps_what_was_measured(tmp_path: Path, source: Path) -> None:
+    def cancel(what: str, done: int, total: int, remaining_s: float | None) -> None:
+        del what, total, remaining_s
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        benchmark("document-creation", config=CONFIG, source=source, run_dir=tmp_path / "run", on_step=cancel)
+    run = open_run(tmp_path / "run")
+    assert run.status == "cancelled"
+    assert len(run.frames.samples) == 3
+    assert "cancelled" in run.report(tmp_path / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "does not exist"),
+        ({}, "holds no readable source file"),
+        ({"a.py": b"\0\1"}, "holds no readable source file .* because it is binary"),
+        ({"a.py": b"\xff\xfe = 1"}, "holds no readable source file .* because it is not UTF-8"),
+    ],
+)
+def test_a_source_that_cannot_be_used_is_named(
+    tmp_path: Path, content: Mapping[str, bytes] | None, message: str
+) -> None:
+    folder = tmp_path / "source"
+    if content is not None:
+        folder.mkdir()
+        for name, data in content.items():
+            (folder / name).write_bytes(data)
+    with pytest.raises(SourceError, match=message):
+        benchmark("document-creation", config=CONFIG, source=folder)
+
+
+def test_an_unreadable_file_is_skipped_and_the_rest_is_measured(source: Path) -> None:
+    (source / "parts" / "broken.py").write_bytes(b"\xff\xff")
+    result = benchmark("document-creation", config=CONFIG, source=source)
+    assert result.run.frames.samples["error"].isna().all()
+
+
+def test_two_functions_are_compared() -> None:
+    def loop() -> int:
+        return sum(number for number in range(2_000))
+
+    def formula() -> int:
+        return 1_999 * 2_000 // 2
+
+    result = benchmark(loop, formula, pairs=8)
+    row = result.frame().iloc[0]
+    assert row["verdict"] == "faster"
+    assert row["high"] < 1
+    assert "<table" in result._repr_html_()
+
+
+def test_functions_that_disagree_are_refused() -> None:
+    with pytest.raises(BenchmarkError, match="another output"):
+        benchmark(lambda: 1, lambda: 2, pairs=8)
+
+
+def test_one_function_alone_is_refused() -> None:
+    with pytest.raises(BenchmarkError, match="A function alone cannot be compared"):
+        benchmark(lambda: 1)
+
+
+def test_the_scale_follows_config_and_overrides() -> None:
+    config = Config(benchmark={"pairs": 9})
+    assert Scale.of(config, None, pairs=None, quick=False) == Scale(1.0, 9, 3, 1)
+    assert Scale.of(config, Path(), pairs=4, quick=False) == Scale(None, 4, 3, 1)
+    assert Scale.of(config, None, pairs=None, quick=True) == Scale(0.1, 2, 1, 0)
