@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+import perflab
 from perflab.config import Config
 from perflab.config.load import ALIASES, variables
 from perflab.errors import ConfigError
@@ -180,3 +181,17 @@ def test_an_unknown_variable_is_named_and_an_empty_one_is_unset() -> None:
     assert Config.load(environ={"PERFLAB_CACHE_SIZE": " "}) == Config()
     with pytest.raises(ConfigError, match="PERFLAB_CASH_SIZE names no setting"):
         Config.load(environ={"PERFLAB_CASH_SIZE": "1"})
+
+
+def test_every_field_is_read_by_something() -> None:
+    package = Path(perflab.__file__).parent
+    sources = [path.read_text() for path in package.rglob("*.py") if "config" not in path.relative_to(package).parts]
+    resolved = {
+        "l1_bytes": "l1_bytes",
+        "l2_bytes": "l2_bytes",
+        "workers": "workers",
+        "parallel_processing_enabled": "workers",
+    }
+    for path, name, _ in fields(Config):
+        attribute = re.compile(rf"\.{resolved.get(name, name)}\b")
+        assert any(attribute.search(source) for source in sources), f"{path} is read by nothing"
