@@ -25,7 +25,7 @@ benchmark: $(STAMP)
 	@$(BIN)/perflab benchmark || { code=$$?; [ $$code -eq 1 ] || [ $$code -eq 3 ]; }
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(STAMP)
 	$(BIN)/ruff check .

@@ -6,6 +6,7 @@ In: errors and frames. Out: text on the terminal, and exit codes.
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Iterator
 
 import typer
@@ -13,12 +14,15 @@ from rich.console import Console
 
 from perflab.errors import PerflabError
 
-__all__ = ["CANCELLED", "ERROR", "ending", "out"]
+__all__ = ["CANCELLED", "ERROR", "LOG_WIDTH", "ending", "out"]
 
 ERROR = 2
 CANCELLED = 130
 
-out = Console()
+LOG_WIDTH = 120
+"""Columns of what goes to a file or a pipe: wide enough that no row of a table is broken."""
+
+out = Console(width=None if sys.stdout.isatty() else LOG_WIDTH)
 _err = Console(stderr=True)
 
 

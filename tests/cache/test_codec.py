@@ -175,7 +175,7 @@ class Exotic:
         pd.DataFrame({1: [2], "b": [3]}),
         pd.DataFrame({"lists": [[1], [2]]}),
     ],
-    ids=repr,
+    ids=["object", "namedtuple", "nested", "object-array", "object-column", "column-names", "lists"],
 )
 def test_what_would_not_survive_is_refused_by_type_and_key(value: object) -> None:
     with pytest.raises(StoreError, match=r"page-7.*(Exotic|Point|ndarray|DataFrame)"):
