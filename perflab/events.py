@@ -22,7 +22,6 @@ EVENTS = (
     "cpu_warning",
     "file_optimized",
     "benchmark_complete",
-    "alert",
 )
 
 Listener = Callable[[Mapping[str, Any]], object]

@@ -12,11 +12,11 @@ from perflab.record import Recorder
 
 def test_listeners_get_the_payload_in_order_until_they_leave() -> None:
     events, heard = Events(), list[Any]()
-    stop = events.on("alert", lambda data: heard.append(("first", dict(data))))
-    events.on("alert", lambda data: heard.append(("second", dict(data))))
-    events.emit("alert", level=1)
+    stop = events.on("file_optimized", lambda data: heard.append(("first", dict(data))))
+    events.on("file_optimized", lambda data: heard.append(("second", dict(data))))
+    events.emit("file_optimized", level=1)
     stop()
-    events.emit("alert", level=2)
+    events.emit("file_optimized", level=2)
     assert heard == [("first", {"level": 1}), ("second", {"level": 1}), ("second", {"level": 2})]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from perflab.analyze.expression import Expression, parse
 from perflab.analyze.metrics import metrics
 from perflab.analyze.pairs import Comparison, compare, flag_outliers
-from perflab.analyze.targets import GUIDE_TARGETS, Target, config_targets, exit_code, judge
+from perflab.analyze.targets import GUIDE_TARGETS, Target, config_targets, exit_code, judge, targets_for
 
 __all__ = [
     "GUIDE_TARGETS",
@@ -22,4 +22,5 @@ __all__ = [
     "judge",
     "metrics",
     "parse",
+    "targets_for",
 ]

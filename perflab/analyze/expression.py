@@ -81,16 +81,21 @@ class Expression:
     def judge(self, low: float, high: float) -> Outcome:
         """Return `pass` if the whole interval keeps the bound, `fail` if none of it does, else `unclear`.
 
+        A bound of the interval that is not known, NaN, counts as infinite: what is at least 160 MB is not below 150 MB,
+        and whether what is at least 100 MB is, is unclear.
+
         Examples
         --------
         >>> target = parse("cache.hit_rate > 90%")
         >>> target.judge(0.91, 0.95), target.judge(0.85, 0.95), target.judge(0.80, 0.90)
         ('pass', 'unclear', 'fail')
+        >>> parse("memory.peak < 150 MB").judge(160e6, math.nan), parse("memory.peak < 150 MB").judge(100e6, math.nan)
+        ('fail', 'unclear')
         """
-        if math.isnan(low) or math.isnan(high):
-            return "unclear"
         keeps = _OPERATORS[self.comparison]
-        kept = keeps(low, self.bound), keeps(high, self.bound)
+        least = -math.inf if math.isnan(low) else low
+        greatest = math.inf if math.isnan(high) else high
+        kept = keeps(least, self.bound), keeps(greatest, self.bound)
         return "pass" if all(kept) else "unclear" if any(kept) else "fail"
 
 

@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["Interval", "few", "mean", "median", "observed", "quantile", "share", "share_of_clusters"]
-
-_RESAMPLES = 2000
+__all__ = ["Interval", "at_least", "few", "median", "observed", "share"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,58 +76,6 @@ def few(values: Sequence[float] | Floats, confidence: float = 0.95) -> Interval:
     return Interval(found.value, float(min(values)), float(max(values)), found.n, how)
 
 
-def mean(values: Sequence[float] | Floats, confidence: float = 0.95) -> Interval:
-    """Return the mean with Student's t interval; bounds are NaN below 2 observations.
-
-    Examples
-    --------
-    >>> interval = mean([1.0, 2.0, 3.0])
-    >>> interval.value, round(interval.low, 2), round(interval.high, 2)
-    (2.0, -0.48, 4.48)
-    """
-    import numpy as np
-    from scipy.stats import t
-
-    data = np.asarray(values, dtype=np.float64)
-    if not data.size:
-        return Interval(math.nan, math.nan, math.nan, 0, "no observations")
-    centre = float(data.mean())
-    if data.size < 2:
-        return Interval(centre, math.nan, math.nan, 1, "one observation; no interval")
-    half = float(t.ppf((1 + confidence) / 2, data.size - 1) * data.std(ddof=1) / math.sqrt(data.size))
-    return Interval(centre, centre - half, centre + half, data.size, f"mean of {data.size}; Student's t interval")
-
-
-def quantile(values: Sequence[float] | Floats, p: float, confidence: float = 0.95, *, seed: int = 2026) -> Interval:
-    """Return the nearest-rank p-quantile with its bootstrap percentile interval.
-
-    A resample's k-th smallest of n values is the value at rank `ceil(n * U)` with U ~ Beta(k, n - k + 1), so that one
-    draw stands for a whole resample and a million observations cost no more than a hundred. Bounds are NaN where the
-    quantile's rank is the greatest one: no resample can show what lies beyond.
-
-    Examples
-    --------
-    >>> interval = quantile(list(range(1, 1001)), 0.95)
-    >>> interval.value, 930 < interval.low < 950 < interval.high < 965
-    (950.0, True)
-    """
-    import numpy as np
-
-    data = np.sort(np.asarray(values, dtype=np.float64))
-    n = data.size
-    if not n:
-        return Interval(math.nan, math.nan, math.nan, 0, "no observations")
-    rank = max(1, math.ceil(p * n))
-    if rank == n:
-        return Interval(float(data[-1]), math.nan, math.nan, n, f"greatest of {n}; too few for an interval")
-    uniforms = np.random.default_rng(seed).beta(rank, n - rank + 1, _RESAMPLES)
-    resampled = data[np.clip(np.ceil(n * uniforms).astype(int), 1, n) - 1]
-    low, high = _percentiles(resampled, confidence)
-    return Interval(
-        float(data[rank - 1]), low, high, n, f"{p * 100:g} % quantile of {n}; bootstrap percentile interval"
-    )
-
-
 def share(count: int, total: int, confidence: float = 0.95) -> Interval:
     """Return count / total with Wilson's score interval; everything is NaN where the total is 0.
 
@@ -149,39 +95,11 @@ def share(count: int, total: int, confidence: float = 0.95) -> Interval:
     return Interval(count / total, float(bounds.low), float(bounds.high), total, f"{count} of {total}; Wilson interval")
 
 
-def share_of_clusters(
-    counts: Sequence[int], totals: Sequence[int], confidence: float = 0.95, *, seed: int = 2026
-) -> Interval:
-    """Return the pooled share with a bootstrap percentile interval over whole clusters.
-
-    Accesses of one run depend on each other, so that runs are resampled, not accesses.
-
-    Examples
-    --------
-    >>> share_of_clusters([8, 9, 10, 9, 8, 9], [10] * 6).low < 53 / 60
-    True
-    """
-    import numpy as np
-
-    hits, sizes = np.asarray(counts, dtype=np.float64), np.asarray(totals, dtype=np.float64)
-    total = int(sizes.sum())
-    if not total:
-        return Interval(math.nan, math.nan, math.nan, 0, "no observations")
-    drawn = np.random.default_rng(seed).integers(0, len(sizes), (_RESAMPLES, len(sizes)))
-    low, high = _percentiles(hits[drawn].sum(axis=1) / sizes[drawn].sum(axis=1), confidence)
-    value = float(hits.sum() / total)
-    how = f"{int(hits.sum())} of {total} in {len(sizes)} runs; bootstrap percentile interval over runs"
-    return Interval(value, low, high, total, how)
+def at_least(value: float, n: int, method: str) -> Interval:
+    """Return a lower bound that was read, such as the greatest of values seen now and then: the upper bound is NaN."""
+    return Interval(float(value), float(value), math.nan, n, method)
 
 
 def observed(value: float, n: int, method: str) -> Interval:
     """Return a fact that was read rather than sampled, such as a greatest value: its bounds are itself."""
     return Interval(float(value), float(value), float(value), n, method)
-
-
-def _percentiles(resampled: Floats, confidence: float) -> tuple[float, float]:
-    import numpy as np
-
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(resampled, [tail, 1 - tail])
-    return float(low), float(high)

@@ -15,7 +15,10 @@ from perflab.cache.ttl import TTLCache
 from perflab.config import Config
 from perflab.record import NULL_RECORDER, Recorder
 
-__all__ = ["build_tiers"]
+__all__ = ["SWEEP_S", "build_tiers"]
+
+SWEEP_S = 60.0
+"""Seconds between sweeps of memory: rare enough to cost nothing, and far below the hour that l2 keeps by default."""
 
 
 def build_tiers(
@@ -26,6 +29,8 @@ def build_tiers(
     wall: Callable[[], float] = time.time,
 ) -> TieredCache:
     """Return the three tiers with the config's bounds; without `cache.l3_dir`, disk is a private folder until `close`.
+
+    A daemon thread removes what is due from memory every `SWEEP_S` seconds, until `close`.
 
     Raises
     ------
@@ -44,4 +49,6 @@ def build_tiers(
         l3 = DiskCache(settings.l3_dir, settings.l3_bytes, timer=timer, wall=wall, recorder=recorder)
     l1 = MemoryCache(config.l1_bytes, timer=timer, recorder=recorder)
     l2 = TTLCache(config.l2_bytes, default_ttl=settings.l2_ttl_s, timer=timer, recorder=recorder)
-    return TieredCache(l1, l2, l3, recorder)
+    cache = TieredCache(l1, l2, l3, recorder)
+    cache.start_sweep(SWEEP_S)
+    return cache

@@ -10,14 +10,11 @@ import hashlib
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from time import perf_counter
 from typing import Any, ParamSpec, Protocol, TypeVar, cast, overload
 
 from perflab.cache import codec
 from perflab.cache.digest import callable_digest
 from perflab.cache.entry import checked_ttl
-from perflab.cache.flight import AsyncSingleFlight
-from perflab.cache.mapping import MISSING
 from perflab.cache.tiered import TieredCache
 from perflab.errors import ConfigError, StoreError
 
@@ -71,7 +68,10 @@ def cached(
     ttl: float | None = None,
     key: Callable[..., object] | None = None,
 ) -> Cached[P, R] | Callable[[Callable[P, R]], Cached[P, R]]:
-    """Cache the results of a function, sync or async; callers of one missing result share one call.
+    """Cache the results of a function, sync or async; threads that miss one result at once share one call.
+
+    Of an async function the tasks of one event loop share a call; each other loop makes its own. `invalidate` during a
+    call wins: its result goes to those who wait for it, and is not kept.
 
     A result is filed under the function's module and name, `callable_digest` of its code, and its arguments, with
     defaults filled in, so that `f(1)`, `f(x=1)` and `f(1, y=<its default>)` are one. `1`, `1.0` and `True` are three.
@@ -153,21 +153,9 @@ def _sync_wrapper(cache: TieredCache, fn: Callable[..., Any], keys: _Keys, ttl: 
 
 
 def _async_wrapper(cache: TieredCache, fn: Callable[..., Any], keys: _Keys, ttl: float | None) -> Callable[..., Any]:
-    flights = AsyncSingleFlight()
-
     @functools.wraps(fn)
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
-        key = keys.of(args, kwargs)
-
-        async def load() -> Any:
-            start = perf_counter()
-            value = await fn(*args, **kwargs)
-            cache.recorder.access(key, "load", duration_s=perf_counter() - start)
-            cache.set(key, value, ttl=ttl)
-            return value
-
-        value = cache.get(key, MISSING)
-        return await flights.run(key, load) if value is MISSING else value
+        return await cache.get_or_await(keys.of(args, kwargs), lambda: fn(*args, **kwargs), ttl=ttl)
 
     return wrapper
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Hashable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 
 from perflab.cache.disk import DiskCache
 from perflab.cache.entry import Entry, checked_ttl
 from perflab.cache.keys import slot_of
+from perflab.cache.loading import Load, Loads
 from perflab.cache.memory import MemoryCache
 from perflab.cache.ttl import TTLCache
 from perflab.errors import StoreError
@@ -26,7 +27,7 @@ class Tiers:
     """Two memory tiers, exclusive of each other, over an optional disk tier that has a copy of what it can hold.
 
     Disk is read and written outside of the lock of the memory tiers. A reader that fetched a value from disk drops its
-    promotion if the key was written meanwhile, so a replaced value never comes back.
+    promotion if the key was written meanwhile, so a replaced value never comes back; a loaded value is dropped likewise.
     """
 
     def __init__(self, l1: MemoryCache, l2: TTLCache, l3: DiskCache | None, recorder: Recorder) -> None:
@@ -39,6 +40,7 @@ class Tiers:
         self._stripes = tuple(threading.RLock() for _ in range(64))
         # Keys that someone is fetching from disk; a writer takes the mark away, and the fetched value is not promoted.
         self._fetching: dict[Hashable, object] = {}
+        self.loads = Loads()
         l1.on_evict = self._demote
 
     def named(self) -> dict[str, MemoryCache | DiskCache]:
@@ -98,14 +100,19 @@ class Tiers:
                 tier.admit(entry, event, "from l3")
             return entry if limit == math.inf or tier is not None else None
 
-    def store(self, key: Hashable, value: object, ttl: float | None) -> bool:
-        """Put a value into memory and onto disk, in place of what was there; False if no tier took it."""
+    def store(self, key: Hashable, value: object, ttl: float | None, load: Load | None = None) -> bool:
+        """Put a value into memory and onto disk, in place of what was there; False if no tier took it.
+
+        A value that comes from a load is dropped if the load's mark is gone: someone has written the key since.
+        """
         deadline = self.l1.timer() + checked_ttl(ttl)
         entry = Entry(key, value, self.l1.weigh(key, value), deadline)
         with self.guard(key):
+            if load is not None and not self.loads.stands(load):
+                return False
             on_disk = self._write_through(key, value, ttl)
             with self._lock:
-                self._fetching.pop(slot_of(key), None)
+                self._written(key)
                 in_memory = self._hold(entry)
         return on_disk or in_memory
 
@@ -114,24 +121,37 @@ class Tiers:
         with self.guard(key):
             found = self.l3 is not None and self.l3.delete(key)
             with self._lock:
-                self._fetching.pop(slot_of(key), None)
+                self._written(key)
                 return any([_deleted(self.l1, key), _deleted(self.l2, key), found])
 
     def touch(self, key: Hashable, ttl: float | None) -> bool:
         """Give a key a new time to live in every tier; False if none has it."""
-        checked_ttl(ttl)
+        lifetime = checked_ttl(ttl)
         with self.guard(key):
-            found = self.l3 is not None and self.l3.touch(key, ttl)
+            on_disk = self.l3 is not None and self.l3.touch(key, ttl)
             with self._lock:
                 self._fetching.pop(slot_of(key), None)
-                return any([self.l1.touch(key, ttl), self.l2.touch(key, ttl), found])
+                found = any([self.l1.touch(key, ttl), self.l2.touch(key, ttl), on_disk])
+                # A touch that found nothing has written nothing; with 0 seconds it is a request to forget the key.
+                if found or lifetime <= 0:
+                    self.loads.end(key)
+                return found
 
     def clear(self, names: tuple[str, ...]) -> int:
         """Remove everything in some tiers; return how many entries, copies on disk counted too."""
-        removed = self.l3.clear() if self.l3 is not None and "l3" in names else 0
-        with self._lock:
-            self._fetching.clear()
-            return removed + sum(self.named()[name].clear() for name in names if name in ("l1", "l2"))
+        with ExitStack() as writing:
+            # It writes every key, so it takes every turn; no writer waits for a second stripe while it holds one.
+            for stripe in self._stripes:
+                writing.enter_context(stripe)
+            removed = self.l3.clear() if self.l3 is not None and "l3" in names else 0
+            with self._lock:
+                self._fetching.clear()
+                self.loads.end_all()
+                return removed + sum(self.named()[name].clear() for name in names if name in ("l1", "l2"))
+
+    def _written(self, key: Hashable) -> None:
+        self._fetching.pop(slot_of(key), None)
+        self.loads.end(key)
 
     def _promote(self, key: Hashable) -> Entry | None:
         entry = self.l2.entry(key)

@@ -5,19 +5,21 @@ In: keys, values and loaders. Out: values from the fastest tier that has them, a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Self
 
 from perflab.cache.disk import DiskCache
 from perflab.cache.entry import checked_bytes, checked_ttl
-from perflab.cache.flight import SingleFlight
+from perflab.cache.flight import AsyncSingleFlight, SingleFlight
 from perflab.cache.keys import slot_of
+from perflab.cache.loading import Load
 from perflab.cache.mapping import MISSING, LockedMapping
 from perflab.cache.memory import MemoryCache
 from perflab.cache.moves import Tiers
 from perflab.cache.stats import tier_stats
+from perflab.cache.sweep import Sweep
 from perflab.cache.ttl import TTLCache
 from perflab.errors import ConfigError, StoreError
 from perflab.record import NULL_RECORDER, Recorder
@@ -60,6 +62,8 @@ class TieredCache(LockedMapping):
         self.recorder = recorder
         self._closed = False
         self._flights = SingleFlight()
+        self._async_flights = AsyncSingleFlight()
+        self._sweep: Sweep | None = None
         self._tiers = Tiers(l1, l2, l3, recorder)
 
     def __getitem__(self, key: Hashable) -> object:
@@ -135,6 +139,9 @@ class TieredCache(LockedMapping):
     ) -> Any:
         """Return the value of a key, calling `loader()` if it is missing; callers in other threads share the call.
 
+        What is written while the loader runs wins: after a `set`, `delete` or `clear` the loaded value goes to those
+        who waited for it, and is not stored; who asks after a `delete` has a call of their own.
+
         Parameters
         ----------
         loader
@@ -155,7 +162,23 @@ class TieredCache(LockedMapping):
         value = self.get(key, MISSING)
         if value is not MISSING:
             return value
-        return self._flights.run(slot_of(key), lambda: self._load(key, loader, ttl), timeout=timeout)
+        with self._tiers.loads.join(key) as load:
+            return self._flights.run(load, lambda: self._load(load, loader, ttl), timeout=timeout)
+
+    async def get_or_await(
+        self, key: Hashable, loader: Callable[[], Awaitable[Any]], *, ttl: float | None = None
+    ) -> Any:
+        """Return the value of a key, awaiting `loader()` if it is missing; callers in one event loop share the call.
+
+        Callers in another event loop, or in threads, load for themselves; the first value to arrive is stored. For the
+        rest it is as `get_or_load`. A cancelled caller leaves the others waiting; the last one ends the load.
+        """
+        checked_ttl(ttl)
+        value = self.get(key, MISSING)
+        if value is not MISSING:
+            return value
+        with self._tiers.loads.join(key) as load:
+            return await self._async_flights.run(load, lambda: self._await(load, loader, ttl))
 
     def touch(self, key: Hashable, ttl: float | None = None) -> bool:
         """Give a key a new time to live in seconds, from now, in every tier; False if none has it."""
@@ -225,6 +248,24 @@ class TieredCache(LockedMapping):
             left, copied = left - entry.nbytes, copied + 1
         return copied
 
+    def expire(self) -> int:
+        """Remove what is due in memory and return how many entries that were."""
+        return self.l1.expire() + self.l2.expire()
+
+    def start_sweep(self, interval_s: float) -> None:
+        """Remove what is due in memory every `interval_s` seconds in a background thread, until `close`.
+
+        Without it, what is due leaves when it is asked for or when room is needed.
+
+        Raises
+        ------
+        ConfigError
+            If the interval is not above 0.
+        """
+        self._check_open()
+        if self._sweep is None:
+            self._sweep = Sweep(self, interval_s)
+
     def stats(self) -> pd.DataFrame:
         """Return counts, rates and times by tier, computed from the recorded rows; see `stats.tier_stats`."""
         self._check_open()
@@ -236,7 +277,8 @@ class TieredCache(LockedMapping):
         if self._closed:
             return
         self._closed = True
-        self.l2.close()
+        if self._sweep is not None:
+            self._sweep.close()
         self.l1.reset()
         self.l2.reset()
         if self.l3 is not None:
@@ -264,13 +306,26 @@ class TieredCache(LockedMapping):
     def _guard(self, key: Hashable) -> AbstractContextManager[object]:
         return self._tiers.guard(key)
 
-    def _load(self, key: Hashable, loader: Callable[[], Any], ttl: float | None) -> Any:
+    def _load(self, load: Load, loader: Callable[[], Any], ttl: float | None) -> Any:
         # Another caller's load may have ended between this caller's miss and its turn.
-        entry, _ = self._tiers.find(key)
+        entry, _ = self._tiers.find(load.key)
         if entry is not None:
             return entry.value
         start = perf_counter()
         value = loader()
-        self.recorder.access(key, "load", duration_s=perf_counter() - start)
-        self.set(key, value, ttl=ttl)
+        self._keep(load, value, ttl, perf_counter() - start)
         return value
+
+    async def _await(self, load: Load, loader: Callable[[], Awaitable[Any]], ttl: float | None) -> Any:
+        entry, _ = self._tiers.find(load.key)
+        if entry is not None:
+            return entry.value
+        start = perf_counter()
+        value = await loader()
+        self._keep(load, value, ttl, perf_counter() - start)
+        return value
+
+    def _keep(self, load: Load, value: object, ttl: float | None, duration_s: float) -> None:
+        self.recorder.access(load.key, "load", duration_s=duration_s)
+        self._check_open()
+        self._tiers.store(load.key, value, ttl, load)

@@ -37,7 +37,7 @@ def benchmark(
     pairs: Annotated[int | None, typer.Option("--pairs", min=1, help="Interleaved pairs of samples.")] = None,
     report: Annotated[Path | None, typer.Option("--report", help="Where to write the HTML report.")] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="A tenth of the source and two pairs: under a minute, wide intervals.")
+        bool, typer.Option("--quick", help="A small part of the source and two pairs: under a minute, no intervals.")
     ] = False,
     config: ConfigFile = None,
     runs: Runs = None,

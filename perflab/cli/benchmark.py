@@ -15,6 +15,7 @@ from perflab.cli.console import out
 from perflab.cli.verdicts import verdict_table
 from perflab.config import Config
 from perflab.system.measure import BenchmarkResult, benchmark_workloads, new_run_dir
+from perflab.system.run import check_report_path
 from perflab.units import format_seconds
 from perflab.workloads.suite import WORKLOADS, Scale
 
@@ -34,12 +35,13 @@ def run(
     config = Config.load(config_file)
     names = tuple(dict.fromkeys(workloads)) or tuple(WORKLOADS)
     folder = new_run_dir(runs or config.record.runs_dir, "quick" if quick else "benchmark")
+    path = check_report_path(report or folder / "report.html")
     try:
         result = _measured(names, config, source, Scale.of(config, source, pairs=pairs, quick=quick), folder)
     except KeyboardInterrupt:
         out.print(f"What was measured until now is kept; read it with: perflab report {folder}", soft_wrap=True)
         raise
-    path = result.run.report(report or folder / "report.html")
+    result.run.report(path)
     _print(result, path, out)
     return result.exit_code
 

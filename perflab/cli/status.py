@@ -11,6 +11,7 @@ from typing import Any
 
 from perflab.cli.console import out
 from perflab.config import Config
+from perflab.errors import RunError
 from perflab.record.store import is_run, read_info, read_table
 
 __all__ = ["run"]
@@ -23,15 +24,20 @@ def run(config_file: Path | None, runs: Path | None) -> int:
     if last is None:
         out.print(f"No run in {folder} yet; make one with: perflab benchmark --quick", soft_wrap=True, highlight=False)
         return 0
-    info = read_info(last)
-    for name, value in _lines(last, info):
+    for name, value in _lines(*last):
         out.print(f"{name:<8} {value}", soft_wrap=True, highlight=False, markup=False)
     return 0
 
 
-def _last(folder: Path) -> Path | None:
-    found = [path for path in folder.iterdir() if is_run(path)] if folder.is_dir() else []
-    return max(found, key=lambda path: str(read_info(path).get("started", "")), default=None)
+def _last(folder: Path) -> tuple[Path, dict[str, Any]] | None:
+    runs = []
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        if is_run(path):
+            try:
+                runs.append((path, read_info(path)))
+            except RunError as error:
+                out.print(f"passed over: {error}", soft_wrap=True, highlight=False, markup=False)
+    return max(runs, key=lambda run: str(run[1].get("started", "")), default=None)
 
 
 def _lines(folder: Path, info: dict[str, Any]) -> list[tuple[str, str]]:
@@ -42,6 +48,7 @@ def _lines(folder: Path, info: dict[str, Any]) -> list[tuple[str, str]]:
         ("run", str(info.get("run_id"))),
         ("label", str(info.get("label") or "none")),
         ("status", str(info.get("status"))),
+        *([("error", str(info["error"]))] if info.get("error") else []),
         ("started", str(info.get("started"))),
         ("targets", counts or "not judged"),
         ("folder", str(folder)),

@@ -13,6 +13,20 @@ from pydantic import BaseModel, ValidationError
 __all__ = ["explain"]
 
 
+_ALLOWED = {
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "tuple_type": "a list",
+    "model_type": "a table of settings",
+    "path_type": "a path",
+}
+
+
 def explain(error: ValidationError, model: type[BaseModel]) -> str:
     """Return one sentence for each thing that is wrong, joined by spaces."""
     return " ".join(_sentence(dict(problem), model) for problem in error.errors(include_url=False))
@@ -26,7 +40,7 @@ def _sentence(problem: dict[str, Any], model: type[BaseModel]) -> str:
     own = problem.get("ctx", {}).get("error")
     if own is not None:
         return f"{field}: {own}." if field else f"{own}."
-    allowed = str(problem["msg"]).removeprefix("Input should be ")
+    allowed = _ALLOWED.get(str(problem["type"]), str(problem["msg"]).removeprefix("Input should be "))
     return f"{field} is {_shown(problem['input'])}; allowed: {allowed[:1].lower()}{allowed[1:]}."
 
 

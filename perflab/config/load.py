@@ -48,7 +48,8 @@ def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
 def read_environment(model: type[BaseModel], environ: Mapping[str, str]) -> dict[str, Any]:
     """Return the settings of all `PERFLAB_*` variables; nested fields are joined by two underscores.
 
-    Lists and nested tables are written as JSON; an empty variable counts as not set.
+    Lists are written as JSON. A short name such as `PERFLAB_CACHE_SIZE` gives way to the full one. An empty variable
+    counts as not set.
 
     Raises
     ------
@@ -57,7 +58,7 @@ def read_environment(model: type[BaseModel], environ: Mapping[str, str]) -> dict
     """
     known = variables(model)
     settings: dict[str, Any] = {}
-    for name, text in sorted(environ.items()):
+    for name, text in sorted(environ.items(), key=lambda item: (item[0] not in ALIASES, item[0])):
         if not name.startswith(PREFIX) or not text.strip():
             continue
         if name not in known:

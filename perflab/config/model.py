@@ -35,13 +35,26 @@ MiB = 1024 * 1024
 
 Bytes = Annotated[int, BeforeValidator(parse_bytes), Field(ge=0, le=1 << 50)]
 PositiveBytes = Annotated[int, BeforeValidator(parse_bytes), Field(gt=0, le=1 << 50)]
+ChunkBytes = Annotated[int, BeforeValidator(parse_bytes)]
 Ratio = Annotated[float, BeforeValidator(parse_ratio), Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(gt=0, le=31_536_000, allow_inf_nan=False)]
 Trigger = Literal["memory_pressure", "cpu_pressure", "cache_miss", "scheduled"]
 
 
+def _no_truth(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError(f"{value!r} is no number; write a whole number")
+    return value
+
+
+Count = Annotated[int, BeforeValidator(_no_truth)]
+
+
 class _Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise ConfigError(f"A config does not change; use config.replace({name}=...) and the new one it returns.")
 
 
 class CacheTargets(_Settings):
@@ -105,7 +118,7 @@ class ParallelSettings(_Settings):
     """Workers for CPU-bound work."""
 
     kind: Literal["processes", "threads"] = Field("processes", description="what a worker is")
-    workers: int | None = Field(
+    workers: Count | None = Field(
         None, ge=1, le=1024, description="number of workers; unset: the cores that this process may use"
     )
 
@@ -113,8 +126,8 @@ class ParallelSettings(_Settings):
 class ChunkSettings(_Settings):
     """How files are cut."""
 
-    max_bytes: int = Field(2000, ge=64, le=16 * MiB, description="largest chunk; bytes")
-    window_bytes: int = Field(512 * 1024, ge=4096, le=256 * MiB, description="source parsed at a time; bytes")
+    max_bytes: ChunkBytes = Field(2000, ge=64, le=16 * MiB, description="largest chunk; bytes")
+    window_bytes: ChunkBytes = Field(512 * 1024, ge=4096, le=256 * MiB, description="source parsed at a time; bytes")
     parse_timeout_s: Seconds = Field(5.0, description="time after which a window is cut by lines instead; seconds")
 
 
@@ -124,18 +137,19 @@ class RecordSettings(_Settings):
     memory_budget_bytes: PositiveBytes = Field(
         64_000_000, description="rows held in memory; past it they go to the run folder; bytes"
     )
-    chunk_rows: int = Field(4096, ge=16, le=1 << 20, description="rows turned into typed columns at a time")
+    chunk_rows: Count = Field(4096, ge=16, le=1 << 20, description="rows turned into typed columns at a time")
+    flush_interval_s: Seconds = Field(5.0, description="time between writes of new rows to the run folder; seconds")
     runs_dir: Path = Field(Path(".perflab/runs"), description="folder in which the command line keeps runs")
 
 
 class BenchmarkSettings(_Settings):
     """Size and strictness of benchmarks."""
 
-    pairs: int = Field(6, ge=1, le=10_000, description="interleaved pairs of samples an arm")
-    warmup_blocks: int = Field(1, ge=0, le=100, description="first blocks that are discarded")
+    pairs: Count = Field(6, ge=1, le=10_000, description="interleaved pairs of samples an arm")
+    warmup_blocks: Count = Field(1, ge=0, le=100, description="first blocks that are discarded")
     confidence: float = Field(0.95, ge=0.5, lt=1, description="confidence of intervals; ratio")
     band_ratio: Ratio = Field(0.03, description="difference from 1 that counts as the same; ratio")
-    seed: int = Field(2026, ge=0, le=2**32 - 1, description="seed of orders, subsets and planted defects")
+    seed: Count = Field(2026, ge=0, le=2**32 - 1, description="seed of orders, subsets and planted defects")
 
 
 class Config(_Settings):
@@ -161,7 +175,7 @@ class Config(_Settings):
     predictive_prefetching_enabled: bool = Field(True, description="promote entries that are likely to be next")
     cache_targets: CacheTargets = Field(default_factory=CacheTargets, description="what the cache is asked to reach")
     parallel_processing_enabled: bool = Field(True, description="use more than one worker")
-    max_parallel_operations: int = Field(8, ge=1, le=256, description="operations in flight at once")
+    max_parallel_operations: Count = Field(8, ge=1, le=256, description="operations in flight at once")
     streaming_threshold_bytes: Bytes = Field(
         5 * MiB, description="files from this size are read in windows, never whole; bytes"
     )

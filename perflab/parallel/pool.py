@@ -70,6 +70,7 @@ class Workers:
         self._executor: Executor | None = None
         self._owned = True
         self._closed = False
+        self._under_way = 0
         self._peak_bytes: int | None = None
 
     @classmethod
@@ -133,7 +134,14 @@ class Workers:
         self._refuse_closed()
         if self._inline():
             return _call_inline(fn, *args)
-        return self._pool().submit(run_call, fn, *args)
+        pool = self._enter()
+        try:
+            future = pool.submit(run_call, fn, *args)
+        except BaseException:
+            self._leave()
+            raise
+        future.add_done_callback(lambda _: self._leave())
+        return future
 
     def peak_bytes(self) -> int | None:
         """Return the sum of each worker process's own peak resident memory, in bytes.
@@ -143,6 +151,25 @@ class Workers:
         """
         with self._lock:
             return self._peak_bytes if self._executor is None else _peak_of(self._executor)
+
+    def rest(self) -> bool:
+        """End the worker processes or threads if they have nothing to do; the next use starts new ones.
+
+        Returns whether there was something to end: a pool of ours that was started and is idle.
+
+        Examples
+        --------
+        >>> with Workers(2, "threads") as workers:
+        ...     workers.rest(), workers.submit(abs, -1).result(), workers.rest(), workers.submit(abs, -2).result()
+        (False, 1, True, 2)
+        """
+        with self._lock:
+            executor = self._executor
+            if executor is None or not self._owned or self._under_way:
+                return False
+            self._executor = None
+        _shut_down(executor, cancel=False)
+        return True
 
     def close(self, cancel: bool = False) -> None:
         """End the workers and wait for them; with `cancel`, without finishing what was handed out.
@@ -177,12 +204,18 @@ class Workers:
         if self._closed:
             raise PerflabError("these workers are closed; create new ones")
 
-    def _pool(self) -> Executor:
+    def _enter(self) -> Executor:
+        """Return the pool, started if need be, and note that it has work until `_leave`."""
         with self._lock:
             self._refuse_closed()
             if self._executor is None:
                 self._executor = _start(self.kind, self.workers)
+            self._under_way += 1
             return self._executor
+
+    def _leave(self) -> None:
+        with self._lock:
+            self._under_way -= 1
 
     def _discard(self, broken: Executor) -> None:
         """Forget a pool whose worker was killed; the next use starts a fresh one."""
@@ -193,7 +226,7 @@ class Workers:
         _shut_down(broken, cancel=True)
 
     def _map_batches(self, fn: Callable[[T], R], work: Iterator[list[T]]) -> Iterator[R]:
-        pool = self._pool()
+        pool = self._enter()
         pending: deque[tuple[int, int, Future[Outcome]]] = deque()
         index = 0
         try:
@@ -210,6 +243,7 @@ class Workers:
         finally:
             for _, _, future in pending:
                 future.cancel()
+            self._leave()
 
 
 def _map_inline(fn: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:

@@ -5,8 +5,22 @@ In: a run's facts, its metrics, its targets, its frames. Out: matplotlib Figures
 
 from __future__ import annotations
 
+from perflab.present.picture import PICTURES, Picture, picture
 from perflab.present.report import ReportData, render, write
 from perflab.present.tables import Table
 from perflab.present.theme import DARK, LIGHT, Palette, stylesheet, svg
 
-__all__ = ["DARK", "LIGHT", "Palette", "ReportData", "Table", "render", "stylesheet", "svg", "write"]
+__all__ = [
+    "DARK",
+    "LIGHT",
+    "PICTURES",
+    "Palette",
+    "Picture",
+    "ReportData",
+    "Table",
+    "picture",
+    "render",
+    "stylesheet",
+    "svg",
+    "write",
+]

@@ -1,4 +1,4 @@
-"""Every comparison that the samples hold: one workload, one state, one arm against the baseline.
+"""Every comparison that the samples hold: one arm in one state against the baseline of the same blocks.
 
 In: the `samples` frame. Out: `Pairs`, the seconds of both arms by block with what `analyze.pairs` makes of them.
 """
@@ -10,34 +10,31 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from perflab.analyze.intervals import Interval, median
+from perflab.analyze.metrics.select import BASELINE, baseline_rows, by_block, good_samples, workloads
 from perflab.analyze.pairs import Comparison, compare
-from perflab.present import escape, read
+from perflab.present import arms, escape
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Pairs", "comparisons"]
 
-_STATES = ("cold", "warm", "incremental", "any", "")
-
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """Seconds of the baseline and of another arm, by the block in which both were measured."""
+    """Seconds of the baseline and of another arm, by the block in which both were measured.
+
+    Attributes
+    ----------
+    setting : str
+        The state, the workers where there are fewer than in another row, and the arm where it is not `optimized`.
+    """
 
     workload: str
-    state: str
-    arm: str
+    setting: str
     baseline: dict[int, float]
     other: dict[int, float]
     comparison: Comparison
-
-    @property
-    def setting(self) -> str:
-        """The state, and the arm where it is not the usual one."""
-        state = "" if self.state in ("any", "") else self.state
-        arm = "" if self.arm == "optimized" else self.arm
-        return escape.shorten(", ".join(filter(None, (state, arm))) or "all", 40)
 
     @property
     def baseline_median(self) -> Interval:
@@ -57,33 +54,35 @@ class Pairs:
 
 
 def comparisons(samples: pd.DataFrame) -> list[Pairs]:
-    """Return the comparisons with at least one complete pair, by workload, then cold, warm, incremental.
+    """Return the comparisons with at least one complete pair: workloads as measured, then cold, warm, incremental.
 
-    Warm-up blocks, memory runs and samples that raised are not timings and are left out.
+    A state without a baseline of its own is held against the one that all states share. Warm-up blocks, memory runs
+    and samples that raised are not timings and are left out.
     """
-    times: dict[tuple[str, str], dict[str, dict[int, float]]] = {}
-    for record in read.records(samples):
-        block, seconds = read.number(record.get("pair")), read.number(record.get("wall_s"))
-        if read.text(record.get("purpose")) == "memory" or read.text(record.get("error")):
-            continue
-        if block >= 0 and 0 < seconds < math.inf:
-            group = (read.text(record.get("workload")), read.text(record.get("state")))
-            times.setdefault(group, {}).setdefault(read.text(record.get("arm")), {})[int(block)] = seconds
-    found = [
-        _pairs(workload, state, arm, arms["baseline"], seconds)
-        for (workload, state), arms in times.items()
-        for arm, seconds in arms.items()
-        if arm != "baseline" and arms.get("baseline", {}).keys() & seconds.keys()
+    if not len(samples):
+        return []
+    timed = good_samples(samples.assign(setting=arms.settings(samples)), "time")
+    return [
+        pairs for workload in workloads(timed) for pairs in _of_workload(workload, timed[timed["workload"] == workload])
     ]
-    return sorted(found, key=_order)
 
 
-def _pairs(workload: str, state: str, arm: str, baseline: dict[int, float], other: dict[int, float]) -> Pairs:
-    shared = sorted(baseline.keys() & other.keys())
-    first, second = {block: baseline[block] for block in shared}, {block: other[block] for block in shared}
-    return Pairs(workload, state, arm, first, second, compare(first, second))
+def _of_workload(workload: str, rows: pd.DataFrame) -> list[Pairs]:
+    optimized = rows[rows["arm"] != BASELINE]
+    grouped = [
+        (str(setting), str(arm), members)
+        for (setting, arm), members in optimized.groupby(["setting", "arm"], observed=True, sort=False)
+    ]
+    found = []
+    for setting, arm, members in sorted(grouped, key=lambda group: (arms.order(group[0]), group[1])):
+        before, after = _times(baseline_rows(rows, str(members["state"].iloc[0]))), _times(members)
+        shared = sorted(before.keys() & after.keys())
+        if shared:
+            before, after = {block: before[block] for block in shared}, {block: after[block] for block in shared}
+            name = ", ".join(filter(None, (setting, "" if arm == "optimized" else arm))) or "all"
+            found.append(Pairs(workload, escape.shorten(name, 40), before, after, compare(before, after)))
+    return found
 
 
-def _order(pairs: Pairs) -> tuple[str, int, str, str]:
-    state = _STATES.index(pairs.state) if pairs.state in _STATES else len(_STATES)
-    return pairs.workload, state, pairs.state, pairs.arm
+def _times(rows: pd.DataFrame) -> dict[int, float]:
+    return {block: seconds for block, seconds in by_block(rows, "wall_s").items() if 0 < seconds < math.inf}

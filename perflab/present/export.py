@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from perflab.errors import RunError
-from perflab.present import escape, read, sections, summary
+from perflab.present import benchmark_tables, cache_tables, escape, read, sections, summary
 from perflab.present.report import STATUS_NOTES, ReportData, save
 from perflab.present.tables import Table
 
@@ -104,11 +104,12 @@ def to_parquet(folder: str | Path, data: ReportData) -> list[Path]:
 def _tables(data: ReportData) -> Iterable[Table]:
     frames = data.tables
     yield sections.targets(data.targets)
-    yield sections.improvements(frames["samples"])
-    yield sections.memory(frames["samples"])
-    yield sections.quality(frames["samples"])
-    yield sections.cache(frames["accesses"])
-    yield sections.slowest(frames["operations"])
+    yield benchmark_tables.improvements(frames["samples"])
+    yield benchmark_tables.memory(frames["samples"])
+    yield benchmark_tables.work(frames["samples"])
+    yield cache_tables.by_tier(frames["accesses"], frames["samples"])
+    yield cache_tables.by_workload(frames["accesses"], frames["samples"])
+    yield sections.slowest(frames["operations"], frames["samples"])
     yield sections.events(frames["events"])
     yield sections.optimizations(frames["optimizations"])
     yield sections.metrics(data.metrics)

@@ -6,7 +6,6 @@ In: the `accesses` frame. Out: a matplotlib Figure: a stack of tiers a window, t
 from __future__ import annotations
 
 import itertools
-import math
 from typing import TYPE_CHECKING, Any
 
 from perflab.present import escape, read
@@ -28,7 +27,7 @@ _FEWEST = 20
 _LEFT, _RIGHT, _HEIGHT = 52.0, 92.0, 190.0
 
 
-def hit_rate(accesses: pd.DataFrame, *, target: float | None = None, palette: Palette = LIGHT) -> Figure:
+def hit_rate(accesses: pd.DataFrame, *, target: float | None = None, of: str = "", palette: Palette = LIGHT) -> Figure:
     """Draw the share of accesses that each tier answered, in at most 60 windows of equally many accesses.
 
     Parameters
@@ -37,13 +36,16 @@ def hit_rate(accesses: pd.DataFrame, *, target: float | None = None, palette: Pa
         The `accesses` frame; only its `hit` and `miss` rows are accesses.
     target
         The hit rate that is wanted, 0..1.
+    of
+        Whose accesses they are, such as `warm runs`; said in the title.
     """
     tiers = _answers(accesses)
+    title = ", ".join(filter(None, (TITLE, of)))
     if len(tiers) < _FEWEST:
         reason = f"{len(tiers)} accesses were recorded, at least {_FEWEST} are needed"
-        return not_enough(TITLE, reason, palette)
+        return not_enough(title, reason, palette)
     with style(palette):
-        return _draw(tiers, read.elapsed(accesses), target, palette)
+        return _draw(tiers, title, _when(accesses), target, palette)
 
 
 def _answers(accesses: pd.DataFrame) -> NDArray[np.object_]:
@@ -59,18 +61,26 @@ def _answers(accesses: pd.DataFrame) -> NDArray[np.object_]:
     return answers[np.argsort(seconds, kind="stable")]
 
 
-def _draw(answers: NDArray[np.object_], seconds: NDArray[np.float64], target: float | None, palette: Palette) -> Figure:
+def _when(accesses: pd.DataFrame) -> str:
+    """Return over which time the accesses happened; of several processes, how many those were."""
+    import numpy as np
+
+    processes = len(set(read.texts(accesses, "run_id")))
+    seconds = read.elapsed(accesses)
+    if processes > 1:
+        return f" of {processes:,} processes, one after the other"
+    return f" over {float(np.nanmax(seconds)):.3g} s" if np.isfinite(seconds).any() else ""
+
+
+def _draw(answers: NDArray[np.object_], title: str, when: str, target: float | None, palette: Palette) -> Figure:
     import numpy as np
 
     count = len(answers)
     windows = min(_WINDOWS, count // 10)
     edges = np.linspace(0, count, windows + 1).round().astype(int)
     rate = float(np.mean(answers != ""))
-    span = float(np.nanmax(seconds)) if np.isfinite(seconds).any() else math.nan
-    lasted = f" over {span:.3g} s" if math.isfinite(span) else ""
-    note = f"n = {count:,} accesses{lasted}, in {windows} windows; the empty space is misses."
-    title = f"{TITLE}: {rate * 100:.1f} % over all"
-    sheet = Sheet.start(title, note, _HEIGHT + 46, palette)
+    note = f"n = {count:,} accesses{when}, in {windows} windows; the empty space is misses."
+    sheet = Sheet.start(f"{title}: {rate * 100:.1f} % over all", note, _HEIGHT + 46, palette)
     axes = sheet.axes(MARGIN + _LEFT, sheet.top + 4, WIDTH - 2 * MARGIN - _LEFT - _RIGHT, _HEIGHT)
     middle = _stack(sheet, axes, answers, edges)
     _target(axes, target, middle, palette)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from perflab.present import escape, read
+from perflab.present import arms, escape, read
 from perflab.present.sheet import MARGIN, WIDTH, Sheet, fit, not_enough, tick
 from perflab.present.theme import LIGHT, Palette, style
 from perflab.units import format_seconds
@@ -38,7 +38,7 @@ class _Group:
     seconds: NDArray[np.float64]
 
 
-def latency(frame: pd.DataFrame, *, palette: Palette = LIGHT) -> Figure:
+def latency(frame: pd.DataFrame, *, of: str = "", palette: Palette = LIGHT) -> Figure:
     """Draw the cumulative distribution of durations, one line a tier (accesses) or an arm (samples).
 
     A percentile is marked only where at least one value lies above it: p95 from 20 values on, p99 from 100 on.
@@ -46,11 +46,14 @@ def latency(frame: pd.DataFrame, *, palette: Palette = LIGHT) -> Figure:
     Parameters
     ----------
     frame
-        `accesses` (grouped by event and tier; hits and misses that were timed) or `samples` (by workload, state, arm).
+        `accesses` (grouped by event and tier; hits and misses that were timed) or `samples` (by workload and arm).
+    of
+        Whose accesses they are, such as `warm runs`; said in the title.
     """
     sampled = "wall_s" in frame.columns
     groups = _samples(frame) if sampled else _accesses(frame)
-    what = "Execution times by workload, state and arm" if sampled else "Time the caller waited for a cache access"
+    what = "Execution times by workload and arm" if sampled else "Time the caller waited for a cache access"
+    what = ", ".join(filter(None, (what, of)))
     large = [group for group in groups if len(group.seconds) >= _FEWEST]
     if not large:
         timed = sum(len(group.seconds) for group in groups)
@@ -90,18 +93,10 @@ def _accesses(frame: pd.DataFrame) -> list[_Group]:
 
 
 def _samples(frame: pd.DataFrame) -> list[_Group]:
-    import numpy as np
-
-    seconds = read.numbers(frame, "wall_s")
-    timing = np.isin(read.texts(frame, "purpose"), ["time", ""]) & ~(read.numbers(frame, "pair") < 0)
-    keys = np.array(
-        [
-            " · ".join(parts)
-            for parts in zip(*(read.texts(frame, c) for c in ("workload", "state", "arm")), strict=True)
-        ],
-        dtype=object,
-    )
-    return [_Group(str(key), _timed(seconds[timing & (keys == key)])) for key in sorted(set(keys[timing]))]
+    return [
+        _Group(f"{workload} · {name}", _timed(read.numbers(rows, "wall_s")))
+        for workload, name, rows in arms.grouped(frame, "time")
+    ]
 
 
 def _timed(seconds: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -115,7 +110,9 @@ def _timed(seconds: NDArray[np.float64]) -> NDArray[np.float64]:
 def _draw(groups: Sequence[_Group], found: int, what: str, palette: Palette) -> Figure:
     shown = sorted(sorted(groups, key=lambda group: -len(group.seconds))[:_GROUPS], key=lambda group: group.name)
     total = sum(len(group.seconds) for group in shown)
-    left_out = f" {found - len(shown)} more groups are not drawn." if found > len(shown) else ""
+    rest = found - len(shown)
+    which = f"not drawn: those with fewer than {_FEWEST} values, or beyond {_GROUPS} groups"
+    left_out = f" {rest} {'group is' if rest == 1 else 'groups are'} {which}." if rest else ""
     note = (
         f"n = {total:,} timed. Each line rises to the share of durations that were at most so long, drawn through at "
         f"most {_KNOTS} of its quantiles; ● p50, ■ p95 (from 20 values on), ◆ p99 (from 100 on).{left_out}"
@@ -136,7 +133,7 @@ def _look(name: str, index: int, palette: Palette) -> tuple[str, Any]:
     if name in roles:
         return palette.color(roles[name]), _LINES[list(roles).index(name)]
     for arm in ("baseline", "optimized"):
-        if name.endswith(f" {arm}"):
+        if f" · {arm}" in name:
             return palette.color(arm), _LINES[index // 2 % len(_LINES)]
     return palette.color(("third", "good", "unsure", "muted")[index % 4]), _LINES[index % len(_LINES)]
 

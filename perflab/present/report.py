@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from perflab.errors import RunError
-from perflab.present import escape, facts, plots, read, sections, summary, theme
-from perflab.present.bounds import parse
+from perflab.present import arms, benchmark_tables, cache_tables, escape, facts, read, sections, summary, theme
+from perflab.present.picture import picture
 from perflab.present.tables import Table
 from perflab.present.verdicts import counts
 from perflab.record.frames import FRAMES, columns
@@ -26,13 +26,14 @@ if TYPE_CHECKING:
     import pandas as pd
     from jinja2 import Template
     from markupsafe import Markup
-    from matplotlib.figure import Figure
 
 __all__ = ["STATUS_NOTES", "ReportData", "render", "write"]
 
 #: What a reader must know of a run that did not finish.
 STATUS_NOTES = {
     "cancelled": "This run was cancelled. Every figure is of what was done until then.",
+    "running": "This run is still going on. Every figure is of what was recorded so far.",
+    "failed": "This run ended with an error. Every figure is of what was recorded until then.",
     "unfinished": "This run is unfinished: it is still going on, or its process ended early. Every figure is of what "
     "was recorded so far.",
 }
@@ -148,64 +149,44 @@ def _parts(data: ReportData) -> list[_Part]:
 
 
 def _targets(data: ReportData) -> _Part:
-    said = (
-        ", ".join(f"{number} {verdict}" for verdict, number in counts(data.targets).items() if number) or "none judged"
-    )
-    label = f"Bullet chart of every target against what was measured: {said}. The table that follows has the values."
     lead = (
         "A target passes or fails only if the whole 95 % interval of the measured value does; otherwise it is "
-        "unclear. What was not measured does not pass."
+        "unclear. What was not measured does not pass. Where there are too few runs for an interval, their range is "
+        "told, and called so."
     )
-    blocks = (_svg(plots.targets(data.targets), label), _table(sections.targets(data.targets)))
+    blocks = (_plot("targets", data), _table(sections.targets(data.targets)))
     return _Part("targets", "Targets", lead, blocks)
 
 
 def _before_after(data: ReportData) -> _Part:
     samples = data.tables["samples"]
-    label = (
-        "Dot plot of each pair's time before and after, with medians, intervals and ratios. The table has the values."
-    )
+    if not len(samples):
+        return _Part("before-after", "Before and after", "This run holds no benchmark, so nothing was compared.", ())
     lead = "Baseline and optimized code ran in interleaved pairs, so that what else the host does meets both alike."
-    tables = (sections.improvements(samples), sections.memory(samples), sections.quality(samples))
-    return _Part(
-        "before-after", "Before and after", lead, (_svg(plots.before_after(samples), label), *map(_table, tables))
-    )
+    tables = (benchmark_tables.improvements(samples), benchmark_tables.memory(samples), benchmark_tables.work(samples))
+    blocks = (_plot("before_after", data), *map(_table, tables))
+    return _Part("before-after", "Before and after", lead, blocks)
 
 
 def _cache(data: ReportData) -> _Part:
-    accesses = data.tables["accesses"]
-    wanted = _wanted_hit_rate(data.targets)
-    blocks = (
-        _table(sections.cache(accesses)),
-        _svg(
-            plots.hit_rate(accesses, target=wanted),
-            "Stacked chart of the cache hit rate by the tier that answered, over the run's accesses.",
-        ),
-        _svg(
-            plots.latency(accesses),
-            "Cumulative distribution of access times by event and tier on a log scale, with p50, p95 and p99.",
-        ),
-    )
-    return _Part("cache", "Cache", "An access is one read by the program; a hit was answered by a tier.", blocks)
+    accesses, samples = data.tables["accesses"], data.tables["samples"]
+    lead = "An access is one read by the program; a hit was answered by a tier."
+    _, of = arms.of_cache(accesses, samples)
+    if of:
+        lead += f" The plots, and the metrics of the cache, are of the {of}."
+    tables = [cache_tables.by_tier(accesses, samples), *filter(None, [cache_tables.by_workload(accesses, samples)])]
+    return _Part("cache", "Cache", lead, (*map(_table, tables), _plot("hit_rate", data), _plot("latency", data)))
 
 
 def _resources(data: ReportData) -> _Part:
-    limits = [
-        _setting_number(data.info, *path)
-        for path in (("resource_monitoring", "cpu_threshold_ratio"), ("resource_monitoring", "memory_threshold_bytes"))
-    ]
-    figure = plots.resources(
-        data.tables["resources"], data.tables["events"], cpu_threshold=limits[0], memory_threshold=limits[1]
-    )
-    label = "Line charts of CPU share and of memory growth over the run, with thresholds and events."
     lead = "Memory is the growth above what the process held before the work began."
-    return _Part("resources", "CPU and memory", lead, (_svg(figure, label),))
+    return _Part("resources", "CPU and memory", lead, (_plot("resources", data),))
 
 
 def _activity(data: ReportData) -> _Part:
     frames = data.tables
     tables = (
-        sections.slowest(frames["operations"]),
+        sections.slowest(frames["operations"], frames["samples"]),
         sections.events(frames["events"]),
         sections.optimizations(frames["optimizations"]),
     )
@@ -228,19 +209,6 @@ def _setting(data: ReportData) -> _Part:
         facts.configuration(config, defaults if isinstance(defaults, Mapping) else None),
     )
     return _Part("setting", "Host, versions and configuration", "", tuple(map(_table, tables)))
-
-
-def _wanted_hit_rate(targets: pd.DataFrame) -> float | None:
-    for record in read.records(targets):
-        if record.get("name") == "cache.hit_rate":
-            bound = parse(read.text(record.get("expression")), "ratio")
-            return bound.value if bound else None
-    return None
-
-
-def _setting_number(info: Mapping[str, Any], group: str, name: str) -> float | None:
-    value = read.number(_mapping(_mapping(info, "config"), group).get(name))
-    return value if math.isfinite(value) else None
 
 
 def _mapping(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -282,8 +250,8 @@ def _status_note(status: str) -> str:
     return STATUS_NOTES.get(status, f"This run says of itself that it is {status}.")
 
 
-def _svg(figure: Figure, label: str) -> Markup:
-    return _markup(f'<figure class="scroll" tabindex="0">{theme.svg(figure, label)}</figure>')
+def _plot(name: str, data: ReportData) -> Markup:
+    return _markup(f'<figure class="scroll" tabindex="0">{picture(name, data).svg()}</figure>')
 
 
 def _table(table: Table) -> Markup:

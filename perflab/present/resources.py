@@ -30,6 +30,10 @@ _FEWEST = 3
 _BUCKETS = 150
 _LEFT, _RIGHT, _PANEL, _BETWEEN = 66.0, 150.0, 112.0, 22.0
 _EVENT_LINES = 4
+# Room beside the first and the last mark, as a share of the time axis.
+_EDGE = 0.012
+# Fewer points than this make a line too short to be seen.
+_SHORT = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +57,19 @@ def resources(
     *,
     cpu_threshold: float | None = None,
     memory_threshold: float | None = None,
+    of: str = "",
     palette: Palette = LIGHT,
 ) -> Figure:
     """Draw CPU share and memory growth over time; long runs as means of equal slices with their extremes as a band.
 
+    Each process, by its `run_id`, has lines of its own, with marks where they are short.
+
     Parameters
     ----------
     frame
-        The `resources` frame: t, cpu_ratio, process_cpu_ratio, growth_bytes.
+        The `resources` frame: run_id, t, cpu_ratio, process_cpu_ratio, growth_bytes.
+    of
+        Whose processes they are, such as `timed runs of the optimized arms`; said under the title.
     events
         The `events` frame, marked under the panels.
     cpu_threshold, memory_threshold
@@ -72,7 +81,7 @@ def resources(
         reason = f"{taken} samples of the host were taken, at least {_FEWEST} over some time are needed"
         return not_enough(TITLE, reason, palette)
     with style(palette):
-        return _draw(frame, seconds, events, (cpu_threshold, memory_threshold), palette)
+        return _draw(frame, seconds, events, (cpu_threshold, memory_threshold), of, palette)
 
 
 def _draw(
@@ -80,12 +89,11 @@ def _draw(
     seconds: NDArray[np.float64],
     events: pd.DataFrame | None,
     thresholds: tuple[float | None, float | None],
+    of: str,
     palette: Palette,
 ) -> Figure:
     lanes = _lanes(events, frame)
-    slices = min(len(frame), _BUCKETS)
-    each = f"means of {slices} slices, the band is least to most" if len(frame) > _BUCKETS else "one point a sample"
-    note = f"n = {len(frame):,} samples over {float(max(seconds)):.3g} s; {each}."
+    note = _note(frame, float(max(seconds)), of)
     extra = 18.0 * len(lanes) + 10 if lanes else 0.0
     sheet = Sheet.start(TITLE, note, 2 * _PANEL + _BETWEEN + extra + 42, palette)
     axes = [_place(sheet, index) for index in range(2)]
@@ -100,6 +108,14 @@ def _draw(
         panel.tick_params(labelbottom=panel is last)
     last.set_xlabel("seconds since the first sample")
     return sheet.finish()
+
+
+def _note(frame: pd.DataFrame, lasted: float, of: str) -> str:
+    processes = len(set(read.texts(frame, "run_id")))
+    whose = f" ({of})" if of else ""
+    one = f"one process{whose}" if processes == 1 else f"{processes:,} processes{whose}, each with lines of its own"
+    each = "means of equal slices, the band is least to most" if len(frame) > _BUCKETS else "one point a sample"
+    return f"n = {len(frame):,} samples of {one}, over {lasted:.3g} s; {each}."
 
 
 def _place(sheet: Sheet, index: int) -> Axes:
@@ -119,7 +135,7 @@ def _panel(
     unit = "bytes" if series[0].column.endswith("_bytes") else "ratio"
     for one in series:
         values = read.numbers(frame, one.column)
-        said = _curve(axes, seconds, values, one, palette, unit)
+        said = _curve(axes, seconds, values, read.texts(frame, "run_id"), one, palette, unit)
         _beside(axes, y, one.line, f"{one.label}", said, palette.color(one.role), palette)
         top = max([top, *(float(value) for value in values if math.isfinite(value))])
         y -= 0.3
@@ -135,13 +151,21 @@ def _frame(axes: Axes, last: float, top: float, drawn: Sequence[NDArray[np.float
 
     finite = np.concatenate([values[np.isfinite(values)] for values in drawn])
     least = min(0.0, float(finite.min())) if finite.size else 0.0
-    axes.set(xlim=(0, last), ylim=(least * 1.1, max(top * 1.08, 1.0 if unit == "ratio" else 1e6)))
+    axes.set(
+        xlim=(-_EDGE * last, (1 + _EDGE) * last), ylim=(least * 1.1, max(top * 1.08, 1.0 if unit == "ratio" else 1e6))
+    )
     axes.locator_params(axis="y", nbins=4)
     axes.grid(visible=True)
 
 
 def _curve(
-    axes: Axes, seconds: NDArray[np.float64], values: NDArray[np.float64], one: _Series, palette: Palette, unit: str
+    axes: Axes,
+    seconds: NDArray[np.float64],
+    values: NDArray[np.float64],
+    runs: NDArray[np.object_],
+    one: _Series,
+    palette: Palette,
+    unit: str,
 ) -> str:
     """Draw one series and return its greatest and mean value in words."""
     import numpy as np
@@ -150,22 +174,40 @@ def _curve(
     if not known.any():
         return "unavailable"
     color = palette.color(one.role)
-    x, mean, low, high = _slices(seconds[known], values[known])
+    parts = [
+        _slices(seconds[own], values[own], int(known.sum()))
+        for run in dict.fromkeys(runs)
+        if (own := known & (runs == run)).any()
+    ]
+    x, mean, low, high = (_joined([part[column] for part in parts]) for column in range(4))
     if len(values) > _BUCKETS:
         axes.fill_between(x, low, high, color=color, alpha=0.22, linewidth=0)
     axes.plot(x, mean, color=color, linewidth=1.6, linestyle=one.line)
+    short = [part for part in parts if len(part[0]) < _SHORT]
+    if short:
+        points = [np.concatenate([part[column] for part in short]) for column in range(2)]
+        fill = color if one.line == "-" else palette.surface
+        axes.plot(*points, "o", color=color, markerfacecolor=fill, markersize=3.4, markeredgewidth=0.9)
     average, most = (format_quantity(float(value), unit) for value in (values[known].mean(), values[known].max()))
     return f"mean {average}, max {most}"
 
 
-def _slices(seconds: NDArray[np.float64], values: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+def _slices(seconds: NDArray[np.float64], values: NDArray[np.float64], total: int) -> tuple[NDArray[np.float64], ...]:
+    """Return a process's times, means, minima and maxima, in its share of the slices that a plot has for `total`."""
     import numpy as np
 
     order = np.argsort(seconds, kind="stable")
-    count = min(_BUCKETS, len(values))
+    count = min(len(values), max(1, _BUCKETS * len(values) // total))
     parts = np.array_split(order, count)
     columns = [(seconds[p].mean(), values[p].mean(), values[p].min(), values[p].max()) for p in parts]
     return tuple(np.array(column) for column in zip(*columns, strict=True))
+
+
+def _joined(parts: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Return the parts in one array with a gap between each two: a line is broken there."""
+    import numpy as np
+
+    return np.concatenate([values for part in parts for values in (part, [math.nan])][:-1])
 
 
 def _beside(axes: Axes, y: float, line: Any, name: str, said: str, color: str, palette: Palette) -> None:

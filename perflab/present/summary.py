@@ -59,8 +59,9 @@ def _improvement(metrics: pd.DataFrame) -> str:
     count = read.number(best.get("n"))
     sample = f", n = {count:,.0f}" if math.isfinite(count) else ""
     # An exact reading has no interval, and its sentence then claims none.
-    between = interval(low, high, unit)
-    sure = f" (95 % interval {between}{sample})" if between else sample.replace(", ", " (") + ")" * bool(sample)
+    between = interval(low, high, unit, read.text(best.get("method")))
+    kind = "" if between.startswith("range") else "95 % interval "
+    sure = f" ({kind}{between}{sample})" if between else sample.replace(", ", " (") + ")" * bool(sample)
     change = format_quantity(read.number(best["value"]), unit)
     return f"The biggest measured improvement is {change} {_reduced(read.text(best['name']))}{sure}."
 
@@ -83,4 +84,6 @@ def _failure(judged: list[Row]) -> str:
     if not failed:
         return "No target that could be judged fails." if judged else "Nothing can be said of failures."
     worst = max(failed, key=lambda row: (math.isfinite(row.excess), row.excess if math.isfinite(row.excess) else 0.0))
-    return f"The target missed by the most is {humanize(worst.name)}: {worst.value} where {worst.wanted} is wanted."
+    more = " (more, not less)" if worst.name.endswith("reduction") and worst.actual < 0 else ""
+    name = humanize(worst.name)
+    return f"The target missed by the most is {name}: {worst.value}{more} where {worst.wanted} is wanted."

@@ -5,6 +5,7 @@ In: a caption, headings, rows of text. Out: `Table`, whose cells are inert in ea
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ __all__ = ["Cell", "Heading", "Table", "table"]
 
 _LONGEST = 120
 _UNBROKEN = 34
+# A name or a path is broken after a separator before it is torn inside a word.
+_BREAKS = re.compile(r"(?<=\w)([._/])(?=[^\W\d])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +30,14 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """Text with a role that the page colours, such as a verdict's; the text says the same without colour."""
+    """Text with a role that the page colours, such as a verdict's; the text says the same without colour.
+
+    Of a text longer than `longest` the middle is left out.
+    """
 
     text: str
     role: str = ""
+    longest: int = _LONGEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +118,11 @@ def table(
 
 
 def _shown(cell: Cell | str) -> str:
-    return escape.shorten(cell.text if isinstance(cell, Cell) else cell, _LONGEST)
+    return escape.shorten(cell.text, cell.longest) if isinstance(cell, Cell) else escape.shorten(cell, _LONGEST)
 
 
 def _marked(cell: Cell | str) -> str:
-    text = escape.html(_shown(cell))
+    text = _BREAKS.sub(r"\1<wbr>", escape.html(_shown(cell))) if _long(cell) else escape.html(_shown(cell))
     return f'<span class="{cell.role}">{text}</span>' if isinstance(cell, Cell) and cell.role else text
 
 

@@ -71,7 +71,8 @@ def _draw(judged: Sequence[Row], title: str, palette: Palette) -> Figure:
     body = HEAD + headed * GROUP + len(judged) * ROW + 44
     note = (
         "Each dot is an actual value as a share of its own bound, which stands at 100 %; the shaded side of the bound "
-        "passes; whiskers are 95 % intervals. An arrow marks a value beyond the axis, ≈ and a hollow dot an estimate."
+        "passes; whiskers are 95 % intervals, or ranges where it says so. An arrow marks a value beyond the axis, ≈ "
+        "and a hollow dot an estimate."
     )
     sheet = Sheet.start(title, f"{note} n = {len(judged)}.", body, palette)
     columns = _columns(judged)
@@ -108,7 +109,7 @@ def _columns(judged: Sequence[Row]) -> _Columns:
 def _actual(row: Row) -> str:
     if not math.isfinite(row.actual):
         return "unavailable"
-    between = interval(row.low, row.high, row.unit)
+    between = interval(row.low, row.high, row.unit, row.how)
     return f"{row.value} ({between})" if between else row.value
 
 

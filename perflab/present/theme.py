@@ -93,9 +93,9 @@ DARK = Palette(
     baseline="#f0a64f",
     optimized="#6ab7f7",
     third="#e29ad9",
-    l1="#3d84bd",
-    l2="#7dbaeb",
-    l3="#d6eafc",
+    l1="#2b6ca6",
+    l2="#5a9fd8",
+    l3="#a6cbea",
 )
 
 
@@ -196,7 +196,15 @@ def _slim(text: str) -> str:
     text = text[text.index("<svg") :]
     text = re.sub(r"<(metadata|style)\b.*?</\1>", "", text, flags=re.DOTALL)
     used = set(re.findall(r'(?:href="#|url\(#)([^")]+)', text))
-    text = re.sub(r' id="([^"]*)"', lambda match: match[0] if match[1] in used else "", text)
+    # Ids are short and numbered: they are told many times, and matplotlib's are digests of their own.
+    short = {
+        name: f"{number:x}"
+        for number, name in enumerate(dict.fromkeys(re.findall(r' id="([^"]*)"', text)))
+        if name in used
+    }
+    text = re.sub(r' id="([^"]*)"', lambda match: f' id="{short[match[1]]}"' if match[1] in used else "", text)
+    text = re.sub(r'(href="#|url\(#)([^")]+)', lambda match: f"{match[1]}{short[match[2]]}", text)
+    text = text.replace("xlink:href", "href")
     text = re.sub(r" font-family: [^;\"]*;?| transform=\"rotate\(-?0 [^\"]*\"", "", text)
     text = re.sub(r' (?:d|x|y|transform)="[^"]*"', _rounded, text)
     text = re.sub(r">\s*\n\s*<", "><", text)
@@ -241,6 +249,7 @@ def _themed(text: str, palette: Palette) -> str:
 
 def _named(text: str, label: str) -> str:
     name = escape.html(label)
+    text = re.sub(r' style="[^"]*"', lambda match: re.sub(r"([:;]) ", r"\1", match[0]), text)
     prefix = f"p{hashlib.sha256((name + text).encode()).hexdigest()[:10]}-"
     text = re.sub(r'( id="|href="#|url\(#)', rf"\1{prefix}", text)
     opening, body = text.split(">", 1)

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Row", "counts", "humanize", "interval", "rows"]
 
+# What `analyze.intervals.few` says in its method.
+_RANGE = "range of the runs"
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -95,17 +98,21 @@ def counts(frame: pd.DataFrame) -> dict[str, int]:
     return {verdict: found[verdict] for verdict in VERDICTS}
 
 
-def interval(low: float, high: float, unit: str) -> str:
+def interval(low: float, high: float, unit: str, method: str = "") -> str:
     """Return an interval as text, empty if a bound is missing or there is no width.
+
+    Where the method says that it is the range of too few runs, so does the text: that is no 95 % interval.
 
     Examples
     --------
     >>> interval(0.51, 0.62, "ratio"), interval(float("nan"), 1.0, "s")
     ('51.0 % to 62.0 %', '')
+    >>> interval(1.0, 2.0, "s", "median of 3; range of the runs, not a 95 % interval")
+    'range 1.00 s to 2.00 s'
     """
     if math.isnan(low) or math.isnan(high) or low == high:
         return ""
-    return f"{_end(low, unit)} to {_end(high, unit)}"
+    return f"{'range ' if _RANGE in method else ''}{_end(low, unit)} to {_end(high, unit)}"
 
 
 def humanize(name: str) -> str:

@@ -54,8 +54,9 @@ class Recorder:
     Notes
     -----
     Thread-safe. Rows past the memory budget leave memory, oldest first: they are read back from the run folder, or
-    counted in `rows_dropped` where there is none. If the run folder fails later, recording goes on in memory and one
-    warning says so.
+    counted in `rows_dropped` where there is none. A thread brings new rows into the run folder every
+    `flush_interval_s`, so that a program that dies loses no more than that. If the folder fails later, recording goes
+    on in memory and one warning says so.
     """
 
     def __init__(
@@ -70,11 +71,13 @@ class Recorder:
         self.run_dir = run_dir
         self.frames = Frames(self.rows)
         self._settings = settings or RecordSettings()
-        self._logs = {frame: Log(frame) for frame in FRAMES}
+        self._logs = {frame: Log(frame, "event" if frame == "accesses" else None) for frame in FRAMES}
         self._local = threading.local()
         self._pid = os.getpid()
         facts = {"run_id": self.run_id, "started": _now(), "pid": self._pid, **(info or {})}
         self._folder = None if run_dir is None else RunFolder(run_dir, facts)
+        self._closing = threading.Event()
+        self._flusher = None if run_dir is None else self._start_flusher()
 
     def access(
         self,
@@ -149,6 +152,15 @@ class Recorder:
 
         return pa.concat_tables([empty_table(frame), *self._logs[frame].read()])
 
+    def totals(self) -> Mapping[object, int]:
+        """Return how often each event of `accesses` was recorded; no columns are made for it, dropped rows count."""
+        return self._logs["accesses"].counts()
+
+    def last(self, frame: str) -> dict[str, Any]:
+        """Return the row of a frame that was recorded last, as a mapping; nothing before the first."""
+        row = self._logs[frame].last()
+        return {} if row is None else dict(zip(_NAMES[frame], row[2:], strict=True))
+
     @property
     def rows_dropped(self) -> int:
         """Rows that left memory and are in no run folder."""
@@ -163,19 +175,38 @@ class Recorder:
         self._on_disk(self._store_all)
 
     def close(self, status: str = "finished") -> None:
-        """Finish the run folder; a second call does nothing. `status`: finished, cancelled or failed."""
+        """Finish the run folder; a second call does nothing. `status`: finished, cancelled or failed.
+
+        Rows that are recorded after it began stay in memory.
+        """
         folder, self._folder = self._folder, None
         if folder is None or os.getpid() != self._pid:
             return
+        self._stop_flusher()
         try:
-            tables = {frame: log.read() for frame, log in self._logs.items()}
+            handed = {frame: log.hand_over() for frame, log in self._logs.items()}
+            tables = {frame: [piece.read() for piece in pieces] for frame, pieces in handed.items()}
             files = folder.finish(tables, status=status, finished=_now(), rows_dropped=self.rows_dropped)
             for frame, log in self._logs.items():
-                log.moved(files[frame])
+                log.moved(handed[frame], files[frame])
         except OSError as error:
             _warn(folder.path, error)
         finally:
             folder.release()
+
+    def _start_flusher(self) -> threading.Thread:
+        thread = threading.Thread(target=self._flush_now_and_then, name="perflab-recorder", daemon=True)
+        thread.start()
+        return thread
+
+    def _flush_now_and_then(self) -> None:
+        while not self._closing.wait(self._settings.flush_interval_s):
+            self.flush()
+
+    def _stop_flusher(self) -> None:
+        self._closing.set()
+        if self._flusher is not None and self._flusher is not threading.current_thread():
+            self._flusher.join()
 
     def _finish_operation(self, operation: Operation) -> None:
         related = [as_text(key) for key in operation.related_keys]

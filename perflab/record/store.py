@@ -10,7 +10,7 @@ import fcntl
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -26,6 +26,8 @@ __all__ = ["FORMAT", "RunFolder", "is_run", "read_file", "read_info", "read_tabl
 FORMAT = 1
 INFO = "run.json"
 PARTS = "parts"
+REPLACES = b"replaces"
+READ_ATTEMPTS = 5
 
 
 class RunFolder:
@@ -64,9 +66,16 @@ class RunFolder:
             self.release()
             raise
 
-    def write(self, frame: str, table: pa.Table) -> Path:
-        """Write rows of a frame as one more part and return its file."""
+    def write(self, frame: str, table: pa.Table, replaces: Sequence[Path] = ()) -> Path:
+        """Write rows of a frame as one more part and return its file.
+
+        The part names the parts that it `replaces`; if the program dies before they are removed, readers skip them.
+        """
         import pyarrow.parquet as pq
+
+        if replaces:
+            names = json.dumps([path.name for path in replaces])
+            table = table.replace_schema_metadata({**(table.schema.metadata or {}), REPLACES: names})
 
         target = self.path / PARTS / f"{frame}-{self._next:06d}.parquet"
         self._next += 1
@@ -166,12 +175,27 @@ def read_table(path: Path, frame: str) -> pa.Table:
     import pyarrow as pa
 
     whole = path / f"{frame}.parquet"
-    files = [whole] if whole.is_file() else sorted((path / PARTS).glob(f"{frame}-*.parquet"))
     try:
-        tables = [conform(frame, read_file(file)) for file in files]
+        found = [read_file(whole)] if whole.is_file() else _read_parts(path / PARTS, frame)
+        tables = [conform(frame, table) for table in found]
     except (OSError, pa.ArrowException) as error:
         raise RunError(f"The frame {frame!r} of the run {str(path)!r} cannot be read: {error}.") from error
     return pa.concat_tables([empty_table(frame), *tables])
+
+
+def _read_parts(folder: Path, frame: str) -> list[pa.Table]:
+    for _ in range(READ_ATTEMPTS - 1):
+        # The run may be going on: a part that was listed can be replaced before it is opened.
+        with contextlib.suppress(FileNotFoundError):
+            return _listed_parts(folder, frame)
+    return _listed_parts(folder, frame)
+
+
+def _listed_parts(folder: Path, frame: str) -> list[pa.Table]:
+    tables = {file.name: read_file(file) for file in sorted(folder.glob(f"{frame}-*.parquet"))}
+    metadata = [table.schema.metadata or {} for table in tables.values()]
+    replaced = {name for facts in metadata for name in json.loads(facts.get(REPLACES, "[]"))}
+    return [table for name, table in tables.items() if name not in replaced]
 
 
 def read_file(file: Path) -> pa.Table:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from perflab.analyze import GUIDE_TARGETS, exit_code, judge
+from perflab.analyze import exit_code, judge
+from perflab.analyze.targets import targets_for
 from perflab.bench import Arm, Bench
 from perflab.bench import run as run_benchmark
 from perflab.config import Config
@@ -20,12 +21,17 @@ from perflab.errors import BenchmarkError
 from perflab.events import Events
 from perflab.record import Recorder
 from perflab.system.run import Run, describe_run
+from perflab.workloads.corpus import select
 from perflab.workloads.suite import WORKLOADS, OnStep, Scale, run_workloads
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["BenchmarkResult", "benchmark", "benchmark_workloads", "new_run_dir"]
+
+
+LEAST_SOURCE = 1
+"""Bytes to look for when it is only asked whether a source can be read: one feature is taken in any case."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +96,7 @@ def benchmark(
     pairs
         Interleaved pairs; by default that of the config for workloads, 48 to 96 for functions.
     quick
-        Measure a built-in workload on a tenth of the source in two pairs.
+        Measure a built-in workload on a small part of the source in two pairs, too few for an interval.
     run_dir
         Folder in which the run is kept; by default rows stay in memory.
     on_step
@@ -140,7 +146,8 @@ def benchmark_workloads(
             tuple(names), config=config, recorder=recorder, source=source, scale=scale, on_step=on_step
         )
 
-    return _recorded(measure, config, " and ".join(names), folder)
+    select(source, seed=config.benchmark.seed, limit_bytes=LEAST_SOURCE)  # before a run folder is made in vain
+    return _recorded(measure, config, " and ".join(names), folder, names)
 
 
 def new_run_dir(runs_dir: Path, label: str) -> Path:
@@ -182,7 +189,11 @@ def _benchmark_functions(
 
 
 def _recorded(
-    measure: Callable[[Recorder], list[Bench]], config: Config, label: str, folder: Path | None
+    measure: Callable[[Recorder], list[Bench]],
+    config: Config,
+    label: str,
+    folder: Path | None,
+    workloads: Sequence[str] = (),
 ) -> BenchmarkResult:
     """Measure into a recorder, judge what came of it, and close the run with its true status."""
     facts: Mapping[str, Any] = describe_run(config, label)
@@ -191,12 +202,15 @@ def _recorded(
     try:
         benches = tuple(measure(recorder))
         run = Run({**facts, "run_id": recorder.run_id, "status": "finished"}, recorder.frames)
-        for verdict in judge(run.metrics(), GUIDE_TARGETS).to_dict("records"):
+        for verdict in judge(run.metrics(), targets_for(workloads)).to_dict("records"):
             recorder.add("targets", **{str(name): value for name, value in verdict.items()})
         Events(recorder.add).emit("benchmark_complete", workload=label, run_id=recorder.run_id)
         status = "finished"
     except KeyboardInterrupt:
         status = "cancelled"
+        raise
+    except BaseException as error:
+        recorder.note(error=f"{type(error).__name__}: {error}")
         raise
     finally:
         recorder.close(status)

@@ -24,6 +24,7 @@ from perflab.optimize import AutoOptimizer, OptimizationResult, Prefetcher, Reli
 from perflab.parallel import Workers
 from perflab.record import Frames, Operation, Recorder
 from perflab.system.files import FileWork
+from perflab.system.memory import rest_workers
 from perflab.system.run import Run, describe_run
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from perflab.chunk.process import FileResult
     from perflab.present import Picture
+    from perflab.system.measure import BenchmarkResult
 
 __all__ = ["PerformanceSystem"]
 
@@ -85,8 +87,9 @@ class PerformanceSystem:
 
     def _build(self) -> None:
         config = self.config
+        _load_frames()
         self.cache = build_tiers(config, self._recorder)
-        self._workers = Workers(config.workers, config.parallel.kind, in_flight=2 * config.max_parallel_operations)
+        self._workers = Workers(config.workers, config.parallel.kind, in_flight=config.max_parallel_operations)
         self._files = FileWork(config, self.cache, self._workers, self._recorder, self._events)
         self._monitor = Monitor(self._recorder, self._events, config.resource_monitoring)
         self._prefetcher = Prefetcher(self.cache)
@@ -238,12 +241,26 @@ class PerformanceSystem:
             raise PerflabError("An optimization is running already; wait for its event optimization_complete.")
         try:
             started, clock = dt.datetime.now(dt.UTC), time.perf_counter()
-            rows = self._relief.run() if trigger == "memory_pressure" else [self._tune(), self._prefetcher.attempt()]
+            rows = self._relieve() if trigger == "memory_pressure" else [self._tune(), self._prefetcher.attempt()]
             result = OptimizationResult(trigger, tuple(rows), started, time.perf_counter() - clock)
             result.record(self._recorder)
         finally:
             self._optimizing.release()
         self._events.emit("optimization_complete", trigger=trigger, kept=result.kept, tried=len(result.rows))
+        return result
+
+    def benchmark(
+        self, workload: str | Callable[[], Any], optimized: Callable[[], Any] | None = None, **options: Any
+    ) -> BenchmarkResult:
+        """Measure a workload or two functions with this system's config; see `perflab.benchmark` for the options.
+
+        It has a run of its own. Listeners of `benchmark_complete` are told.
+        """
+        from perflab.system.measure import benchmark
+
+        result = benchmark(workload, optimized, config=self.config, **options)
+        run_id = result.run.info["run_id"]
+        self._events.emit("benchmark_complete", workload=result.run.info["label"], run_id=run_id)
         return result
 
     def clear_caches(self, tier: str = "all") -> int:
@@ -278,6 +295,9 @@ class PerformanceSystem:
     def __repr__(self) -> str:
         return f"<PerformanceSystem {self._recorder.run_id}{' closed' if self._closed else ''} {self.frames!r}>"
 
+    def _relieve(self) -> list[dict[str, Any]]:
+        return [rest_workers(self._workers), *self._relief.run()]
+
     def _tune(self) -> dict[str, Any]:
         bounds = self.config.cache_targets
         accesses = self.frames.accesses
@@ -294,3 +314,11 @@ class PerformanceSystem:
     def _refuse_closed(self) -> None:
         if self._closed:
             raise PerflabError("This system is closed; make a new one.")
+
+
+def _load_frames() -> None:
+    """Import what the frames are made of, so that its memory is in the baseline and not taken for the program's."""
+    import pandas
+    import pyarrow.parquet
+
+    del pandas, pyarrow

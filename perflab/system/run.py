@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from perflab.analyze import GUIDE_TARGETS, Target, config_targets
+from perflab.analyze.targets import targets_for
 from perflab.config import Config
 from perflab.errors import ConfigError, RunError
 from perflab.record import Frames
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
 
     from perflab.present import Picture, ReportData
 
-__all__ = ["Run", "describe_run", "open_run"]
+__all__ = ["Run", "check_report_path", "describe_run", "open_run"]
 
-_WRITERS = (".html", ".md", ".json")
+REPORT_FORMATS = (".html", ".md", ".json")
 _LIVE = ("cache.", "cpu.", "memory.current", "memory.peak ", "memory.average", "concurrency.")
 
 
@@ -66,8 +67,8 @@ class Run:
     def targets(self) -> pd.DataFrame:
         """Return the verdicts, as the frame `targets`: those that were recorded, else judged now.
 
-        A run with benchmark samples is held against all of the guide's bounds; one without, against those on caches
-        and resources and those of its own config.
+        A run with benchmark samples is held against the guide's bounds on its workloads; one without, against those on
+        caches and resources and those of its own config.
         """
         from perflab.analyze import judge
 
@@ -84,10 +85,8 @@ class Run:
         """
         from perflab.present import export, write
 
-        target = Path(path)
-        writers = dict(zip(_WRITERS, (write, export.write_markdown, export.write_json), strict=True))
-        if target.suffix not in writers:
-            raise RunError(f"{str(target)!r} ends in {target.suffix!r}; a report is one of {', '.join(_WRITERS)}.")
+        target = check_report_path(path)
+        writers = dict(zip(REPORT_FORMATS, (write, export.write_markdown, export.write_json), strict=True))
         return writers[target.suffix](target, self._report_data())
 
     def plot(self, name: str = "targets") -> Picture:
@@ -114,8 +113,9 @@ class Run:
         return list(self.frames.items())
 
     def _bounds(self) -> tuple[Target, ...]:
-        if len(self.frames.samples):
-            return GUIDE_TARGETS
+        measured = self.frames.samples["workload"].dropna().unique()
+        if len(measured):
+            return targets_for(list(measured))
         own = tuple(target for target in GUIDE_TARGETS if target.expression.startswith(_LIVE))
         return own + config_targets(self.config)
 
@@ -141,6 +141,22 @@ def open_run(path: str | os.PathLike[str]) -> Run:
     folder = Path(path)
     info = read_info(folder)
     return Run(info, Frames(lambda frame: read_table(folder, frame)))
+
+
+def check_report_path(path: str | os.PathLike[str]) -> Path:
+    """Return a path to which a report can be written.
+
+    Raises
+    ------
+    RunError
+        If its suffix names no format, or it is a folder.
+    """
+    target = Path(path)
+    if target.suffix not in REPORT_FORMATS:
+        raise RunError(f"{str(target)!r} ends in {target.suffix!r}; a report is one of {', '.join(REPORT_FORMATS)}.")
+    if target.is_dir():
+        raise RunError(f"{str(target)!r} is a folder; name a file in it for the report.")
+    return target
 
 
 def describe_run(config: Config, label: str | None = None) -> dict[str, Any]:

@@ -29,19 +29,10 @@ def statistics(frames: Frames) -> dict[str, Any]:
 
 
 def signals(recorder: Recorder) -> Signals:
-    """Return what the triggers look at; pandas is not needed for it, so that looking costs next to nothing."""
-    import pyarrow.compute as pc
-
-    events = recorder.rows("accesses")["event"].combine_chunks()
-    counts = {str(found["values"]): int(found["counts"]) for found in pc.value_counts(events).to_pylist()}
-    hits, misses = counts.get("hit", 0), counts.get("miss", 0)
-    resources = recorder.rows("resources")
-    growth, cpu = (_last_known(resources[name].drop_null()) for name in ("growth_bytes", "cpu_ratio"))
-    return Signals(growth, cpu, hits + misses, misses)
-
-
-def _last_known(values: Any) -> Any:
-    return values[-1].as_py() if len(values) else None
+    """Return what the triggers look at."""
+    events, resources = recorder.totals(), recorder.last("resources")
+    hits, misses = events.get("hit", 0), events.get("miss", 0)
+    return Signals(resources.get("growth_bytes"), resources.get("cpu_ratio"), hits + misses, misses)
 
 
 def _operations(operations: pd.DataFrame) -> dict[str, Any]:

@@ -91,17 +91,17 @@ def _with_tools(
 
     config = Config(**settings).replace(cache={"l3_dir": store})
     recorder = Recorder(Path(run), config.record)
-    in_flight = 2 * config.max_parallel_operations
     with (
         Monitor(recorder, Events(recorder.add), config.resource_monitoring) as monitor,
         build_tiers(config, recorder) as cache,
-        Workers(config.workers, config.parallel.kind, in_flight=in_flight) as workers,
+        Workers(config.workers, config.parallel.kind, in_flight=config.max_parallel_operations) as workers,
     ):
         digest, counted = work(config, cache=cache, workers=workers, recorder=recorder)
         monitor.sample()
         peak = workers.peak_bytes()
     recorder.close()
-    return Outcome(digest, counted, run_dir=run, children_peak_bytes=peak or 0)
+    # Unknown peaks are measured from outside; one worker is this process itself.
+    return Outcome(digest, counted, run_dir=run, children_peak_bytes=0 if config.workers == 1 else peak)
 
 
 def _corpus(source: str) -> Corpus:

@@ -28,7 +28,7 @@ __all__ = ["WORKLOADS", "OnStep", "Scale", "run_workloads"]
 OnStep = Callable[[str, int, int, float | None], None]
 """Called with what is going on, samples done, samples in all, and the seconds that remain, None if unknown."""
 
-QUICK_SHARE = 0.1
+QUICK_SHARE = 0.06
 QUICK_PAIRS = 2
 MEMORY_PAIRS = 3
 

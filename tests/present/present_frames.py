@@ -5,14 +5,16 @@ In: a seed. Out: frames with the columns and dtypes of `perflab.record.frames`, 
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from perflab.present.report import ReportData
+from perflab.present.tables import Cell, Table
 from perflab.record.frames import FRAMES, columns
 
 START = pd.Timestamp("2026-03-01T12:00:00Z")
@@ -61,8 +63,23 @@ def frame(name: str, rows: Mapping[str, Any], count: int | None = None) -> pd.Da
     return pd.DataFrame(made)
 
 
+def cells(table: Table) -> list[list[str]]:
+    return [[cell.text if isinstance(cell, Cell) else cell for cell in row] for row in table.rows]
+
+
+def once(make: Callable[..., pd.DataFrame]) -> Callable[..., pd.DataFrame]:
+    """Make a frame of the same arguments once; every caller gets a copy of its own."""
+    kept = functools.cache(make)
+    return functools.wraps(make)(lambda *args, **options: kept(*args, **options).copy())
+
+
+@once
+def nothing(name: str) -> pd.DataFrame:
+    return frame(name, {})
+
+
 def empty() -> dict[str, pd.DataFrame]:
-    return {name: frame(name, {}) for name in FRAMES}
+    return {name: nothing(name) for name in FRAMES}
 
 
 def targets(rows: Sequence[tuple[Any, ...]] = TARGETS) -> pd.DataFrame:
@@ -71,6 +88,7 @@ def targets(rows: Sequence[tuple[Any, ...]] = TARGETS) -> pd.DataFrame:
     return frame("targets", {**table, "source": ["guide"] * len(rows)})
 
 
+@once
 def accesses(count: int = 10_000, seed: int = 7) -> pd.DataFrame:
     random = np.random.default_rng(seed)
     warm = np.minimum(1.0, np.arange(count) / (count / 5))
@@ -92,25 +110,60 @@ def accesses(count: int = 10_000, seed: int = 7) -> pd.DataFrame:
     )
 
 
+# state, workers, share of the baseline's time: the built-in workloads share one baseline, measured in no state.
+ARMS = (("cold", 2, 0.42), ("cold", 1, 0.61), ("warm", 2, 0.06), ("incremental", 2, 0.11))
+
+
+@once
 def samples(pairs: int = 6, seed: int = 3) -> pd.DataFrame:
     random = np.random.default_rng(seed)
-    speeds = {
-        state: {"baseline": 1.0, "optimized": share}
-        for state, share in (("cold", 0.42), ("warm", 0.06), ("incremental", 0.11))
+    work = {
+        "document-creation": json.dumps({"documents": 85, "source_bytes": 5_495_138, "facts_computed": 1964}),
+        "cross-validation": json.dumps({"precision": 0.96, "recall": 0.91, "planted": 44, "found": 42, "chunks": 1804}),
     }
-    work = json.dumps({"precision": 0.96, "recall": 0.91, "planted": 44, "found": 42, "chunks": 1804})
-    rows = [
-        (workload, state, arm, pair, "time", seconds * shares[arm] * random.lognormal(0, 0.03), work)
-        for workload, seconds in (("document-creation", 19.4), ("cross-validation", 14.2))
-        for state, shares in speeds.items()
-        for pair in range(-1, pairs)
-        for arm in ("baseline", "optimized")
-    ]  # fmt: skip
-    names = ("workload", "state", "arm", "pair", "purpose", "wall_s", "work")
+    rows = []
+    for workload, seconds in (("document-creation", 19.4), ("cross-validation", 14.2)):
+        for pair in range(-1, pairs):
+            rows.append((workload, "any", "baseline", None, pair, "time", None, seconds * random.lognormal(0, 0.03)))
+            for state, workers, share in ARMS:
+                run = f"{workload}-{state}-{workers}-{pair}" if pair >= 0 else None
+                wall = seconds * share * random.lognormal(0, 0.03)
+                rows.append((workload, state, "optimized", workers, pair, "time", run, wall))
+        for pair in range(3):
+            rows.append((workload, "any", "baseline", None, pair, "memory", None, None))
+            rows.append((workload, "cold", "optimized", 2, pair, "memory", f"{workload}-memory-{pair}", None))
+    names = ("workload", "state", "arm", "workers", "pair", "purpose", "arm_run_id", "wall_s")
     table = dict(zip(names, (list(column) for column in zip(*rows, strict=True)), strict=True))
-    return frame("samples", {**table, "cpu_s": [row[5] * 0.97 for row in rows]})
+    memory = [row[5] == "memory" for row in rows]
+    peaks = {"peak_bytes": [150_000_000 if one else None for one in memory],
+             "growth_bytes": [90_000_000 if one else None for one in memory]}  # fmt: skip
+    return frame("samples", {**table, **peaks, "work": [work[row[0]] for row in rows]})
 
 
+def recorded_accesses(samples: pd.DataFrame) -> pd.DataFrame:
+    """Return what the arms of a benchmark recorded: 20 accesses a run, the share of hits by the state."""
+    hits = {"cold": 4, "warm": 20, "incremental": 17}
+    rows = [
+        (run, "hit" if i < hits[state] else "miss", "l3" if i < hits[state] else None)
+        for run, state, purpose in zip(samples["arm_run_id"], samples["state"], samples["purpose"], strict=True)
+        if isinstance(run, str)
+        for i in range(-20 if purpose == "memory" else 0, 20)
+    ]
+    columns = dict(zip(("run_id", "event", "tier"), (list(column) for column in zip(*rows, strict=True)), strict=True))
+    return frame("accesses", {**columns, "duration_s": [0.001 + 0.0001 * (i % 7) for i in range(len(rows))]})
+
+
+def recorded_resources(samples: pd.DataFrame, each: int = 3) -> pd.DataFrame:
+    """Return what the monitors of a benchmark's arms saw, one run after the other with a pause between."""
+    runs = [run for run in samples["arm_run_id"] if isinstance(run, str)]
+    count = len(runs) * each
+    seconds = [10 * (i // each) + i % each for i in range(count)]
+    return resources(count).assign(
+        run_id=[runs[i // each] for i in range(count)], t=START + pd.to_timedelta(seconds, unit="s")
+    )
+
+
+@once
 def resources(count: int = 600, seed: int = 5) -> pd.DataFrame:
     random = np.random.default_rng(seed)
     growth = np.cumsum(np.abs(random.normal(4e5, 3e5, count))) * (1 + 0.05 * np.sin(np.arange(count) / 9))
@@ -127,12 +180,14 @@ def resources(count: int = 600, seed: int = 5) -> pd.DataFrame:
     )
 
 
+@once
 def events(count: int = 9) -> pd.DataFrame:
     names = (["memory_warning", "cpu_warning", "file_optimized"] * count)[:count]
     times = [START + pd.Timedelta(seconds=60 * i + 20) for i in range(count)]
     return frame("events", {"t": times, "name": names, "payload": ['{"usage": 1.5}'] * count})
 
 
+@once
 def operations(count: int = 40, seed: int = 9) -> pd.DataFrame:
     random = np.random.default_rng(seed)
     return frame(
@@ -148,6 +203,7 @@ def operations(count: int = 40, seed: int = 9) -> pd.DataFrame:
     )
 
 
+@once
 def optimizations() -> pd.DataFrame:
     return frame(
         "optimizations",
@@ -170,6 +226,7 @@ def optimizations() -> pd.DataFrame:
     )
 
 
+@once
 def metrics() -> pd.DataFrame:
     rows = [(row[0], row[3], row[4], row[5], row[2], *row[7].partition(":")[::2], 6) for row in TARGETS]
     rows.append(("document_creation.warm.time_reduction", 0.94, 0.93, 0.95, "ratio", "measured", "paired ratios", 6))
@@ -201,14 +258,29 @@ def info(status: str = "finished") -> dict[str, Any]:
 
 
 def typical(status: str = "finished") -> ReportData:
+    """Return a benchmark's run."""
+    measured = samples()
     frames = {
         **empty(),
-        "accesses": accesses(),
-        "samples": samples(),
-        "resources": resources(),
+        "accesses": recorded_accesses(measured),
+        "samples": measured,
+        "resources": recorded_resources(measured),
         "events": events(),
-        "operations": operations(),
+        "operations": operations().assign(run_id="cross-validation-cold-1-0"),
         "optimizations": optimizations(),
         "targets": targets(),
     }
     return ReportData(info(status), metrics(), targets(), frames)
+
+
+def live() -> ReportData:
+    """Return the run of a system at work."""
+    frames = {
+        **empty(),
+        "accesses": accesses(),
+        "resources": resources(),
+        "events": events(),
+        "operations": operations(),
+        "optimizations": optimizations(),
+    }
+    return ReportData(info("running"), metrics(), targets(), frames)

@@ -17,7 +17,6 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from matplotlib.transforms import Bbox
 
 from perflab.present import plots
 from perflab.present.latency import percentiles
@@ -30,7 +29,8 @@ def texts(figure: Figure) -> list[str]:
     return [text.get_text() for text in figure.findobj(Text) if text.get_text()]
 
 
-def extents(figure: Figure) -> list[tuple[str, Bbox]]:
+def extents(figure: Figure) -> list[tuple[str, tuple[float, ...]]]:
+    """Return each drawn text with its left, lower, right and upper end."""
     canvas = FigureCanvasAgg(figure)
     with style():
         canvas.draw()
@@ -47,7 +47,7 @@ def extents(figure: Figure) -> list[tuple[str, Bbox]]:
         if tick.label1.get_visible()
     }  # fmt: skip
     return [
-        (text.get_text(), text.get_window_extent(canvas.get_renderer()))
+        (text.get_text(), tuple(text.get_window_extent(canvas.get_renderer()).extents.tolist()))
         for text in shown
         if id(text) not in drawn or id(text) in kept
     ]
@@ -57,15 +57,16 @@ def check_layout(figure: Figure) -> None:
     boxes = extents(figure)
     assert boxes
     for text, box in boxes:
-        inside = box.x0 >= -0.5 and box.y0 >= -0.5 and box.x1 <= figure.bbox.x1 + 0.5 and box.y1 <= figure.bbox.y1 + 0.5
+        left, low, right, high = box
+        inside = left >= -0.5 and low >= -0.5 and right <= figure.bbox.x1 + 0.5 and high <= figure.bbox.y1 + 0.5
         assert inside, f"{text!r} is cut off: {box}"
     for (one, a), (other, b) in itertools.combinations(boxes, 2):
-        width, height = min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)
+        width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
         # Boxes include the room for accents and descenders: only a real overlap is a defect.
         assert width < 0.6 or height < 3.0, f"{one!r} and {other!r} overlap by {width:.1f} x {height:.1f}"
 
 
-def many_targets(count: int = 40) -> pd.DataFrame:
+def many_targets(count: int = 28) -> pd.DataFrame:
     return made.targets(
         [(f"group_{i % 6}.{LONG if i % 7 == 0 else f'metric_{i}'}", f"a.b < {i + 1} s", "s", i * 0.9, i * 0.8, i * 1.1,
           ("pass", "fail", "unclear")[i % 3], "measured: median") for i in range(count)]
@@ -115,9 +116,10 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "resources_few": lambda: plots.resources(made.resources(4)),
     "resources_blind": lambda: plots.resources(made.resources(9).assign(cpu_ratio=math.nan, growth_bytes=-5)),
     "resources_events": lambda: plots.resources(made.resources(), many_events()),
+    "resources_processes": lambda: plots.resources(made.recorded_resources(made.samples(1), 2), of="timed runs"),
     "before_after": lambda: plots.before_after(made.samples()),
-    "before_after_one": lambda: plots.before_after(made.samples(1)),
-    "before_after_many": lambda: plots.before_after(made.samples(60)),
+    "before_after_one": lambda: plots.before_after(made.samples(1).query("workload == 'cross-validation'")),
+    "before_after_many": lambda: plots.before_after(made.samples(60).query("workload == 'cross-validation'")),
     "before_after_slower": lambda: plots.before_after(swapped()),
 }  # fmt: skip
 
@@ -190,6 +192,32 @@ def test_hit_rate_follows_time_and_not_the_rows() -> None:
     assert tops[0][-1] == 1
 
 
+def test_resources_break_between_processes() -> None:
+    frame = made.resources(9).assign(run_id=["a"] * 5 + ["b"] * 3 + ["c"])
+    figure = plots.resources(frame)
+    assert "n = 9 samples of 3 processes, each with lines of its own" in " ".join(texts(figure))
+    lines = [line for line in figure.axes[1].lines if line.get_transform() == figure.axes[1].transData]
+    curve, marks = lines
+    gaps = [index for index, value in enumerate(curve.get_ydata()) if math.isnan(value)]
+    assert gaps == [5, 9]
+    # The line of one sample, or of three, is too short to be seen without its marks.
+    assert list(marks.get_xdata()) == [5.0, 6.0, 7.0, 8.0]
+    assert marks.get_marker() == "o"
+    assert marks.get_linestyle() == "None"
+
+
+def test_one_process_has_one_line_without_marks() -> None:
+    figure = plots.resources(made.resources(9))
+    assert "n = 9 samples of one process, over" in " ".join(texts(figure))
+    assert not any(math.isnan(y) for line in figure.axes[1].lines for y in line.get_ydata())
+
+
+def test_slices_do_not_cross_processes() -> None:
+    frame = made.resources(2000).assign(run_id=["a"] * 1000 + ["b"] * 1000, growth_bytes=[0] * 1000 + [10**8] * 1000)
+    curve = plots.resources(frame).axes[1].lines[0]
+    assert {float(value) for value in curve.get_ydata() if not math.isnan(value)} == {0.0, 1e8}
+
+
 def test_percentiles_need_enough_values() -> None:
     assert math.isnan(percentiles(np.ones(19))[95])
     assert percentiles(np.ones(20))[95] == 1.0
@@ -213,14 +241,14 @@ def test_before_after_tells_the_ratio() -> None:
 @pytest.mark.parametrize("palette", [LIGHT, DARK])
 def test_settings_of_matplotlib_are_left_alone(palette: object) -> None:
     before = dict(mpl.rcParams)
-    plots.targets(made.targets(), palette=palette)  # type: ignore[arg-type]
+    plots.targets(made.targets(made.TARGETS[:2]), palette=palette)  # type: ignore[arg-type]
     assert dict(mpl.rcParams) == before
 
 
 def test_settings_of_the_notebook_do_not_reach_the_plot() -> None:
-    plain = plots.targets(made.targets())
+    plain = plots.targets(made.targets(made.TARGETS[:2]))
     with mpl.rc_context({"axes.facecolor": "red", "font.size": 30, "axes.grid": True, "lines.linewidth": 9}):
-        other = plots.targets(made.targets())
+        other = plots.targets(made.targets(made.TARGETS[:2]))
     assert other.axes[0].get_facecolor() == plain.axes[0].get_facecolor()
     assert other.axes[0].lines[0].get_linewidth() == plain.axes[0].lines[0].get_linewidth()
     check_layout(other)

@@ -6,6 +6,7 @@ In: synthetic runs. Out: pages, parsed by `html.parser`.
 from __future__ import annotations
 
 import itertools
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -20,7 +21,8 @@ from perflab.present import DARK, LIGHT, ReportData, render, summary, write
 from perflab.record.frames import FRAMES
 
 HOSTILE = '<script>alert(1)</script>\x1b[31m\u202e=HYPERLINK("http://evil.example")\n|\' onload="x" $\\frac$'
-VOID = {"meta", "link", "br", "path", "use", "rect", "image"}
+HOSTILE_WORK = json.dumps({HOSTILE: 1})
+VOID = {"meta", "link", "br", "wbr", "path", "use", "rect", "image"}
 
 
 class Page(HTMLParser):
@@ -75,8 +77,8 @@ def hostile() -> ReportData:
     frames = {
         "operations": operations,
         "events": made.events().assign(name=HOSTILE, payload=HOSTILE),
-        "samples": made.samples().assign(workload=HOSTILE, state=HOSTILE),
-        "accesses": made.accesses(100).assign(key=HOSTILE, tier=HOSTILE),
+        "samples": made.samples(1).assign(workload=HOSTILE, arm_run_id="run-h", work=HOSTILE_WORK),
+        "accesses": made.accesses(100).assign(key=HOSTILE, tier=HOSTILE, run_id="run-h"),
         "resources": made.resources(9),
         "optimizations": made.optimizations().assign(knob=HOSTILE, reason=HOSTILE),
     }
@@ -155,7 +157,9 @@ def test_numbers_have_their_units(page: Page) -> None:
         "7.94 s",
         "412 MB",
         "58.0 %",
-        "93.7 % less time",
+        "cold, 1 worker",
+        "Cache by state and tier",
+        "of the warm runs",
         "8.00 GB",
         "● 4",
         "noise floor",
@@ -164,15 +168,22 @@ def test_numbers_have_their_units(page: Page) -> None:
         assert said in page.text
 
 
-def test_cache_counts_are_the_rows_counts(page: Page) -> None:
-    accesses = made.accesses()
+def test_a_live_system_counts_all_its_rows() -> None:
+    data = made.live()
+    text = Page(render(data)).text
     for event in ("hit", "miss", "evict"):
-        assert f"{int((accesses['event'] == event).sum()):,}" in page.text
+        assert f"{int((data.frames['accesses']['event'] == event).sum()):,}" in text
+    assert "This run holds no benchmark" in text
+    assert "This run is still going on." in text
+    assert "nothing of the kind was recorded" not in text
 
 
-@pytest.mark.parametrize(("status", "shown"), [("cancelled", True), ("unfinished", True), ("finished", False)])
+@pytest.mark.parametrize(
+    ("status", "shown"),
+    [("cancelled", True), ("unfinished", True), ("running", True), ("failed", True), ("finished", False)],
+)
 def test_a_run_that_did_not_finish_says_so(status: str, shown: bool) -> None:
-    page = Page(render(ReportData(made.info(status), made.metrics(), made.targets(), {})))
+    page = Page(render(ReportData(made.info(status), pd.DataFrame(), pd.DataFrame(), {})))
     assert any(one.get("role") == "status" for one in page.all("p")) is shown
     assert ("Every figure is of what was" in page.text) is shown
 
@@ -188,7 +199,7 @@ def test_a_typical_report_is_small(html: str) -> None:
 def test_a_run_without_rows_renders() -> None:
     nothing = ReportData({}, pd.DataFrame(), pd.DataFrame(), made.empty())
     page = check_inert(render(nothing))
-    assert page.text.count("Not enough data") == 5
+    assert page.text.count("Not enough data") == 4
     assert "No target was judged." in page.text
     assert "nothing of the kind was recorded" in page.text
     assert render(ReportData({}, pd.DataFrame(), pd.DataFrame())) == render(nothing)
@@ -241,7 +252,7 @@ def test_frames_are_read_once() -> None:
             reads.append(name)
             return made.empty()[name]
 
-    render(ReportData({}, made.metrics(), made.targets(), Frames()))
+    render(ReportData({}, made.metrics(), pd.DataFrame(), Frames()))
     assert sorted(reads) == sorted(FRAMES)
 
 

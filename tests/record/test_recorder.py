@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from perflab.config import RecordSettings
 from perflab.errors import RunError
 from perflab.record import FRAMES, NULL_RECORDER, Recorder, columns
+from perflab.record.log import MERGE_PIECES
 from perflab.record.store import read_info, read_table
 
 DTYPES = {
@@ -216,6 +218,82 @@ def test_frames_stay_readable_after_close(tmp_path: Path) -> None:
         recorder.access(f"key-{number}", "miss")
     recorder.close()
     assert len(recorder.frames.accesses) == 2_000
+
+
+def test_rows_recorded_during_close_are_in_the_frames_or_counted(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "run")
+    recorded, stop = [0], threading.Event()
+
+    def write() -> None:
+        while not stop.is_set():
+            recorder.access(f"key-{recorded[0]}", "hit")
+            recorded[0] += 1
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    while recorded[0] < 500:
+        pass
+    recorder.close()
+    stop.set()
+    thread.join()
+    assert len(recorder.frames.accesses) + recorder.rows_dropped == recorded[0]
+    assert read_table(tmp_path / "run", "accesses").num_rows >= 500
+
+
+def test_rows_reach_the_folder_without_being_asked(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "run", RecordSettings(flush_interval_s=0.02))
+    recorder.access("k", "hit")
+    for _ in range(500):
+        if read_table(tmp_path / "run", "accesses").num_rows:
+            break
+        time.sleep(0.02)
+    assert read_table(tmp_path / "run", "accesses")["key"].to_pylist() == ["k"]
+    recorder.close()
+    assert not any(thread.name == "perflab-recorder" for thread in threading.enumerate())
+
+
+def test_many_small_parts_become_one_and_no_row_is_lost_or_doubled(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "run")
+    for number in range(3 * MERGE_PIECES):
+        recorder.access(f"key-{number}", "hit")
+        recorder.flush()
+        keys = read_table(tmp_path / "run", "accesses")["key"].to_pylist()
+        assert keys == [f"key-{known}" for known in range(number + 1)]
+    assert len(list((tmp_path / "run" / "parts").glob("accesses-*"))) < MERGE_PIECES
+    recorder.close()
+    assert read_table(tmp_path / "run", "accesses").num_rows == 3 * MERGE_PIECES
+
+
+def test_parts_that_were_merged_but_not_yet_removed_are_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "unlink", lambda *_, **__: None)  # as if the program died before it could remove them
+    recorder = Recorder(tmp_path / "run")
+    for number in range(MERGE_PIECES):
+        recorder.access(f"key-{number}", "hit")
+        recorder.flush()
+    assert len(list((tmp_path / "run" / "parts").glob("accesses-*"))) > MERGE_PIECES
+    assert read_table(tmp_path / "run", "accesses").num_rows == MERGE_PIECES
+
+
+def test_looking_changes_nothing() -> None:
+    recorder = Recorder()
+    for number in range(200):
+        recorder.access(f"key-{number}", "miss")
+        recorder.add("resources", growth_bytes=number)
+        assert len(recorder.frames.accesses) == number + 1
+        assert recorder.last("resources")["growth_bytes"] == number
+    assert recorder.totals() == {"miss": 200}
+    assert recorder._logs["accesses"].nbytes == 0  # nothing was sealed for it
+
+
+def test_totals_count_what_was_dropped_too() -> None:
+    recorder = Recorder(settings=RecordSettings(chunk_rows=100, memory_budget_bytes=50_000))
+    for number in range(5_000):
+        recorder.access(f"key-{number}", "miss" if number % 2 else "hit")
+    assert recorder.rows_dropped > 0
+    assert recorder.totals() == {"miss": 2_500, "hit": 2_500}
+    assert recorder.last("events") == {}
 
 
 def test_two_recorders_on_one_folder_are_refused_by_name(tmp_path: Path) -> None:

@@ -221,6 +221,7 @@ def test_memory_pressure_relieves_and_every_step_is_measured(system: Performance
         system.cache.set(key, b"x" * 100_000)
     rows = system.optimize("memory_pressure").rows
     assert {row["metric"] for row in rows if row["measured"] is not None} == {"memory.rss"}
+    assert rows[0]["knob"] == "parallel.workers"
 
 
 def test_warming_fills_memory_from_the_last_systems_disk(tmp_path: Path) -> None:
@@ -319,10 +320,12 @@ def test_a_killed_programs_run_opens_with_what_was_flushed(tmp_path: Path) -> No
     code = (
         "import os, signal\n"
         "from perflab import PerformanceSystem\n"
-        f"system = PerformanceSystem(run_dir={str(tmp_path / 'run')!r})\n"
+        "import time\n"
+        "from perflab import Config\n"
+        f"system = PerformanceSystem(Config(record={{'flush_interval_s': 0.1}}), run_dir={str(tmp_path / 'run')!r})\n"
         "for key in range(5000):\n"
-        "    system.cache.recorder.access(key, 'hit', 'l1')\n"
-        "system._recorder.flush()\n"
+        "    system.cache.get(key)\n"
+        "time.sleep(2)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     ended = subprocess.run([sys.executable, "-c", code], check=False)
@@ -332,6 +335,43 @@ def test_a_killed_programs_run_opens_with_what_was_flushed(tmp_path: Path) -> No
     assert len(run.frames.accesses) == 5000
     assert run.report(tmp_path / "report.html").is_file()
     assert read_info(tmp_path / "run")["pid"] > 0
+
+
+def test_an_idle_system_stays_below_its_own_bounds() -> None:
+    code = (
+        "from perflab import PerformanceSystem\n"
+        "with PerformanceSystem() as system:\n"
+        "    system.cache.get('a')\n"
+        "    system.metrics(), system.frames.accesses, system.targets()\n"
+        "    system._monitor.sample()\n"
+        "    print(int(system.frames.resources['growth_bytes'].max()), list(system.frames.events['name']))\n"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    growth, names = found.stdout.split(maxsplit=1)
+    assert int(growth) < 40_000_000
+    assert "memory_warning" not in names
+    assert "optimization_complete" not in names
+
+
+def test_idle_workers_give_their_memory_back_and_start_again(tmp_path: Path) -> None:
+    path = tmp_path / "module.py"
+    path.write_text(SOURCE * 100)
+    config = Config(**{**QUIET, "parallel": {"workers": 2}}, thresholds={"large_file_bytes": 0})
+    with PerformanceSystem(config) as system:
+        system.process_large_file(path, len)
+        rows = {row["knob"]: row for row in system.optimize("memory_pressure").rows}
+        workers = rows["parallel.workers"]
+        assert (workers["verdict"], workers["measured"] < workers["before"]) == ("kept", True)
+        assert system.process_large_file(path, lambda chunk: len(chunk.data) + 1).processed > 0
+        again = {row["knob"]: row["verdict"] for row in system.optimize("memory_pressure").rows}
+        assert again["parallel.workers"] == "kept"
+
+
+def test_a_benchmark_tells_the_systems_listeners(system: PerformanceSystem) -> None:
+    heard: list[Any] = []
+    system.on("benchmark_complete", heard.append)
+    result = system.benchmark(lambda: sum(range(2_000)), lambda: 1_999_000, pairs=8)
+    assert [data["run_id"] for data in heard] == [result.run.info["run_id"]]
 
 
 def test_the_background_optimizer_heeds_its_settings() -> None:
