@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import warnings
 
@@ -179,3 +180,19 @@ def test_a_forked_process_does_not_sample():
     assert monitor.sample() is None
     assert recorder.frames.resources.empty
     assert monitor._thread is None
+
+
+def test_perflabs_own_imports_join_the_baseline_and_a_listener_may_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = iter([100, 100, 160])
+    monkeypatch.setattr("perflab.host.monitor.baseline_rss", lambda: next(sizes))
+    monkeypatch.setitem(sys.modules, "this", sys)
+    recorder = Recorder()
+    events = Events(recorder.add)
+    settings = ResourceMonitoring(memory_threshold_bytes=1)
+    monitor = Monitor(recorder, events, settings, reader=lambda clock: Reading(clock(), rss_bytes=400))
+    events.on("memory_warning", lambda _: monitor.load("this"))
+    monitor.sample()
+    assert monitor.baseline_bytes == 100
+    monkeypatch.delitem(sys.modules, "colorsys", raising=False)
+    monitor.load("colorsys")
+    assert monitor.baseline_bytes == 160

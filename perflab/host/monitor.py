@@ -5,7 +5,9 @@ In: readings of the host, one every interval. Out: rows of the `resources` frame
 
 from __future__ import annotations
 
+import importlib
 import os
+import sys
 import threading
 import time
 import warnings
@@ -106,6 +108,7 @@ class Monitor:
         self._last: Reading | None = None
         self._pid = os.getpid()
         self._lock = threading.Lock()
+        self._measuring = threading.Lock()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -130,15 +133,38 @@ class Monitor:
         """Take one sample now: record its row and emit what it warns of. Returns None in a forked process."""
         if os.getpid() != self._pid:
             return None
+        with self._measuring:
+            reading, share, growth = self._record_sample()
+        # Listeners are called without the lock: they may look at frames, which takes it.
+        self._warn("memory_warning", self._memory, growth)
+        self._warn("cpu_warning", self._cpu, share.cpu_ratio)
+        return reading
+
+    def _record_sample(self) -> tuple[Reading, Shares, int | None]:
         started_s = self._cpu_clock()
         reading = self._reader(clock=self._clock)
         before, self._last = self._last, reading
         share = shares(before, reading)
         growth = self._growth(reading)
         self._recorder.add("resources", **self._row(reading, share, growth), cost_s=self._cpu_clock() - started_s)
-        self._warn("memory_warning", self._memory, growth)
-        self._warn("cpu_warning", self._cpu, share.cpu_ratio)
-        return reading
+        return reading, share, growth
+
+    def load(self, *modules: str) -> None:
+        """Import modules that perflab needs to look at what it recorded; their memory joins the baseline.
+
+        Without it a look at the frames would be taken for growth of the program.
+        """
+        for module in modules:
+            if module not in sys.modules:
+                with self._measuring:
+                    self._import(module)
+
+    def _import(self, module: str) -> None:
+        before = baseline_rss()
+        importlib.import_module(module)
+        after = baseline_rss()
+        if before is not None and after is not None and self.baseline_bytes is not None:
+            self.baseline_bytes += max(0, after - before)
 
     def __enter__(self) -> Self:
         self.start()

@@ -188,6 +188,7 @@ class PerformanceSystem:
     @property
     def run(self) -> Run:
         """This system's run so far."""
+        self._monitor.load("scipy.stats")
         facts = {**self._info, "run_id": self._recorder.run_id, "status": "running"}
         return Run(facts, self._recorder.frames)
 
@@ -201,10 +202,12 @@ class PerformanceSystem:
 
     def report(self, path: str | os.PathLike[str]) -> Path:
         """Write a report of the run so far; see `Run.report`."""
+        self._monitor.load("matplotlib.figure", "jinja2")
         return self.run.report(path)
 
     def plot(self, name: str = "targets") -> Picture:
         """Return a plot of the run so far; see `Run.plot`."""
+        self._monitor.load("matplotlib.figure")
         return self.run.plot(name)
 
     def statistics(self) -> dict[str, Any]:

@@ -41,6 +41,8 @@ def test_a_system_and_a_benchmark_read_every_setting(tmp_path: Path, monkeypatch
     with PerformanceSystem(config, run_dir=tmp_path / "run") as system:
         system.process_large_file(source, len)
         system.optimize()
+        for key in range(300):
+            system.cache.get(key)
         system._auto.check()
         system.targets()
         system.record_operation("read", 0.1, related_keys=["a"])
