@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import math
 import os
-import shutil
-import tempfile
 import time
 import weakref
 from collections.abc import Callable, Hashable, Iterator
@@ -22,6 +20,7 @@ from perflab.cache.entry import Entry, checked_bytes, checked_ttl
 from perflab.cache.envelope import HEADER_BYTES, Envelope, row_cost
 from perflab.cache.keys import decode_key, encode_key
 from perflab.cache.mapping import LockedMapping
+from perflab.cache.private import PrivateFolder
 from perflab.errors import StoreError
 from perflab.record import NULL_RECORDER, Recorder
 
@@ -42,7 +41,8 @@ class DiskCache(LockedMapping):
     Parameters
     ----------
     folder
-        Where to store; made with mode 0700 if it is missing. None: a private folder, removed by `close`.
+        Where to store; made with mode 0700 if it is missing; a leading `~` is the home folder. None: a private folder,
+        removed by `close`, or at the next start of a process if this one is killed.
     max_bytes
         Bound on values, keys and rows together. sqlite's journal may add up to 4 MB.
     timer, wall
@@ -54,8 +54,9 @@ class DiskCache(LockedMapping):
     Raises
     ------
     StoreError
-        If the folder is a symbolic link, belongs to another user, is writable by everyone, or was written by a newer
-        version; and, later, for use after `close`, and for keys and values of a type that cannot be stored.
+        If the folder is in the home of an unknown user, is a symbolic link, belongs to another user, is writable by
+        everyone, or was written by a newer version; and, later, for use after `close`, and for keys and values of a
+        type that cannot be stored.
 
     Examples
     --------
@@ -84,9 +85,10 @@ class DiskCache(LockedMapping):
         self._origin = os.urandom(8)
         self._remove_folder: Callable[[], object] | None = None
         if folder is None:
-            folder = tempfile.mkdtemp(prefix="perflab-l3-")
-            self._remove_folder = weakref.finalize(self, _remove_tree, folder, os.getpid())
-        self.folder = Path(folder)
+            private = PrivateFolder()
+            self._remove_folder = weakref.finalize(self, private.remove)
+            folder = private.path
+        self.folder = _expanded(folder)
         self._store = self._open()
 
     @property
@@ -280,7 +282,10 @@ def _named(encoded: bytes) -> Hashable:
         return encoded.hex()
 
 
-def _remove_tree(folder: str, pid: int) -> None:
-    # A forked child inherits the finalizer, but the folder is its parent's.
-    if os.getpid() == pid:
-        shutil.rmtree(folder, ignore_errors=True)
+def _expanded(folder: str | os.PathLike[str]) -> Path:
+    try:
+        return Path(folder).expanduser()
+    except RuntimeError as error:
+        raise StoreError(
+            f"The cache folder {os.fspath(folder)!r} is in the home of an unknown user; give a full path."
+        ) from error

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from perflab.errors import StoreError
 
-__all__ = ["DATABASE", "claim", "delete_files", "exclusive", "orphans", "put_aside", "value_files"]
+__all__ = ["DATABASE", "alive", "claim", "delete_files", "exclusive", "orphans", "put_aside", "value_files"]
 
 DATABASE = "cache.db"
 VALUE_FILE = re.compile(r"[0-9a-f]{2}/[0-9a-f]{2}/(?P<pid>\d+)-[0-9a-f]{28}\.val")
@@ -101,16 +101,16 @@ def orphans(files: list[str], referenced: set[str]) -> list[str]:
     A writer puts its process id into the file's name and adds the row after the file: between the two a kill leaves
     a file that nobody will ever read.
     """
-    return [name for name in files if name not in referenced and not _alive(name)]
+    pids = {name: int(match["pid"]) for name in files if (match := VALUE_FILE.fullmatch(name))}
+    return [name for name, pid in pids.items() if name not in referenced and not alive(pid)]
 
 
-def _alive(name: str) -> bool:
-    match = VALUE_FILE.fullmatch(name)
+def alive(pid: int) -> bool:
+    """Tell if there may be such a process: also true of another user's, and of what is no process id at all."""
     try:
-        os.kill(int(match["pid"]) if match else 0, 0)
+        os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except (PermissionError, OverflowError):
-        # Someone else's process, or no number of a process at all: leave the file alone.
         return True
     return True

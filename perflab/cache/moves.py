@@ -27,7 +27,7 @@ class Tiers:
     """Two memory tiers, exclusive of each other, over an optional disk tier that has a copy of what it can hold.
 
     Disk is read and written outside of the lock of the memory tiers. A reader that fetched a value from disk drops its
-    promotion if the key was written meanwhile, so a replaced value never comes back; a loaded value is dropped likewise.
+    promotion if the key was written meanwhile, so a replaced value never comes back; a loaded value goes the same way.
     """
 
     def __init__(self, l1: MemoryCache, l2: TTLCache, l3: DiskCache | None, recorder: Recorder) -> None:

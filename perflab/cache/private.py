@@ -14,11 +14,13 @@ import stat
 import tempfile
 from pathlib import Path
 
+from perflab.cache.folder import alive
+
 __all__ = ["PrivateFolder", "remove_dead"]
 
 LOCK = "owner.lock"
 _PREFIX = "perflab-l3-"
-_NAME = re.compile(rf"{_PREFIX}(?P<pid>\d+)-\w{{8}}")
+_NAME = re.compile(rf"{_PREFIX}[0-9]{{1,10}}-\w{{8}}")
 
 
 class PrivateFolder:
@@ -74,23 +76,31 @@ def remove_dead(parent: Path) -> int:
 
 
 def _removed(path: Path) -> bool:
+    if not _is_ours(path):
+        return False
     handle = None
     try:
-        facts = path.lstat()
-        if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.geteuid() or stat.S_IMODE(facts.st_mode) != 0o700:
-            return False
         handle = _locked(path / LOCK, 0, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except FileNotFoundError:
-        if _may_live(path):
-            return False  # it is just being made
+        # It is just being made, or a cleaner of old files took the lock from a process that lives.
+        if alive(int(path.name.removeprefix(_PREFIX).partition("-")[0])):
+            return False
     except OSError:
-        return False  # it is locked: its process lives
+        return False  # its process lives
     try:
         shutil.rmtree(path, ignore_errors=True)
     finally:
         if handle is not None:
             os.close(handle)
-    return True
+    return not path.exists()
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        facts = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(facts.st_mode) and facts.st_uid == os.geteuid() and stat.S_IMODE(facts.st_mode) == 0o700
 
 
 def _locked(path: Path, flags: int, how: int) -> int:
@@ -101,14 +111,3 @@ def _locked(path: Path, flags: int, how: int) -> int:
         os.close(handle)
         raise
     return handle
-
-
-def _may_live(path: Path) -> bool:
-    match = _NAME.fullmatch(path.name)
-    try:
-        os.kill(int(match["pid"]) if match else 0, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        return True
-    return True

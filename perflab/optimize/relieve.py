@@ -1,13 +1,16 @@
 """Give memory back when there is too little of it.
 
-In: a tiered cache. Out: less resident memory, measured before and after each step; a step that frees nothing stops.
+In: a tiered cache. Out: less resident memory, measured before and after each step; a step that frees nothing rests.
 """
 
 from __future__ import annotations
 
 import ctypes
 import functools
+import statistics
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from perflab.host import baseline_rss
@@ -17,11 +20,20 @@ if TYPE_CHECKING:
     from perflab.cache.memory import MemoryCache
     from perflab.cache.tiered import TieredCache
 
-__all__ = ["LEAST_BYTES", "Relief", "malloc_trim"]
+__all__ = ["LEAST_BYTES", "LEAST_EFFECT_BYTES", "Relief", "malloc_trim"]
 
 LEAST_BYTES = 1 << 20
 """A tier is not shrunk below this: less would free less than the allocator's own page granularity wanders by."""
 
+LEAST_EFFECT_BYTES = 1 << 20
+"""Freeing no more than this is no effect: CPython takes memory in arenas of 1 MiB, so that one arena which another
+thread fills or empties meanwhile changes resident memory by as much."""
+
+_READS = 5
+_APART_S = 0.001
+_FAILURES = 2
+_GROWTH = 2
+_UNREADABLE = "resident memory cannot be read here."
 _METRIC = {"metric": "memory.rss", "unit": "bytes"}
 
 
@@ -44,13 +56,31 @@ def malloc_trim() -> Callable[[], object] | None:
     return functools.partial(call, 0)
 
 
+@dataclass(frozen=True, slots=True)
+class _Resident:
+    """Resident memory: the middle of some reads, and how far they lie apart; bytes."""
+
+    nbytes: float
+    spread: float
+
+
+@dataclass(slots=True)
+class _Futile:
+    """Tries of one step in a row that had no effect, and the least bytes that the tiers held since the last one."""
+
+    tries: int = 0
+    held: int = 0
+
+
 class Relief:
     """The steps that lower memory, mildest first, each judged by the resident memory that it freed.
 
-    1. hand free pages back; 2. drop expired entries; 3. halve what l1 and l2 hold, by lowering their bounds: l1's alone
-    would only move its entries to l2. After steps 2 and 3 free pages are handed back too, or nothing of theirs could
-    be seen. A step that dropped something and freed no more than the noise is undone and never tried again. Collecting
-    garbage is no step: it frees cycles, not caches.
+    1. hand free pages back; 2. drop expired entries; 3. lower the bounds of l1 and l2 to half of what each holds: l1's
+    alone would only move its entries to l2. After steps 2 and 3 free pages are handed back too, or nothing of theirs
+    could be seen. A step that did something has an effect if it freed more than `LEAST_EFFECT_BYTES` and more than the
+    reads differ by; without one its bounds are undone. A step without effect twice in a row, so that one allocation of
+    another thread decides nothing, rests until the tiers hold twice the least that they held since, and at least
+    `LEAST_EFFECT_BYTES` more. Collecting garbage is no step: it frees cycles, not caches.
 
     Parameters
     ----------
@@ -60,6 +90,8 @@ class Relief:
         Returns resident bytes, or None where they cannot be read; then no step is tried.
     find_trim
         Returns what hands free pages back, or None where there is no such call.
+    sleep
+        Waits some seconds; between reads.
 
     Examples
     --------
@@ -75,15 +107,28 @@ class Relief:
         *,
         rss: Callable[[], int | None] = baseline_rss,
         find_trim: Callable[[], Callable[[], object] | None] = malloc_trim,
+        sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self._cache = cache
         self._rss = rss
         self._trim = find_trim()
-        self._off: set[str] = set()
+        self._sleep = sleep
+        self._futile = {name: _Futile() for name in self.STEPS}
 
     def run(self) -> list[dict[str, Any]]:
-        """Take each step that is not switched off and return one row of `optimizations` a step."""
-        return [self._step(name) for name in self.STEPS if name not in self._off]
+        """Take each step that does not rest and return one row of `optimizations` a step."""
+        held = self._held()
+        for futile in self._futile.values():
+            futile.held = min(futile.held, held)
+        return [self._step(name) for name in self.STEPS if not self._rests(name)]
+
+    def _rests(self, name: str) -> bool:
+        futile = self._futile[name]
+        enough = max(_GROWTH * futile.held, futile.held + LEAST_EFFECT_BYTES)
+        return futile.tries >= _FAILURES and self._held() < enough
+
+    def _held(self) -> int:
+        return self._cache.l1.nbytes + self._cache.l2.nbytes
 
     def _step(self, name: str) -> dict[str, Any]:
         if name == "malloc_trim":
@@ -111,12 +156,12 @@ class Relief:
             return attempt(name, "no change", f"both tiers are at their least, {old} bytes.", old=old, new=old)
 
         def shrink() -> bool:
-            held = l1.nbytes + l2.nbytes
+            held = self._held()
             self._resize(new)
             self._hand_back()
-            return l1.nbytes + l2.nbytes < held
+            return self._held() < held
 
-        acted = "it halved what the memory tiers may hold (l1, l2)"
+        acted = f"it lowered the bounds of l1 and l2 to half of what each held, but not below {LEAST_BYTES} bytes"
         return self._measured(name, shrink, acted=acted, undo=lambda: self._resize(old), old=old, new=new)
 
     def _resize(self, bounds: tuple[int, int]) -> None:
@@ -134,30 +179,50 @@ class Relief:
         old: object = None,
         new: object = None,
     ) -> dict[str, Any]:
-        first, before = self._rss(), self._rss()
-        if first is None or before is None:
-            return attempt(name, "not enough data", "resident memory cannot be read here.", old=old, new=old)
-        noise = abs(before - first)
+        before = self._resident()
+        if before is None:
+            return attempt(name, "not enough data", _UNREADABLE, old=old, new=old)
         did = act()
-        after = self._rss()
+        after = self._resident()
         if after is None:
             undo()
-            return attempt(name, "not enough data", "resident memory cannot be read here.", old=old, new=old)
-        numbers = {**_METRIC, "before": float(before), "measured": float(after), "noise_floor": float(noise)}
-        freed = before - after
-        if did and freed > noise:
-            return attempt(name, "kept", f"{acted}, which freed {freed} bytes.", old=old, new=new, **numbers)
-        undo()
+            return attempt(name, "not enough data", _UNREADABLE, old=old, new=old)
+        noise = max(before.spread, after.spread)
+        numbers = {**_METRIC, "before": before.nbytes, "measured": after.nbytes, "noise_floor": noise}
         if not did:
+            undo()
             return attempt(name, "no change", self._nothing_to_do(name), old=old, new=old, **numbers)
-        self._off.add(name)
-        reason = f"{acted}, which freed nothing, so this step is switched off."
-        return attempt(name, "rolled back", reason, old=old, new=new, **numbers)
+        freed, needed = before.nbytes - after.nbytes, max(noise, LEAST_EFFECT_BYTES)
+        if freed > needed:
+            self._futile[name] = _Futile()
+            return attempt(name, "kept", f"{acted}, which freed {freed:.0f} bytes.", old=old, new=new, **numbers)
+        undo()
+        reason = f"{acted}; resident memory then was {_change(freed)}, and an effect is more than {needed:.0f} freed."
+        return attempt(name, "rolled back", reason + self._without_effect(name), old=old, new=new, **numbers)
+
+    def _resident(self) -> _Resident | None:
+        reads: list[int] = []
+        for number in range(_READS):
+            if number:
+                self._sleep(_APART_S)
+            if (read := self._rss()) is None:
+                return None
+            reads.append(read)
+        return _Resident(float(statistics.median(reads)), float(max(reads) - min(reads)))
+
+    def _without_effect(self, name: str) -> str:
+        futile = self._futile[name]
+        futile.tries, futile.held = futile.tries + 1, self._held()
+        return " It rests until the tiers hold twice as much." if futile.tries >= _FAILURES else ""
 
     def _nothing_to_do(self, name: str) -> str:
         if name == "malloc_trim":
             return "unavailable: the C library has no malloc_trim."
         return "there was nothing to drop."
+
+
+def _change(freed: float) -> str:
+    return f"{freed:.0f} bytes less" if freed >= 0 else f"{-freed:.0f} bytes more"
 
 
 def _half(tier: MemoryCache) -> int:

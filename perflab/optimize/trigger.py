@@ -24,7 +24,10 @@ _CLOSE_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """What the triggers look at. Accesses and misses are totals that only grow; None was not measured."""
+    """What the triggers look at; None was not measured.
+
+    Accesses and misses are totals. They grow, and shrink only when what is counted forgets its oldest part.
+    """
 
     growth_bytes: int | None = None
     cpu_ratio: float | None = None
@@ -36,7 +39,8 @@ class AutoOptimizer:
     """Evaluates the triggers in the background and calls `optimize` with the name of the first that holds.
 
     However many operations are recorded, one optimization runs at a time, and the next waits for a cool-down. The miss
-    ratio is of the accesses since it was last judged, and is judged once there are enough of them.
+    ratio is of the accesses since it was last judged, and is judged once there are enough of them; when totals shrink,
+    counting begins anew.
 
     Parameters
     ----------
@@ -134,6 +138,9 @@ class AutoOptimizer:
 
     def _misses_too_much(self, now: Signals) -> bool:
         accesses, misses = now.accesses - self._judged[0], now.misses - self._judged[1]
+        if min(accesses, misses, accesses - misses) < 0:
+            self._judged = (now.accesses, now.misses)
+            return False
         if accesses < LEAST_ACCESSES:
             return False
         self._judged = (now.accesses, now.misses)

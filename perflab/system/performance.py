@@ -130,7 +130,8 @@ class PerformanceSystem:
     def cached(self, fn: Callable[..., Any] | None = None, *, ttl: float | None = None) -> Any:
         """Return a function, or an async one, whose results come from the cache; usable as a decorator.
 
-        Its key is the function's code and its arguments; callers of one missing key share one call.
+        Its key is the function's code and its arguments. Callers of one missing key share one call: all threads, or all
+        tasks of one event loop.
         """
         if fn is None:
             return functools.partial(self.cached, ttl=ttl)

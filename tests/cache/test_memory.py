@@ -167,26 +167,6 @@ def test_ttl_touch_and_inspect() -> None:
     assert cache.inspect().empty
 
 
-def test_the_sweep_runs_only_when_started_and_ends_with_close() -> None:
-    clock = Clock()
-    before = threading.active_count()
-    with TTLCache(1_000, default_ttl=1, timer=clock) as cache:
-        cache["a"] = 1
-        assert threading.active_count() == before
-        cache.start_sweep(0.001)
-        cache.start_sweep(0.001)
-        assert threading.active_count() == before + 1
-        clock.now += 2
-        for _ in range(5_000):
-            if cache.nbytes == 0:
-                break
-            threading.Event().wait(0.001)
-        assert cache.nbytes == 0
-    assert threading.active_count() == before
-    with pytest.raises(ConfigError):
-        cache.start_sweep(0)
-
-
 def test_deadlines_keep_no_more_than_they_need() -> None:
     deadlines = Deadlines()
     for number in range(10_000):

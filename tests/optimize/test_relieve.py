@@ -1,4 +1,4 @@
-"""Relief: what each step frees is measured, and a step that frees nothing stops."""
+"""Relief: what each step frees is measured, and a step that frees nothing rests."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from optimize_cases import small_cache
 
 from perflab.host import baseline_rss
-from perflab.optimize.relieve import LEAST_BYTES, Relief, malloc_trim
+from perflab.optimize.relieve import LEAST_BYTES, LEAST_EFFECT_BYTES, Relief, malloc_trim
 
 MIB = 1 << 20
 
@@ -30,7 +30,8 @@ def fill(cache, count=15, ttl=None):
 def relief_of(cache, **rest):
     """Relief over a process whose only memory is the cache's."""
     rss = rest.pop("rss", lambda: 50 * MIB + cache.l1.nbytes + cache.l2.nbytes)
-    return Relief(cache, rss=rss, find_trim=lambda: lambda: None, **rest)
+    rest = {"find_trim": lambda: lambda: None, "sleep": lambda _: None, **rest}
+    return Relief(cache, rss=rss, **rest)
 
 
 def verdicts(rows):
@@ -65,21 +66,91 @@ def test_expired_entries_go_first(cache, now):
     assert "lasting" in cache.l1 or "lasting" in cache.l2 or "lasting" in cache.l3
 
 
-def test_a_step_that_frees_nothing_is_undone_and_switched_off(cache):
+def test_a_step_that_frees_nothing_is_undone_and_rests_after_the_second_time(cache):
     fill(cache)
     bounds = cache.l1.max_bytes, cache.l2.max_bytes
     relief = relief_of(cache, rss=lambda: 99 * MIB)
-    assert verdicts(relief.run())["cache"] == "rolled back"
-    assert (cache.l1.max_bytes, cache.l2.max_bytes) == bounds
+    for _ in range(2):
+        assert verdicts(relief.run())["cache"] == "rolled back"
+        assert (cache.l1.max_bytes, cache.l2.max_bytes) == bounds
+    assert [set(verdicts(relief.run())) for _ in range(3)] == [{"expired"}] * 3
+
+
+def test_a_resting_step_is_tried_again_when_the_tiers_hold_twice_as_much(cache):
+    fill(cache)
+    freeing = [False]
+    relief = relief_of(cache, rss=lambda: 50 * MIB + freeing[0] * (cache.l1.nbytes + cache.l2.nbytes))
+    for _ in range(2):
+        relief.run()
+    held = cache.l1.nbytes + cache.l2.nbytes
+    freeing[0] = True
+    cache.set("little", b"x" * MIB)
     assert "cache" not in verdicts(relief.run())
+    fill(cache)
+    assert cache.l1.nbytes + cache.l2.nbytes >= 2 * held
+    assert verdicts(relief.run())["cache"] == "kept"
+
+
+def test_one_allocation_of_another_thread_stops_nothing(cache):
+    fill(cache)
+    elsewhere = [0]
+
+    def allocate():
+        elsewhere[0] += 64 * MIB if elsewhere[0] == 0 else 0
+
+    def rss():
+        return 50 * MIB + elsewhere[0] + cache.l1.nbytes + cache.l2.nbytes
+
+    trims = iter([lambda: None, lambda: None, allocate])
+    relief = relief_of(cache, rss=rss, find_trim=lambda: lambda: next(trims, lambda: None)())
+    first = relief.run()
+    assert verdicts(first)["cache"] == "rolled back"
+    assert "bytes more" in first[-1]["reason"]
+    assert verdicts(relief.run())["cache"] == "kept"
+
+
+@pytest.mark.parametrize(
+    ("freed", "verdict"),
+    [(12_288, "rolled back"), (LEAST_EFFECT_BYTES, "rolled back"), (LEAST_EFFECT_BYTES + 1, "kept")],
+)
+def test_a_few_pages_are_no_effect(cache, freed, verdict):
+    resident = [99 * MIB]
+
+    def trim():
+        resident[0] -= freed
+
+    relief = relief_of(cache, rss=lambda: resident[0], find_trim=lambda: trim)
+    assert verdicts(relief.run())["malloc_trim"] == verdict
+
+
+def test_a_step_without_effect_does_not_go_on_every_time(cache):
+    relief = relief_of(cache, rss=lambda: 99 * MIB)
+    tried = [verdicts(relief.run()).get("malloc_trim") for _ in range(5)]
+    assert tried == ["rolled back", "rolled back", None, None, None]
+    fill(cache)
+    assert verdicts(relief.run())["malloc_trim"] == "rolled back"
 
 
 def test_less_than_the_noise_is_nothing(cache):
     fill(cache, 4)
-    drift = iter(range(10**9, 0, -20 * MIB))
-    rows = relief_of(cache, rss=lambda: next(drift)).run()
-    assert verdicts(rows)["cache"] == "rolled back"
-    assert rows[-1]["noise_floor"] == 20 * MIB
+    drift = iter(range(10**10, 0, -20 * MIB))
+    waits = []
+    row = relief_of(cache, rss=lambda: next(drift), sleep=waits.append).run()[0]
+    assert row["before"] - row["measured"] == 100 * MIB
+    assert row["noise_floor"] == 80 * MIB, "five reads"
+    swings = iter([50 * MIB, 70 * MIB, 50 * MIB, 70 * MIB, 50 * MIB, *[45 * MIB] * 100])
+    row = relief_of(cache, rss=lambda: next(swings), sleep=waits.append).run()[0]
+    assert (row["verdict"], row["noise_floor"]) == ("rolled back", 20 * MIB)
+    assert min(waits) > 0, "reads microseconds apart always agree"
+
+
+def test_the_words_are_what_was_done(cache):
+    fill(cache, 4)
+    bounds, held = (cache.l1.max_bytes, cache.l2.max_bytes), cache.l1.nbytes
+    row = relief_of(cache).run()[-1]
+    assert "half of what each held" in row["reason"]
+    assert row["old"] == str(list(bounds))
+    assert row["new"] == str([held // 2, LEAST_BYTES])
 
 
 def test_nothing_to_drop_is_no_verdict_on_the_step(cache):

@@ -76,6 +76,20 @@ def test_the_miss_ratio_is_of_recent_accesses():
     assert bench.at(4.0, accesses=2200, misses=1200) == "cache_miss"
 
 
+@pytest.mark.parametrize(
+    "shrunk",
+    [{"accesses": 600, "misses": 540}, {"accesses": 1000, "misses": 0}, {"accesses": 1200, "misses": 1150}],
+    ids=["both", "misses", "hits"],
+)
+def test_totals_that_shrink_are_counted_anew(shrunk):
+    bench = Bench(cooldown_s=0)
+    assert bench.at(1.0, accesses=1000, misses=900) == "cache_miss"
+    assert bench.at(2.0, **shrunk) is None
+    accesses, misses = shrunk["accesses"], shrunk["misses"]
+    assert bench.at(3.0, accesses=accesses + 199, misses=misses + 199) is None
+    assert bench.at(4.0, accesses=accesses + 200, misses=misses + 200) == "cache_miss"
+
+
 def test_one_at_a_time_however_many_ask():
     inside, go = threading.Event(), threading.Event()
     ran = []
