@@ -98,7 +98,7 @@ def mean(
         return Interval(math.nan, math.nan, math.nan, 0, "no observations")
     drawn = _drawn(strata or [None] * len(runs), seed)
     resampled = None if drawn is None else (drawn @ sums) / (drawn @ sizes)
-    return _resampled(float(sums.sum() / n), n, f"mean of {n} in {len(runs)} runs", resampled, confidence)
+    return _resampled(float(sums.sum() / n), n, f"mean of {n} in {_runs(len(runs))}", resampled, confidence)
 
 
 def quantile(
@@ -136,7 +136,7 @@ def quantile(
         return Interval(float(pooled[-1]), math.nan, math.nan, n, f"greatest of {n}; too few for an interval")
     drawn = _drawn(strata or [None] * len(runs), seed)
     resampled = None if drawn is None else _quantiles(runs, pooled, p, drawn)
-    what = f"{p * 100:g} % quantile of {n} in {len(runs)} runs"
+    what = f"{p * 100:g} % quantile of {n} in {_runs(len(runs))}"
     return _resampled(float(pooled[rank - 1]), n, what, resampled, confidence)
 
 
@@ -180,6 +180,10 @@ def _of_one_run(count: int, total: int, runs: int, why: str, confidence: float) 
     found = share(round(size * count / total), size, confidence)
     how = f"{count} of {total} in {runs} runs; {why}: Wilson interval over the {size} of one run"
     return Interval(count / total, found.low, found.high, total, how)
+
+
+def _runs(n: int) -> str:
+    return "1 run" if n == 1 else f"{n} runs"
 
 
 def _percentiles(resampled: Floats, confidence: float) -> tuple[float, float]:

@@ -70,7 +70,9 @@ GUIDE_TARGETS: tuple[Target, ...] = (
     Target("cache.eviction_rate < 5%", "ratio", _CACHE, "less than one eviction in twenty accesses"),
     Target("cache.access_time_mean < 10 ms", "s", _CACHE, "an access takes less than 10 ms on average"),
     Target("cache.memory < 50 MB", "bytes", _CACHE, "the memory tiers hold less than 50 MB"),
-    Target("memory.current < 100 MB", "bytes", _RESOURCES, "at the end of a run, memory above the start is below 100 MB"),
+    Target(
+        "memory.current < 100 MB", "bytes", _RESOURCES, "at the end of a run, memory above the start is below 100 MB"
+    ),
     Target("memory.peak < 150 MB", "bytes", _RESOURCES, "memory above the start never reached 150 MB"),
     Target("memory.average < 80 MB", "bytes", _RESOURCES, "memory above the start is below 80 MB on average"),
     Target("cpu.current < 75%", "ratio", _RESOURCES, "less than 75 % of all cores are used at the end"),

@@ -33,7 +33,7 @@ class Outcome:
     run_dir : str or None
         Folder of the rows that the arm recorded.
     children_peak_bytes : int or None
-        Sum of the peaks of its worker processes, if the arm knows them; otherwise they are watched.
+        Sum of the peaks of its worker processes; None if the arm does not know it, and then they are watched.
     """
 
     digest: str | None = None

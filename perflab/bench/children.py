@@ -6,6 +6,7 @@ In: this process's living descendants. Out: their CPU seconds, and the sum of ea
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Self
 
 from perflab.host import baseline_rss, peak_rss
@@ -29,17 +30,18 @@ def living_cpu_s() -> float:
 class PeakWatch:
     """Watches the peak memory of all descendants while the arm runs, every 10 ms.
 
-    A process's peak is kept by the kernel, so that only one that lives less than 10 ms can be missed.
+    A process's peak is kept by the kernel, so that only one that lives less than 10 ms can be missed. A process that
+    was seen and whose memory was never read makes the sum unknown, rather than smaller than it was.
     """
 
     def __init__(self) -> None:
-        self.started_with: dict[int, int] = {}
-        self._peaks: dict[int, int] = {}
+        self.started_with: dict[int, int | None] = {}
+        self._peaks: dict[int, int | None] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="perflab-peak-watch", daemon=True)
 
     def __enter__(self) -> Self:
-        self.started_with = {process.pid: baseline_rss(process.pid) or 0 for process in _descendants()}
+        self.started_with = {process.pid: baseline_rss(process.pid) for process in _alive()}
         self._thread.start()
         return self
 
@@ -49,24 +51,41 @@ class PeakWatch:
         self._look()
 
     @property
-    def peak_bytes(self) -> int:
-        """Sum over the descendants of each one's own peak, also if these were at different times."""
-        return sum(self._peaks.values())
+    def peak_bytes(self) -> int | None:
+        """Sum over the descendants of each one's own peak, also if these were at different times; None if unknown."""
+        return _total(self._peaks.values())
 
     @property
-    def start_bytes(self) -> int:
-        """Memory of the descendants that were there before."""
-        return sum(self.started_with.values())
+    def start_bytes(self) -> int | None:
+        """Memory of the descendants that were there before; None if unknown."""
+        return _total(self.started_with.values())
 
     def _watch(self) -> None:
         while not self._stop.wait(_INTERVAL_S):
             self._look()
 
     def _look(self) -> None:
-        for process in _descendants():
-            peak = peak_rss(process.pid)
-            if peak is not None:
-                self._peaks[process.pid] = max(peak, self._peaks.get(process.pid, 0))
+        for process in _alive():
+            peak, before = peak_rss(process.pid), self._peaks.get(process.pid)
+            self._peaks[process.pid] = max((known for known in (peak, before) if known is not None), default=None)
+
+
+def _total(figures: Iterable[int | None]) -> int | None:
+    known = list(figures)
+    return None if None in known else sum(figure for figure in known if figure is not None)
+
+
+def _alive() -> list[psutil.Process]:
+    # What has ended and was not waited for has no memory left, and the kernel tells no figure of it.
+    import psutil
+
+    def ended(process: psutil.Process) -> bool:
+        try:
+            return process.status() == psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return True
+
+    return [process for process in _descendants() if not ended(process)]
 
 
 def _descendants() -> list[psutil.Process]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -25,6 +25,8 @@ __all__ = ["run"]
 
 QUADS_PER_PROCESS = 4
 PAIRS_PER_PROCESS = 2 * QUADS_PER_PROCESS
+ISOLATED_PAIRS = 6
+SHARED_PAIRS = 48
 WIDEST = 0.10
 
 
@@ -98,38 +100,23 @@ def run(
 number of workers of its own.
     """
     _check(workload, arms, pairs, isolated)
-    wanted = pairs or (6 if isolated else 48)
-    session = Session(
-        workload,
-        tuple(arms),
-        recorder,
-        on_progress,
-        timeout_s,
-        adopt,
-        spawn,
-        random.Random(seed),
-        (int(isolated),) * len(arms),
-    )
+    numbers = [_number(label, workload, arms) for label in memory_arms]
+    loops, hash_seeds = (int(isolated),) * len(arms), random.Random(seed)
+    session = Session(workload, tuple(arms), recorder, on_progress, timeout_s, adopt, spawn, hash_seeds, loops)
     compared = partial(
         compare_arms, arms, session.rows, confidence=confidence, band_ratio=band_ratio, quads=not isolated
     )
-    timed = (
-        isolated_batches(range(len(arms)), wanted, seed, "time", warmup_blocks)
+    timed = tuple(
+        isolated_batches(range(len(arms)), pairs or ISOLATED_PAIRS, seed, "time", warmup_blocks)
         if isolated
-        else tuple(_processes(len(arms), wanted, seed))
+        else _processes(len(arms), pairs or SHARED_PAIRS, seed)
     )
-    numbers = [_number(label, workload, arms) for label in memory_arms]
     remembered = isolated_batches(numbers, memory_blocks if numbers else 0, seed, "memory")
     session.plan([*timed, *remembered])
-    for batch in timed:
-        session.execute(batch)
-    for batch in () if isolated else _extension(len(arms), len(timed), seed):
-        if all(map(_narrow, compared())):
-            break
-        session.plan([batch])
-        session.execute(batch)
-    for batch in remembered:
-        session.execute(batch)
+    session.execute_all(timed)
+    if not isolated:
+        _extend(session, len(timed), seed, compared)
+    session.execute_all(remembered)
     return Bench(workload, seed, tuple(arms), tuple(session.rows), compared())
 
 
@@ -168,10 +155,15 @@ def _processes(arms: int, pairs: int, seed: int, first: int = 0) -> Iterator[Bat
         yield shared_batch(arms, QUADS_PER_PROCESS, seed + start, start)
 
 
-def _extension(arms: int, processes: int, seed: int) -> Iterator[Batch]:
+def _extend(session: Session, processes: int, seed: int, compared: Callable[[], Iterable[ArmComparison]]) -> None:
+    """Measure up to as many pairs again, process by process, until every interval is narrow."""
     # Stopping once the intervals are narrow keeps their confidence; stopping at significance would not.
     measured = processes * PAIRS_PER_PROCESS
-    return _processes(arms, measured, seed, measured)
+    for batch in _processes(len(session.arms), measured, seed, measured):
+        if all(map(_narrow, compared())):
+            return
+        session.plan([batch])
+        session.execute(batch)
 
 
 def _narrow(found: ArmComparison) -> bool:

@@ -86,7 +86,10 @@ def take_time(arm: Arm, loops: int) -> Sample:
 
 
 def take_memory(arm: Arm) -> Sample:
-    """Run the setup, then one execution, and read the peaks of this process and of its descendants."""
+    """Run the setup, then one execution, and read the peaks of this process and of its descendants.
+
+    A figure that is not known leaves `peak_bytes`, `growth_bytes` or both missing; it never counts as 0.
+    """
     call = ready(arm)
     gc.collect()
     with PeakWatch() as watch:
@@ -94,11 +97,12 @@ def take_memory(arm: Arm) -> Sample:
         allowed = reset_peak()
         value = call()
         own = peak_rss()
-    if start is None or own is None or not allowed:
-        return Sample(1, **_output(value))
     reported = value.children_peak_bytes if isinstance(value, Outcome) else None
-    peak = own + (watch.peak_bytes if reported is None else reported)
-    return Sample(1, peak_bytes=peak, growth_bytes=max(0, peak - start - watch.start_bytes), **_output(value))
+    children = watch.peak_bytes if reported is None else reported
+    peak = own + children if allowed and own is not None and children is not None else None
+    before = start + watch.start_bytes if start is not None and watch.start_bytes is not None else None
+    growth = max(0, peak - before) if peak is not None and before is not None else None
+    return Sample(1, peak_bytes=peak, growth_bytes=growth, **_output(value))
 
 
 def _elapsed(call: Callable[[], Any], loops: int) -> float:

@@ -70,6 +70,11 @@ class Session:
         """Count batches that are to come, for the forecast."""
         self._left += [(slot.arm, batch.purpose) for batch in batches for slot in batch.slots]
 
+    def execute_all(self, batches: Iterable[Batch]) -> None:
+        """Run batches one after the other."""
+        for batch in batches:
+            self.execute(batch)
+
     def execute(self, batch: Batch) -> None:
         """Run a batch in a process of its own and record its samples, also if it fails or is interrupted."""
         hash_seed = self.hash_seeds.randrange(2**32)

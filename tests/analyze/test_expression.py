@@ -68,6 +68,13 @@ def test_any_text_parses_or_is_refused(text):
         ("x > 10", 9, 12, "unclear"),
         ("x >= 10", 9, 9.9, "fail"),
         ("x >= 10", float("nan"), float("nan"), "unclear"),
+        ("x < 10", float("nan"), float("nan"), "unclear"),
+        ("x < 10", 9, float("nan"), "unclear"),
+        ("x < 10", 10, float("nan"), "fail"),
+        ("x <= 10", 10.5, float("nan"), "fail"),
+        ("x > 10", 11, float("nan"), "pass"),
+        ("x > 10", float("nan"), 9, "fail"),
+        ("x < 10", float("nan"), 9, "pass"),
     ],
 )
 def test_the_verdict_is_on_the_bounds(text, low, high, verdict):

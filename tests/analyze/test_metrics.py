@@ -103,7 +103,19 @@ def test_peaks_and_their_reduction():
     assert found["memory.reduction"].value == pytest.approx(1 - 111 / 201)
     assert (found["memory.peak_naive"].low, found["memory.peak_naive"].high) == (200, 202)
     assert "not a 95 % interval" in found["memory.reduction"].method
-    assert found["memory.peak"].how == "unavailable"
+    peak, optimized = found["memory.peak"], found["memory.peak_optimized"]
+    assert (peak.value, peak.low, peak.high) == (optimized.value, optimized.low, optimized.high) == (111, 110, 112)
+    assert "VmHWM" in peak.method
+    assert found["memory.current"].how == "unavailable"
+
+
+def test_memory_runs_without_a_figure_are_not_zero():
+    rows = [sample(arm, "cold", 0, purpose="memory") for arm in ("baseline", "optimized")]
+    resources = frame("resources", [resource(1, 40, 0.2, "cold-0")])
+    found = named(memory(frame("samples", [*timed(), *rows]), resources))
+    assert {found[f"memory.{name}"].how for name in ("peak_optimized", "peak_naive", "reduction")} == {"unavailable"}
+    assert found["memory.peak"].value == 40
+    assert math.isnan(found["memory.peak"].high)
 
 
 def resource(at, growth, used, run="live"):
@@ -114,15 +126,60 @@ def test_a_live_systems_resources_count_whole():
     resources = frame("resources", [resource(2, 30, 0.3), resource(0, 10, None), resource(1, 50, 0.6)])
     found = named([*memory(frame("samples"), resources), *cpu(resources, frame("samples"))])
     values = {name: row.value for name, row in found.items() if name.startswith(("memory.", "cpu."))}
-    assert (values["memory.current"], values["memory.peak"], values["memory.average"]) == (30, 50, 30)
+    assert (values["memory.current"], values["memory.peak"], values["memory.average"]) == (30, 50, 35)
     assert (values["cpu.current"], values["cpu.peak"]) == (0.3, 0.6)
     assert values["cpu.average"] == pytest.approx(0.45)
+    assert (found["memory.current"].low, found["memory.current"].high) == (30, 30)
+    assert "whole run" in found["memory.current"].method
+
+
+def test_a_sampled_peak_is_a_lower_bound():
+    resources = frame("resources", [resource(0, 10, None), resource(1, 50, 0.6)])
+    peak = named(memory(frame("samples"), resources))["memory.peak"]
+    assert (peak.value, peak.low) == (50, 50)
+    assert math.isnan(peak.high)
+    assert "lower bound" in peak.method
+
+
+def test_averages_are_weighted_by_time():
+    rows = [resource(0, 0, None), resource(4, 100, 0.9), resource(4.1, 100, 0.0), resource(4.2, 100, 0.0)]
+    found = [*memory(frame("samples"), frame("resources", rows)), *cpu(frame("resources", rows), frame("samples"))]
+    assert named(found)["memory.average"].value == pytest.approx((4 * 50 + 0.2 * 100) / 4.2)
+    assert named(found)["cpu.average"].value == pytest.approx(0.9 * 4 / 4.2)
+
+
+def test_the_monitors_figures_are_medians_over_the_runs_of_the_real_optimized_arm():
+    samples = frame("samples", [row for n in (1, 2) for row in workers_samples(n)])
+    rows = [
+        resource(at, 100 * workers + 10 * pair + at, workers / 4 if at else None, f"{state}-{workers}-{pair}")
+        for pair in range(6)
+        for workers in (1, 2)
+        for state in ("cold", "warm")
+        for at in (0, 2)
+    ]
+    resources = frame("resources", rows)
+    found = named([*memory(samples, resources), *cpu(resources, samples)])
+    current, average = found["memory.current"], found["memory.average"]
+    assert (current.value, current.low, current.high, current.n) == (227, 202, 252, 6)
+    assert average.value == 226
+    assert found["memory.peak"].low == 252
+    assert (found["cpu.current"].value, found["cpu.average"].value, found["cpu.peak"].value) == (0.5, 0.5, 0.5)
+    assert all("cold runs with 2 workers" in found[name].method for name in ("memory.average", "cpu.average"))
+
+
+def workers_samples(workers):
+    for pair in range(6):
+        yield sample("baseline", "any", pair, 20.0)
+        for state in ("cold", "warm"):
+            run = f"{state}-{workers}-{pair}"
+            yield sample("optimized", state, pair, 5.0, arm_run_id=run, workers=workers)
 
 
 def test_with_a_benchmark_only_the_optimized_runs_resources_count():
     resources = frame("resources", [resource(0, 999, 0.9, "naive"), resource(1, 40, 0.2, "cold-0")])
     found = named(memory(frame("samples", timed()), resources))
     assert found["memory.peak"].value == 40
+    assert math.isnan(found["memory.current"].low)  # one run
     assert named(cpu(resources, frame("samples", timed())))["cpu.peak"].value == 0.2
 
 
@@ -148,6 +205,40 @@ def test_the_hit_rate_is_that_of_the_warm_runs_and_each_state_has_its_own():
     assert found["cache.warm.hit_rate"].value == 54 / 55
     assert found["cache.cold.hit_rate"].value == 0.1
     assert "bootstrap percentile interval over runs" in found["cache.hit_rate"].method
+    assert "warm runs: unchanged input" in found["cache.hit_rate"].method
+
+
+def cached(name, n_hits, seconds):
+    """Return samples and accesses of a workload whose six warm runs all hit so often, cold ones never."""
+    samples = [
+        sample("optimized", state, pair, 1.0, workload=name, arm_run_id=f"{name}-{state}-{pair}")
+        for pair in range(6)
+        for state in ("cold", "warm")
+    ]
+    warm = [
+        access(f"{name}-warm-{pair}", "hit", duration_s=seconds * (1 + pair / 100))
+        for pair in range(6)
+        for _ in range(n_hits)
+    ]
+    return samples, warm + [access(f"{name}-cold-{pair}", "miss", duration_s=seconds) for pair in range(6)]
+
+
+def test_runs_are_resampled_within_each_workload_and_each_workload_has_its_own_rows():
+    made = [cached("document-creation", 40, 0.05), cached("cross-validation", 40, 0.001)]
+    samples, rows = ([row for part in parts for row in part] for parts in zip(*made, strict=True))
+    found = named(cache(frame("accesses", rows), frame("samples", samples)))
+    mean, p95 = found["cache.access_time_mean"], found["cache.access_time_p95"]
+    assert mean.value == pytest.approx((0.05 + 0.001) / 2 * 1.025)
+    assert mean.value - 0.001 < mean.low < mean.value < mean.high < mean.value + 0.001
+    assert 0.05 < p95.low <= p95.value <= p95.high <= 0.05 * 1.05
+    hit_rate = found["cache.hit_rate"]
+    assert (hit_rate.value, hit_rate.high) == (1.0, 1.0)
+    assert hit_rate.low == pytest.approx(40 / (40 + 1.96**2), abs=1e-4)  # Wilson's for all of 40
+    assert found["document_creation.cache.access_time_mean"].value == pytest.approx(0.05 * 1.025)
+    assert found["cross_validation.cache.access_time_mean"].high < 0.0011
+    assert found["cross_validation.cache.hit_rate"].n == 240
+    assert found["cross_validation.cache.cold.hit_rate"].value == 0.0
+    assert "cold runs: empty cache" in found["cache.cold.hit_rate"].method
 
 
 def test_access_times_are_of_accesses():
@@ -156,7 +247,9 @@ def test_access_times_are_of_accesses():
     found = named(cache(frame("accesses", rows), frame("samples")))
     assert found["cache.access_time_mean"].value == 50.5
     assert found["cache.access_time_p95"].value == 95.0
-    assert found["cache.access_time_p95"].low < 95 < found["cache.access_time_p95"].high
+    for name in ("mean", "p95"):  # accesses of one run are no sample of runs
+        assert math.isnan(found[f"cache.access_time_{name}"].low)
+        assert "too few runs" in found[f"cache.access_time_{name}"].method
 
 
 def test_memory_of_the_cache_is_replayed_for_each_run():

@@ -9,7 +9,7 @@ import pytest
 
 from perflab.analyze.expression import parse
 from perflab.analyze.metrics import Metric, metrics, table
-from perflab.analyze.targets import GUIDE_TARGETS, Target, config_targets, exit_code, judge
+from perflab.analyze.targets import GUIDE_TARGETS, Target, config_targets, exit_code, judge, targets_for
 from perflab.config import Config
 from perflab.errors import ConfigError
 from perflab.record import Recorder, columns
@@ -70,6 +70,31 @@ def test_verdicts_have_the_columns_of_the_frame_and_can_be_recorded():
     recorder.add("targets", **found.iloc[0].to_dict())
     assert recorder.frames.targets["verdict"][0] == "pass"
     assert recorder.frames.targets["how"][0] == "measured: by hand"
+
+
+def test_targets_are_of_the_workloads_that_were_measured():
+    both = ["document-creation", "cross-validation"]
+    assert targets_for(both) == GUIDE_TARGETS == targets_for([*both, "my_function"])
+    for kept, left_out in (both, both[::-1]):
+        names = {target.name for target in targets_for([kept])}
+        gone = {target.name for target in GUIDE_TARGETS} - names
+        prefix = left_out.replace("-", "_")
+        assert gone == {f"{prefix}.time", f"{prefix}.time_reduction"}
+    assert targets_for([]) == targets_for(["my_function"]) == ()
+    assert exit_code(judge(metrics(Recorder().frames), targets_for([]))["verdict"]) == 0
+
+
+def test_meanings_say_what_is_measured():
+    meanings = {target.name: target.meaning for target in GUIDE_TARGETS}
+    assert "in flight at the same time" in meanings["concurrency.operations"]
+    assert meanings["cache.hit_rate"].startswith("in warm runs, nine of ten")
+
+
+def test_a_sampled_maximum_can_fail_and_never_passes():
+    target = Target("memory.peak < 150 MB", "bytes", "test", "peak")
+    for greatest, expected in ((160e6, "fail"), (100e6, "unclear")):
+        row = metric("memory.peak", greatest, greatest, math.nan, "bytes")
+        assert verdict(row, target=target)["verdict"] == expected
 
 
 def test_a_config_sets_its_own_bounds():

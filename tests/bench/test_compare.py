@@ -52,6 +52,21 @@ def test_the_frames_have_a_row_a_sample_and_a_row_an_arm():
     assert list(bench.frame()["verdict"]) == ["faster", "faster"]
 
 
+def test_outputs_that_were_not_compared_are_said_so():
+    edited = Arm("optimized", "json:dumps", state="incremental", inputs="edited")
+    arms = [BASELINE, COLD, WARM, edited]
+    kept = [*rows(), *(row(edited, pair, 1.0) for pair in range(8))]
+    kept[-9] = {**kept[-9], "output_digest": None}
+    assert kept[-9]["state"] == "warm"
+    found = Bench("test", 1, tuple(arms), tuple(kept), compare_arms(arms, kept)).frame()
+    assert list(found["outputs"]) == ["equal", "not comparable", "not comparable"]
+    assert found["note"][0].endswith("outputs equal")
+    assert "not made of plain values" in found["note"][1]
+    assert "other inputs" in found["note"][2]
+    baseline_unknown = [{**one, "output_digest": None} if one["arm"] == "baseline" else one for one in rows()]
+    assert {one.outputs for one in compare_arms(arms[:3], baseline_unknown)} == {"not comparable"}
+
+
 def test_missing_columns_of_rows_are_missing_values():
     frame = samples_frame([{"workload": "test", "pair": 0}])
     assert frame["peak_bytes"].isna().all()

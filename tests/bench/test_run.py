@@ -173,7 +173,7 @@ def test_every_isolated_sample_is_a_recorded_row():
     assert len(bench.samples()) == len(rows)
     assert bench.outputs_compared
     found = bench.frame().iloc[0]
-    assert (found["pairs"], found["verdict"]) == (2, "unclear")
+    assert (found["pairs"], found["verdict"], found["outputs"]) == (2, "unclear", "equal")
     assert "too few" in found["note"]
     assert [(done, total) for done, total, _, _ in seen] == [(done, 6) for done in range(1, 7)]
     assert {arm for _, _, arm, _ in seen} == {"baseline", "optimized"}
@@ -199,6 +199,7 @@ def test_odd_arms_are_measured_all_the_same():
     assert rows["output_digest"].dropna().nunique() == 3  # other inputs are not compared
     assert pd.isna(rows["output_digest"]["processes"])
     assert not bench.outputs_compared
+    assert set(bench.frame()["outputs"]) == {"not comparable"}
     assert rows["cpu_s"]["processes"] > 5 * rows["cpu_s"]["closure"]  # time of child processes counts
 
 

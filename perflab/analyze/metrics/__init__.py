@@ -86,7 +86,7 @@ def metrics(
             *elapsed(samples, confidence),
             *memory(samples, resources := frames.resources, confidence),
             *cached,
-            *cpu(resources, samples),
+            *cpu(resources, samples, confidence),
             *concurrency(frames.operations, samples),
             *optimization(samples, cached[0], cores, confidence),
         ]

@@ -1,22 +1,25 @@
 """How well the cache answers.
 
-In: the frames `accesses` and `samples`. Out: the metrics `cache.*`, and the hit rate of each measured state.
+In: the frames `accesses` and `samples`. Out: the metrics `cache.*`: of all workloads, of each state, of each workload.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from perflab.analyze import intervals
-from perflab.analyze.intervals import Interval, observed
+from perflab.analyze import clusters
+from perflab.analyze.intervals import observed
 from perflab.analyze.metrics.row import Metric, Unit, measured, unavailable
-from perflab.analyze.metrics.select import good_samples, rows_of_optimized, states
+from perflab.analyze.metrics.select import good_samples, rows_of_optimized, slug, states, workloads
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
-__all__ = ["cache", "greatest_bytes", "hit_rate"]
+__all__ = ["cache", "greatest_bytes"]
 
 _UNITS: dict[str, Unit] = {
     "hit_rate": "ratio",
@@ -26,29 +29,48 @@ _UNITS: dict[str, Unit] = {
     "access_time_p95": "s",
     "memory": "bytes",
 }
-_ENOUGH_RUNS = 6
+_RUNS = {
+    "cold": "cold runs: empty cache",
+    "warm": "warm runs: unchanged input",
+    "incremental": "incremental runs: edited input",
+}
+_ACCESSES = ("hit", "miss")
 _MEMORY_TIERS = ("l1", "l2")
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Events of some runs, what these runs are, and the stratum that each is of."""
+
+    events: pd.DataFrame
+    where: str
+    strata: Mapping[str, Hashable]
+    confidence: float
+    seed: int
+
+    def reads(self) -> pd.DataFrame:
+        return self.events[self.events["event"].isin(_ACCESSES)]
 
 
 def cache(accesses: pd.DataFrame, samples: pd.DataFrame, confidence: float = 0.95, *, seed: int = 2026) -> list[Metric]:
     """Return the cache's metrics: of the warm runs where there are some, else of the primary state.
 
     Only hits and misses are accesses; prefetches, warm-ups and loads are not. With no accesses all is unavailable.
+    Accesses of one run depend on each other, and workloads differ: intervals come of resampling the runs of each
+    workload, and without enough runs there are none.
     """
+
+    def rows_of(state: str | None, of: pd.DataFrame) -> _Rows:
+        where = "all recorded accesses" if state is None else _RUNS.get(state, f"{state} runs")
+        return _Rows(rows_of_optimized(accesses, of, state), where, _strata(of), confidence, seed)
+
     found = states(good_samples(samples, "time"))
-    chosen = "warm" if "warm" in found else next(iter(found), None)
-    rows = rows_of_optimized(accesses, samples, chosen)
-    where = f"{chosen} runs" if chosen else "all recorded accesses"
-    apart = [
-        hit_rate(f"cache.{s}.hit_rate", rows_of_optimized(accesses, samples, s), f"{s} runs", confidence, seed=seed)
-        for s in found
-    ]
-    return [*_of_rows(rows, where, confidence, seed), *apart]
-
-
-def hit_rate(name: str, rows: pd.DataFrame, where: str, confidence: float = 0.95, *, seed: int = 2026) -> Metric:
-    """Return hits / (hits + misses) of these rows; unavailable without accesses."""
-    return measured(name, "ratio", _share(rows, "hit", confidence, seed), f"hits / accesses, {where}")
+    rows = [*_of_rows(rows_of(_chosen(found), samples))]
+    rows += [_share(f"cache.{state}.hit_rate", "hit", rows_of(state, samples)) for state in found]
+    for name in workloads(good_samples(samples, "time")):
+        own = samples[samples["workload"] == name]
+        rows += _of_workload(slug(name), {state: rows_of(state, own) for state in states(good_samples(own, "time"))})
+    return rows
 
 
 def greatest_bytes(events: Iterable[tuple[str, str, str, int]]) -> int:
@@ -77,52 +99,80 @@ def greatest_bytes(events: Iterable[tuple[str, str, str, int]]) -> int:
     return greatest
 
 
-def _of_rows(rows: pd.DataFrame, where: str, confidence: float, seed: int) -> Iterator[Metric]:
-    if not rows["event"].isin(["hit", "miss"]).any():
-        reason = f"no accesses were recorded, {where}"
+def _chosen(found: Iterable[str]) -> str | None:
+    return "warm" if "warm" in found else next(iter(found), None)
+
+
+def _strata(samples: pd.DataFrame) -> dict[str, Hashable]:
+    """Return workload, state and workers by the run that a sample recorded."""
+    known = samples[samples["arm_run_id"].notna()]
+    kinds = zip(known["workload"], known["state"], known["workers"].fillna(0), strict=True)
+    return dict(zip(known["arm_run_id"], kinds, strict=True))
+
+
+def _of_rows(rows: _Rows) -> Iterator[Metric]:
+    if not len(rows.reads()):
+        reason = f"no accesses were recorded, {rows.where}"
         for name, unit in _UNITS.items():
             yield unavailable(f"cache.{name}", unit, reason)
         return
-    yield hit_rate("cache.hit_rate", rows, where, confidence, seed=seed)
-    yield measured("cache.miss_rate", "ratio", _share(rows, "miss", confidence, seed), f"misses / accesses, {where}")
-    yield _eviction_rate(rows, where)
-    yield from _access_times(rows, where, confidence, seed)
-    yield _memory(rows, where)
+    yield _share("cache.hit_rate", "hit", rows)
+    yield _share("cache.miss_rate", "miss", rows)
+    yield _eviction_rate(rows)
+    yield from _access_times("cache", rows)
+    yield _memory(rows)
 
 
-def _share(rows: pd.DataFrame, event: str, confidence: float, seed: int) -> Interval:
-    read = rows[rows["event"].isin(["hit", "miss"])]
-    runs = [run["event"] == event for _, run in read.groupby("run_id", observed=True)]
-    counts, totals = [int(run.sum()) for run in runs], [len(run) for run in runs]
-    if len(runs) >= _ENOUGH_RUNS:
-        return intervals.share_of_clusters(counts, totals, confidence, seed=seed)
-    return intervals.share(sum(counts), sum(totals), confidence)
+def _of_workload(prefix: str, by_state: Mapping[str, _Rows]) -> Iterator[Metric]:
+    chosen = _chosen(by_state)
+    for state, rows in by_state.items():
+        if len(rows.reads()):
+            name = f"{prefix}.cache" if state == chosen else f"{prefix}.cache.{state}"
+            yield _share(f"{name}.hit_rate", "hit", rows)
+            yield from _access_times(name, rows)
 
 
-def _eviction_rate(rows: pd.DataFrame, where: str) -> Metric:
+def _share(name: str, event: str, rows: _Rows) -> Metric:
+    by_run = {run: read["event"] == event for run, read in rows.reads().groupby("run_id", observed=True)}
+    counts, totals = [int(run.sum()) for run in by_run.values()], [len(run) for run in by_run.values()]
+    strata = [rows.strata.get(str(run)) for run in by_run]
+    found = clusters.share_of_runs(counts, totals, rows.confidence, strata=strata, seed=rows.seed)
+    return measured(name, "ratio", found, f"{'hits' if event == 'hit' else 'misses'} / accesses, {rows.where}")
+
+
+def _eviction_rate(rows: _Rows) -> Metric:
     # Several evictions may follow one access: this is a ratio of two counts and no share, so no binomial interval.
-    evicted = int((rows["event"] == "evict").sum())
-    total = int(rows["event"].isin(["hit", "miss"]).sum())
+    evicted, total = int((rows.events["event"] == "evict").sum()), len(rows.reads())
     counted = observed(evicted / total, total, f"{evicted} for {total} accesses; a count")
-    return measured("cache.eviction_rate", "ratio", counted, f"evictions / accesses, {where}")
+    return measured("cache.eviction_rate", "ratio", counted, f"evictions / accesses, {rows.where}")
 
 
-def _access_times(rows: pd.DataFrame, where: str, confidence: float, seed: int) -> list[Metric]:
-    waited = rows.loc[rows["event"].isin(["hit", "miss"]), "duration_s"].dropna().to_numpy(dtype=float)
-    what = f"time that callers waited, {where}"
+def _access_times(prefix: str, rows: _Rows) -> list[Metric]:
+    read = rows.reads()
+    timed = read[read["duration_s"].notna()]
+    by_run = {run: _seconds(accesses) for run, accesses in timed.groupby("run_id", observed=True)}
+    runs, strata = list(by_run.values()), [rows.strata.get(str(run)) for run in by_run]
+    mean = clusters.mean(runs, rows.confidence, strata=strata, seed=rows.seed)
+    p95 = clusters.quantile(runs, 0.95, rows.confidence, strata=strata, seed=rows.seed)
+    what = f"time that callers waited, {rows.where}"
     return [
-        measured("cache.access_time_mean", "s", intervals.mean(waited, confidence), what),
-        measured("cache.access_time_p95", "s", intervals.quantile(waited, 0.95, confidence, seed=seed), what),
+        measured(f"{prefix}.access_time_mean", "s", mean, what),
+        measured(f"{prefix}.access_time_p95", "s", p95, what),
     ]
 
 
-def _memory(rows: pd.DataFrame, where: str) -> Metric:
-    known = rows[rows["tier"].isin(_MEMORY_TIERS) & rows["nbytes"].notna()]
+def _seconds(accesses: pd.DataFrame) -> NDArray[np.float64]:
+    return accesses["duration_s"].to_numpy(dtype=float)
+
+
+def _memory(rows: _Rows) -> Metric:
+    known = rows.events[rows.events["tier"].isin(_MEMORY_TIERS) & rows.events["nbytes"].notna()]
     if not len(known):
-        return unavailable("cache.memory", "bytes", f"no sizes of entries in the memory tiers were recorded, {where}")
+        reason = f"no sizes of entries in the memory tiers were recorded, {rows.where}"
+        return unavailable("cache.memory", "bytes", reason)
     greatest = max(greatest_bytes(_events(run)) for _, run in known.groupby("run_id", observed=True))
     replayed = observed(greatest, len(known), f"replay of {len(known)} recorded events")
-    return measured("cache.memory", "bytes", replayed, f"greatest bytes in l1 and l2, {where}", "estimated")
+    return measured("cache.memory", "bytes", replayed, f"greatest bytes in l1 and l2, {rows.where}", "estimated")
 
 
 def _events(rows: pd.DataFrame) -> Iterator[tuple[str, str, str, int]]:

@@ -1,4 +1,4 @@
-"""How many operations ran at the same time.
+"""How many operations were in flight at the same time.
 
 In: the frame `operations`. Out: `concurrency.operations`, the greatest overlap, and `concurrency.errors`.
 """
@@ -37,7 +37,7 @@ def concurrency(operations: pd.DataFrame, samples: pd.DataFrame) -> list[Metric]
             "concurrency.operations",
             "count",
             observed(greatest, len(ok), f"sweep over {len(ok)} operations"),
-            "greatest number of successful operations at one moment",
+            "greatest number of successful operations in flight at one moment",
         ),
         measured(
             "concurrency.errors", "count", observed(failed, len(rows), f"of {len(rows)}"), "operations that raised"

@@ -5,16 +5,20 @@ In: the frames `samples` (memory runs) and `resources` (the monitor's samples). 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from perflab.analyze.intervals import Interval, few, observed
+from perflab.analyze.intervals import Interval, at_least, few
+from perflab.analyze.metrics import monitor
 from perflab.analyze.metrics.row import Metric, measured, unavailable
 from perflab.analyze.metrics.select import (
     baseline_rows,
     by_block,
     good_samples,
     optimized_rows,
-    rows_of_optimized,
+    primary_runs,
+    rows_of_primary,
     slug,
     states,
     workloads,
@@ -27,6 +31,7 @@ __all__ = ["memory", "peak_reduction"]
 
 _NAIVE = "peak memory above the start, baseline"
 _OPTIMIZED = "peak memory above the start, optimized"
+_SAMPLED = "resident memory above the baseline"
 _REDUCTION = "1 - optimized / baseline, peak memory above the start"
 _NO_RUNS = "no memory runs of a baseline and an optimized arm"
 
@@ -34,10 +39,17 @@ Blocks = dict[int, float]
 
 
 def memory(samples: pd.DataFrame, resources: pd.DataFrame, confidence: float = 0.95) -> list[Metric]:
-    """Return peaks of the memory runs, for each workload and the greatest of all, and what the monitor saw."""
+    """Return peaks of the memory runs, for each workload and the greatest of all, and what the monitor saw.
+
+    `memory.peak` is the peak of the memory runs, which the kernel keeps (VmHWM); without them it is the monitor's
+    greatest sample, a lower bound alone. The monitor's figures are of the optimized arm in its primary state.
+    """
     runs = good_samples(samples, "memory")
     rows = [row for name in workloads(runs) for row in _workload(name, runs, confidence)]
-    return rows + _greatest(runs, confidence) + _monitored(resources, samples)
+    of_all = _, optimized, _ = _greatest(runs, confidence)
+    current, sampled, average = _monitored(resources, samples, confidence)
+    peak = sampled if optimized.how == "unavailable" else _kept_by_the_kernel(optimized)
+    return [*rows, *of_all, current, peak, average]
 
 
 def peak_reduction(name: str, samples: pd.DataFrame, confidence: float = 0.95) -> Metric:
@@ -105,22 +117,23 @@ def _greatest_of(arms: list[Blocks]) -> Blocks:
     return {block: max(arm[block] for arm in arms) for block in sorted(shared)}
 
 
-def _monitored(resources: pd.DataFrame, samples: pd.DataFrame) -> list[Metric]:
-    rows = rows_of_optimized(resources, samples)
-    grown = rows.loc[rows["growth_bytes"].notna()].sort_values("t")["growth_bytes"].to_numpy(dtype=float)
-    names = ("memory.current", "memory.peak", "memory.average")
-    if not grown.size:
-        return [unavailable(name, "bytes", "no monitor samples of the optimized work were recorded") for name in names]
-    figures = (
-        ("last", float(grown[-1])),
-        ("greatest", float(grown.max())),
-        ("mean", float(grown.mean())),
-    )
-    return [
-        measured(name, "bytes", _of_samples(value, word, grown.size), "resident memory above the baseline")
-        for name, (word, value) in zip(names, figures, strict=True)
-    ]
+def _kept_by_the_kernel(optimized: Metric) -> Metric:
+    return replace(optimized, name="memory.peak", method=f"memory runs, VmHWM of each process; {optimized.method}")
 
 
-def _of_samples(value: float, word: str, n: int) -> Interval:
-    return observed(value, n, f"{word} of {n} monitor samples")
+def _monitored(resources: pd.DataFrame, samples: pd.DataFrame, confidence: float) -> Iterator[Metric]:
+    rows, where = rows_of_primary(resources, samples), primary_runs(samples)
+    grown = rows["growth_bytes"].dropna()
+    if not len(grown):
+        reason = f"no monitor samples of the optimized work were recorded, {where}"
+        yield from (unavailable(f"memory.{name}", "bytes", reason) for name in ("current", "peak", "average"))
+        return
+    what, n, live = f"{_SAMPLED}, {where}", len(grown), not len(samples)
+    seen = at_least(grown.max(), n, f"greatest of {n} monitor samples, a lower bound: peaks between samples go unseen")
+
+    def over_runs(figure: monitor.Figure, words: str) -> Interval:
+        return monitor.over_runs(rows, "growth_bytes", figure, words, live=live, confidence=confidence)
+
+    yield measured("memory.current", "bytes", over_runs(monitor.last, "last sample"), what)
+    yield measured("memory.peak", "bytes", seen, what)
+    yield measured("memory.average", "bytes", over_runs(monitor.average_of_instants, "time-weighted average"), what)

@@ -42,11 +42,10 @@ def measured(
     how: Literal["measured", "estimated"] = "measured",
 ) -> Metric:
     """Return a metric from an interval, or an unavailable one if nothing was observed."""
+    method = f"{what}{';' if ':' in what else ':'} {interval.method}"
     if math.isnan(interval.value):
-        return unavailable(name, unit, f"{what}: {interval.method}")
-    return Metric(
-        name, interval.value, interval.low, interval.high, unit, how, f"{what}: {interval.method}", interval.n
-    )
+        return unavailable(name, unit, method)
+    return Metric(name, interval.value, interval.low, interval.high, unit, how, method, interval.n)
 
 
 def unavailable(name: str, unit: Unit, reason: str) -> Metric:

@@ -5,6 +5,7 @@ In: the frame `samples`, and frames that the measured arms recorded. Out: the ro
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,7 +17,9 @@ __all__ = [
     "by_block",
     "good_samples",
     "optimized_rows",
+    "primary_runs",
     "rows_of_optimized",
+    "rows_of_primary",
     "slug",
     "states",
     "workloads",
@@ -88,3 +91,31 @@ def rows_of_optimized(frame: pd.DataFrame, samples: pd.DataFrame, state: str | N
     if state is not None:
         rows = rows[rows["state"] == state]
     return frame[frame["run_id"].isin(set(rows["arm_run_id"].dropna()))]
+
+
+def rows_of_primary(frame: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that each workload's optimized arm recorded, timed in its primary state with the most workers.
+
+    Without any benchmark in `samples` the frame is a live system's own, and all its rows count.
+    """
+    if not len(samples):
+        return frame
+    runs = {run for rows in _primary_samples(samples) for run in rows["arm_run_id"].dropna()}
+    return frame[frame["run_id"].isin(runs)]
+
+
+def primary_runs(samples: pd.DataFrame) -> str:
+    """Return in words what `rows_of_primary` are the rows of, such as `cold runs with 2 workers`."""
+    if not len(samples):
+        return "whole run"
+    arms = [rows[["state", "workers"]].iloc[0] for rows in _primary_samples(samples)]
+    workers = ["" if arm.isna()["workers"] else f" with {arm['workers']} workers" for arm in arms]
+    return " and ".join(dict.fromkeys(f"{arm['state']} runs{n}" for arm, n in zip(arms, workers, strict=True)))
+
+
+def _primary_samples(samples: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    timed = good_samples(samples, "time")
+    for name in workloads(timed):
+        rows = timed[timed["workload"] == name]
+        for state in states(rows)[:1]:
+            yield optimized_rows(rows, state)
