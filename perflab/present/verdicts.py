@@ -99,19 +99,21 @@ def counts(frame: pd.DataFrame) -> dict[str, int]:
 
 
 def interval(low: float, high: float, unit: str, method: str = "") -> str:
-    """Return an interval as text, empty if a bound is missing or there is no width.
+    """Return an interval as text; empty if both bounds are missing or there is no width.
 
     Where the method says that it is the range of too few runs, so does the text: that is no 95 % interval.
 
     Examples
     --------
-    >>> interval(0.51, 0.62, "ratio"), interval(float("nan"), 1.0, "s")
-    ('51.0 % to 62.0 %', '')
+    >>> interval(0.51, 0.62, "ratio"), interval(float("nan"), 1.0, "s"), interval(2.0, float("nan"), "s")
+    ('51.0 % to 62.0 %', 'at most 1.00 s', 'at least 2.00 s')
     >>> interval(1.0, 2.0, "s", "median of 3; range of the runs, not a 95 % interval")
     'range 1.00 s to 2.00 s'
     """
-    if math.isnan(low) or math.isnan(high) or low == high:
+    if low == high or (math.isnan(low) and math.isnan(high)):
         return ""
+    if math.isnan(low) or math.isnan(high):
+        return f"at most {_end(high, unit)}" if math.isnan(low) else f"at least {_end(low, unit)}"
     return f"{'range ' if _RANGE in method else ''}{_end(low, unit)} to {_end(high, unit)}"
 
 
