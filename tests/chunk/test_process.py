@@ -173,10 +173,11 @@ def test_twins_of_a_failed_chunk_failed_too(tmp_path: Path, parts: Any) -> None:
 
 
 class OddError(Exception):
-    """Cannot be rebuilt from its arguments."""
+    """Cannot travel to another process: it holds a lock, whatever libraries teach pickle about exceptions."""
 
     def __init__(self, one: int, two: int) -> None:
         super().__init__(f"{one} and {two}")
+        self.lock = threading.Lock()
 
 
 def _odd(chunk: Chunk) -> None:
