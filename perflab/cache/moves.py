@@ -100,6 +100,18 @@ class Tiers:
                 tier.admit(entry, event, "from l3")
             return entry if limit == math.inf or tier is not None else None
 
+    def warm(self, limit_bytes: int) -> int:
+        """Copy from disk, last stored first, what fits into the limit and into free memory; return how many entries."""
+        left, copied = limit_bytes, 0
+        for key in () if self.l3 is None else self.l3:
+            if self.peek(key) is not None:
+                continue
+            entry = self.fetch(key, "warm", left)
+            if entry is None:
+                break
+            left, copied = left - entry.nbytes, copied + 1
+        return copied
+
     def store(self, key: Hashable, value: object, ttl: float | None, load: Load | None = None) -> bool:
         """Put a value into memory and onto disk, in place of what was there; False if no tier took it.
 

@@ -238,15 +238,7 @@ class TieredCache(LockedMapping):
         Nothing is evicted for it. It ends at `limit_bytes` bytes of memory, or at the first value that does not fit.
         """
         self._check_open()
-        left, copied = checked_bytes(limit_bytes, "limit_bytes"), 0
-        for key in () if self.l3 is None else self.l3:
-            if self._tiers.peek(key) is not None:
-                continue
-            entry = self._tiers.fetch(key, "warm", left)
-            if entry is None:
-                break
-            left, copied = left - entry.nbytes, copied + 1
-        return copied
+        return self._tiers.warm(checked_bytes(limit_bytes, "limit_bytes"))
 
     def expire(self) -> int:
         """Remove what is due in memory and return how many entries that were."""

@@ -1,6 +1,6 @@
-"""Memory that idle workers hold, given back.
+"""Memory that is perflab's own: what the frames are made of, and what idle workers hold.
 
-In: workers. Out: a row of `optimizations` with the resident memory of the program before and after.
+In: workers. Out: a baseline that has the former, and a row of `optimizations` for giving the latter back.
 """
 
 from __future__ import annotations
@@ -11,10 +11,18 @@ from perflab.host import read
 from perflab.optimize import attempt
 from perflab.parallel import Workers
 
-__all__ = ["rest_workers"]
+__all__ = ["load_frames", "rest_workers"]
 
 _KNOB = "parallel.workers"
 _METRIC = {"metric": "memory.rss", "unit": "bytes"}
+
+
+def load_frames() -> None:
+    """Import what the frames are made of, so that its memory is in the baseline and not taken for the program's."""
+    import pandas
+    import pyarrow.parquet
+
+    del pandas, pyarrow
 
 
 def rest_workers(workers: Workers) -> dict[str, Any]:

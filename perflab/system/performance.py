@@ -24,7 +24,7 @@ from perflab.optimize import AutoOptimizer, OptimizationResult, Prefetcher, Reli
 from perflab.parallel import Workers
 from perflab.record import Frames, Operation, Recorder
 from perflab.system.files import FileWork
-from perflab.system.memory import rest_workers
+from perflab.system.memory import load_frames, rest_workers
 from perflab.system.run import Run, describe_run
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class PerformanceSystem:
 
     def _build(self) -> None:
         config = self.config
-        _load_frames()
+        load_frames()
         self.cache = build_tiers(config, self._recorder)
         self._workers = Workers(config.workers, config.parallel.kind, in_flight=config.max_parallel_operations)
         self._files = FileWork(config, self.cache, self._workers, self._recorder, self._events)
@@ -318,11 +318,3 @@ class PerformanceSystem:
     def _refuse_closed(self) -> None:
         if self._closed:
             raise PerflabError("This system is closed; make a new one.")
-
-
-def _load_frames() -> None:
-    """Import what the frames are made of, so that its memory is in the baseline and not taken for the program's."""
-    import pandas
-    import pyarrow.parquet
-
-    del pandas, pyarrow
