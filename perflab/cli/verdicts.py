@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
+from perflab.present.verdicts import interval
 from perflab.units import format_quantity
 
 if TYPE_CHECKING:
@@ -28,8 +29,7 @@ def verdict_table(targets: pd.DataFrame) -> Table:
     for row in targets.to_dict("records"):
         mark, style = _MARKS[str(row["verdict"])]
         unit = str(row["unit"])
-        low, high = (format_quantity(float(row[bound]), unit) for bound in ("low", "high"))
-        interval = "none" if "unavailable" in (low, high) else f"{low} to {high}"
+        between = interval(float(row["low"]), float(row["high"]), unit, str(row["how"])) or "none"
         actual = format_quantity(float(row["actual"]), unit)
-        table.add_row(Text(str(row["expression"])), actual, interval, Text(f"{mark} {row['verdict']}", style))
+        table.add_row(Text(str(row["expression"])), actual, between, Text(f"{mark} {row['verdict']}", style))
     return table
