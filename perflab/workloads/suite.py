@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from perflab.bench import Arm, Bench, Outcome
 from perflab.bench import run as run_benchmark
@@ -28,7 +28,6 @@ __all__ = ["WORKLOADS", "OnStep", "Scale", "run_workloads"]
 OnStep = Callable[[str, int, int, float | None], None]
 """Called with what is going on, samples done, samples in all, and the seconds that remain, None if unknown."""
 
-QUICK_SHARE = 0.06
 QUICK_PAIRS = 2
 MEMORY_PAIRS = 3
 
@@ -41,8 +40,8 @@ class Scale:
 
     Attributes
     ----------
-    share : float or None
-        Source that a workload reads, as a share of its default size; None for the whole tree.
+    source : str
+        Source that a workload reads: `quick`, `default` (each workload has its own sizes), or `whole` tree.
     pairs : int
         Interleaved blocks of timed samples.
     memory_pairs : int
@@ -51,7 +50,7 @@ class Scale:
         First blocks that are discarded.
     """
 
-    share: float | None
+    source: Literal["quick", "default", "whole"]
     pairs: int
     memory_pairs: int
     warmup_blocks: int
@@ -60,10 +59,10 @@ class Scale:
     def of(cls, config: Config, source: Path | None, *, pairs: int | None, quick: bool) -> Scale:
         """Return the scale that a config and its overrides mean; a source of the user's own is read whole."""
         settings = config.benchmark
-        share = QUICK_SHARE if quick else 1.0 if source is None else None
+        size: Literal["quick", "default", "whole"] = "quick" if quick else "default" if source is None else "whole"
         timed = pairs or (QUICK_PAIRS if quick else settings.pairs)
         memory = min(timed, 1 if quick else MEMORY_PAIRS)
-        return cls(share, timed, memory, 0 if quick else settings.warmup_blocks)
+        return cls(size, timed, memory, 0 if quick else settings.warmup_blocks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +91,15 @@ class _Workload:
     limit_bytes : int
         Source at which the naive arm takes about as long as the guide's starting points, 20 s and 15 s, on one core of
         the 2-core machine that the README's figures come from.
+    quick_bytes : int
+        Source at which all its arms together take about 20 s there.
     inputs : callable
         Makes ready what the arms read of one copy of the source.
     """
 
     work: str
     limit_bytes: int
+    quick_bytes: int
     inputs: Callable[[Path, Path, Config], Mapping[str, str]]
 
 
@@ -140,8 +142,8 @@ def run_workloads(
 
 
 def _corpus(workload: _Workload, source: Path | None, scale: Scale, config: Config) -> Corpus:
-    limit = None if scale.share is None else int(workload.limit_bytes * scale.share)
-    return select(source, seed=config.benchmark.seed, limit_bytes=limit)
+    limits = {"quick": workload.quick_bytes, "default": workload.limit_bytes, "whole": None}
+    return select(source, seed=config.benchmark.seed, limit_bytes=limits[scale.source])
 
 
 def _staged(workload: _Workload, corpus: Corpus, scratch: Path, config: Config) -> _Stage:
@@ -174,8 +176,8 @@ def _planted(source: Path, scratch: Path, config: Config) -> Mapping[str, str]:
 
 
 WORKLOADS: Mapping[str, _Workload] = {
-    "document-creation": _Workload("documents", 5_500_000, _source),
-    "cross-validation": _Workload("validation", 2_900_000, _planted),
+    "document-creation": _Workload("documents", 5_500_000, 450_000, _source),
+    "cross-validation": _Workload("validation", 2_900_000, 750_000, _planted),
 }
 """The built-in workloads by name."""
 

@@ -11,7 +11,7 @@ from perflab import Config, benchmark, open_run
 from perflab.bench import Outcome
 from perflab.errors import BenchmarkError, SourceError
 from perflab.workloads import arms
-from perflab.workloads.suite import QUICK_PAIRS, QUICK_SHARE, Scale
+from perflab.workloads.suite import QUICK_PAIRS, Scale
 
 CONFIG = Config(parallel={"workers": 2}, benchmark={"pairs": 1, "warmup_blocks": 0})
 ARMS = {("baseline", "any"), ("optimized", "cold"), ("optimized", "warm"), ("optimized", "incremental")}
@@ -166,6 +166,6 @@ def test_one_function_alone_is_refused() -> None:
 
 def test_the_scale_follows_config_and_overrides() -> None:
     config = Config(benchmark={"pairs": 9})
-    assert Scale.of(config, None, pairs=None, quick=False) == Scale(1.0, 9, 3, 1)
-    assert Scale.of(config, Path(), pairs=4, quick=False) == Scale(None, 4, 3, 1)
-    assert Scale.of(config, None, pairs=None, quick=True) == Scale(QUICK_SHARE, QUICK_PAIRS, 1, 0)
+    assert Scale.of(config, None, pairs=None, quick=False) == Scale("default", 9, 3, 1)
+    assert Scale.of(config, Path(), pairs=4, quick=False) == Scale("whole", 4, 3, 1)
+    assert Scale.of(config, None, pairs=None, quick=True) == Scale("quick", QUICK_PAIRS, 1, 0)
