@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -71,12 +71,7 @@ def split(
     [('statements', '', 1, 3), ('function', 'f', 4, 6)]
     """
     splitter = Splitter(
-        path=path,
-        language=language,
-        max_bytes=max_bytes,
-        window_bytes=window_bytes,
-        timeout_s=timeout_s,
-        note=note,
+        str(path), language, max_bytes=max_bytes, window_bytes=window_bytes, timeout_s=timeout_s, note=note
     )
     return list(splitter.chunks(io.BytesIO(data).read))
 
@@ -93,53 +88,49 @@ class _Place:
     error_told: bool = False
 
 
+@dataclass(frozen=True, slots=True)
 class Splitter:
     """Cuts one file after the other in windows, in memory that does not grow with the file.
 
-    The parameters are those of `split`; `timer` is a clock in seconds.
+    The fields are the parameters of `split`; `timer` is a clock in seconds.
     """
 
-    def __init__(
-        self,
-        *,
-        path: str | PurePath = "",
-        language: str | None = None,
-        max_bytes: int = 2000,
-        window_bytes: int = 524_288,
-        timeout_s: float = 5.0,
-        note: Note | None = None,
-        timer: Callable[[], float] = time.monotonic,
-    ) -> None:
-        if max_bytes < LEAST_BYTES:
-            raise ConfigError(f"max_bytes is {max_bytes}; a chunk needs {LEAST_BYTES} bytes or more")
-        if window_bytes < 2 * max_bytes:
-            raise ConfigError(f"window_bytes is {window_bytes}; it must be at least twice max_bytes ({max_bytes})")
-        named = language or language_of(path)
-        self._grammar = None if named is None else grammar_of(named)
-        self._path = str(path)
-        self._limit = max_bytes
-        self._window = window_bytes
-        self._timeout_s = timeout_s
-        self._note = note
-        self._timer = timer
+    path: str
+    language: str | None
+    max_bytes: int
+    window_bytes: int
+    timeout_s: float
+    note: Note | None
+    timer: Callable[[], float] = time.monotonic
+    grammar: Grammar | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        if self.max_bytes < LEAST_BYTES:
+            raise ConfigError(f"max_bytes is {self.max_bytes}; a chunk needs {LEAST_BYTES} bytes or more")
+        if self.window_bytes < 2 * self.max_bytes:
+            raise ConfigError(
+                f"window_bytes is {self.window_bytes}; it must be at least twice max_bytes ({self.max_bytes})"
+            )
+        named = self.language or language_of(self.path)
+        object.__setattr__(self, "grammar", None if named is None else grammar_of(named))
 
     def chunks(self, read: Callable[[int], bytes]) -> Iterator[Chunk]:
         """Yield the chunks of what `read(n)` gives: up to `n` bytes, fewer only at the end."""
-        window = read(self._window)
+        window = read(self.window_bytes)
         place = self._begin(window)
         while window:
-            last = len(window) < self._window
+            last = len(window) < self.window_bytes
             base = place.start
             yield from self._cut(window, place, last=last)
             done = place.start - base
             window = b"" if last else window[done:] + read(done)
 
     def _begin(self, head: bytes) -> _Place:
-        encoding, grammar = encoding_of(head), self._grammar
+        encoding, grammar = encoding_of(head), self.grammar
         if grammar is not None and encoding is not UTF8:
             self._tell(f"{self._name} is {encoding.name}, so that it is cut without the {grammar.name} grammar")
             grammar = None
-        return _Place(encoding, grammar, self._timeout_s)
+        return _Place(encoding, grammar, self.timeout_s)
 
     def _cut(self, window: bytes, place: _Place, *, last: bool) -> Iterator[Chunk]:
         """Yield the chunks of a window; `place` moves on to the first byte that is left for the next window."""
@@ -151,12 +142,10 @@ class Splitter:
         top = top_units(window, tree.root_node, grammar)
         border = len(window) if last else _window_border(window, top)
         self._tell_error(tree.root_node, window, place, border)
-        runs = pack(
-            window, units(window, [unit for unit in top if unit.start < border], grammar, self._limit), self._limit
-        )
+        cut = units(window, [unit for unit in top if unit.start < border], grammar, self.max_bytes)
         held = None
         base = place.start
-        for run in runs:
+        for run in pack(window, cut, self.max_bytes):
             if held is not None:
                 yield self._chunk(window, held, base, place, grammar)
             held = run
@@ -166,7 +155,7 @@ class Splitter:
     def _plain_chunks(self, window: bytes, place: _Place, *, last: bool) -> Iterator[Chunk]:
         kind = "binary" if place.encoding.name == "binary" else "text"
         start = 0
-        for stop in cuts(window, 0, len(window), self._limit, place.encoding):
+        for stop in cuts(window, 0, len(window), self.max_bytes, place.encoding):
             if stop == len(window) and not last:
                 return
             yield self._extent(window[start:stop], place, kind)
@@ -196,28 +185,28 @@ class Splitter:
         place.start, place.line = start + len(data), line + feeds
         end_line = line + feeds - data.endswith(place.encoding.newline)
         return Chunk(
-            self._path, start, place.start, line, end_line, kind, name, parents, digest_of(data), data, language
+            self.path, start, place.start, line, end_line, kind, name, parents, digest_of(data), data, language
         )
 
     def _parse(self, window: bytes, place: _Place) -> Tree | None:
         """Return the window's tree, or None if the file has used up the time that parsing may lose."""
         assert place.grammar is not None
         expected_s = len(window) * _SLOW_PARSE_S_PER_BYTE
-        began = self._timer()
+        began = self.timer()
         deadline = began + expected_s + place.patience_s
-        timer = self._timer
+        timer = self.timer
         tree = parse(window, place.grammar.load(), lambda _at, _error: timer() > deadline)
-        place.patience_s -= max(0.0, self._timer() - began - expected_s)
+        place.patience_s -= max(0.0, self.timer() - began - expected_s)
         if tree is None:
             self._tell(
                 f"{self._name} from line {place.line} on is cut without the {place.grammar.name} grammar: "
-                f"parsing it took longer than the {self._timeout_s:g} s allowed"
+                f"parsing it took longer than the {self.timeout_s:g} s allowed"
             )
             place.grammar = None
         return tree
 
     def _tell_error(self, root: Node, window: bytes, place: _Place, border: int) -> None:
-        if self._note is None or place.error_told or not root.has_error:
+        if self.note is None or place.error_told or not root.has_error:
             return
         at = _first_error(root)
         if at < border:
@@ -226,12 +215,12 @@ class Splitter:
             self._tell(f"{self._name} has a syntax error at line {line}; its borders may be rougher there")
 
     def _tell(self, sentence: str) -> None:
-        if self._note is not None:
-            self._note(sentence)
+        if self.note is not None:
+            self.note(sentence)
 
     @property
     def _name(self) -> str:
-        return self._path or "the input"
+        return self.path or "the input"
 
 
 def parse(

@@ -60,8 +60,8 @@ def chunks(
     >>> folder.cleanup()
     """
     splitter = Splitter(
-        path=path,
-        language=language,
+        str(path),
+        language,
         max_bytes=max_bytes,
         window_bytes=window_bytes,
         timeout_s=timeout_s,

@@ -235,9 +235,7 @@ def test_zeros_and_repetitions() -> None:
 def test_time_limit_falls_back_to_lines() -> None:
     ticks = itertools.count()
     notes: list[str] = []
-    splitter = Splitter(
-        path="a.py", note=notes.append, timeout_s=5, window_bytes=100_000, timer=lambda: float(next(ticks))
-    )
+    splitter = Splitter("a.py", None, 2000, 100_000, timeout_s=5, note=notes.append, timer=lambda: float(next(ticks)))
     data = b"def f(x):\n    return [x, x]\n\n" * 10_000
     chunks = list(splitter.chunks(io.BytesIO(data).read))
     check(data, chunks, 2000)

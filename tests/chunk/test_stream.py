@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from perflab.chunk import chunks, confined, split
+from perflab.chunk import chunks, confined, process_file, split, take_manifest
+from perflab.config import Config
 from perflab.errors import SourceError
 
 CHILD = """
@@ -26,6 +29,14 @@ print(total, int(peak) * 1024)
 def test_files_are_cut_as_their_bytes(sample: Path, window_bytes: int) -> None:
     expected = split(sample.read_bytes(), path=sample, max_bytes=200, window_bytes=window_bytes)
     assert list(chunks(sample, max_bytes=200, window_bytes=window_bytes)) == expected
+
+
+@pytest.mark.parametrize("function", [split, chunks, process_file, take_manifest])
+def test_all_ways_to_cut_have_the_configs_defaults(function: Callable[..., object]) -> None:
+    settings = Config().chunks
+    expected = (settings.max_bytes, settings.window_bytes, settings.parse_timeout_s)
+    parameters = inspect.signature(function).parameters
+    assert tuple(parameters[name].default for name in ("max_bytes", "window_bytes", "timeout_s")) == expected
 
 
 @pytest.mark.parametrize("size", [0, 1, 4095, 4096, 4097, 8192, 20_000])

@@ -56,6 +56,7 @@ def test_benchmark_prints_the_verdicts_and_writes_run_and_report(tmp_path: Path,
         (("--source", "nowhere"), "'nowhere' does not exist"),
         (("--workload", "page-rendering"), "'page-rendering' is no workload; choose document-creation or"),
         (("--config", "none.toml"), "config file 'none.toml' cannot be read"),
+        (("--pairs", "0"), "Invalid value for '--pairs'"),
     ],
 )
 def test_wrong_arguments_are_one_sentence_and_exit_code_2(

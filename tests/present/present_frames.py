@@ -1,6 +1,6 @@
 """Synthetic runs for the tests of `present`.
 
-In: a seed. Out: frames with the columns and dtypes of `perflab.record.frames`, and a whole `ReportData`.
+In: a seed. Out: frames with the columns and dtypes of recorded ones, and a whole `ReportData`.
 """
 
 from __future__ import annotations
@@ -15,17 +15,9 @@ import pandas as pd
 
 from perflab.present.report import ReportData
 from perflab.present.tables import Cell, Table
-from perflab.record.frames import FRAMES, columns
+from perflab.record import FRAMES, NULL_RECORDER
 
 START = pd.Timestamp("2026-03-01T12:00:00Z")
-DTYPES = {
-    "category": "category",
-    "string": "str",
-    "int": "Int64",
-    "float": "float64",
-    "bool": "boolean",
-    "time": "datetime64[us, UTC]",
-}
 # name, expression, unit, actual, low, high, verdict, how
 TARGETS = (
     ("document_creation.time", "document_creation.time < 10 s", "s", 7.94, 7.71, 8.22, "pass", "measured: median of 6"),
@@ -55,9 +47,10 @@ def frame(name: str, rows: Mapping[str, Any], count: int | None = None) -> pd.Da
     """Return one frame with every column of the schema; columns that are not given are missing."""
     length = count if count is not None else len(next(iter(rows.values()))) if rows else 0
     data = {"run_id": ["run-1"] * length, "t": [START + pd.Timedelta(seconds=i) for i in range(length)], **rows}
+    recorded = NULL_RECORDER.frames[name]
     made = {
-        column.name: pd.Series(data.get(column.name, [None] * length)).astype(DTYPES[column.dtype])
-        for column in columns(name)
+        column: pd.Series(data.get(column, [None] * length)).astype(str(recorded[column].dtype))
+        for column in recorded.columns
     }
     assert set(rows) <= set(made), f"columns that {name} has not: {set(rows) - set(made)}"
     return pd.DataFrame(made)
