@@ -9,19 +9,19 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
-from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from concurrent.futures import BrokenExecutor, Executor, Future
+from typing import Any, Self, TypeVar
 
 from perflab.errors import PerflabError
 from perflab.parallel.batch import batches
+from perflab.parallel.executors import Kind, shut_down, start
+from perflab.parallel.peak import peak_of
 from perflab.parallel.task import Outcome, in_worker, run_batch, run_call
 
 __all__ = ["Kind", "Workers"]
 
 T = TypeVar("T")
 R = TypeVar("R")
-Kind = Literal["processes", "threads"]
 
 
 class Workers:
@@ -31,9 +31,9 @@ class Workers:
     inline, so nested parallel work never waits for itself. Functions and arguments may be closures and notebook
     functions: they travel by cloudpickle (library: loky).
 
-    After `close` no thread and no worker process is left. Python's two resource trackers (loky's and
-    multiprocessing's), small processes that belong to the interpreter and that other libraries share, stay until it
-    ends; ending them earlier would remove semaphores and shared memory that are not ours.
+    After `close` and after `rest` no thread and no process is left. The two resource trackers that a process pool
+    starts end too, unless others need them: something that is registered with one still exists, another process holds
+    its pipe, or it ran before (see `perflab.parallel.trackers`).
 
     Parameters
     ----------
@@ -79,6 +79,7 @@ class Workers:
 
         Examples
         --------
+        >>> from concurrent.futures import ThreadPoolExecutor
         >>> with ThreadPoolExecutor(2) as pool, Workers.over(pool, workers=2) as workers:
         ...     list(workers.map(abs, [-1, -2]))
         [1, 2]
@@ -150,7 +151,7 @@ class Workers:
         used or the system does not tell. After `close` it is the value at closing.
         """
         with self._lock:
-            return self._peak_bytes if self._executor is None else _peak_of(self._executor)
+            return self._peak_bytes if self._executor is None else peak_of(self._executor)
 
     def rest(self) -> bool:
         """End the worker processes or threads if they have nothing to do; the next use starts new ones.
@@ -168,7 +169,7 @@ class Workers:
             if executor is None or not self._owned or self._under_way:
                 return False
             self._executor = None
-        _shut_down(executor, cancel=False)
+        shut_down(executor, cancel=False)
         return True
 
     def close(self, cancel: bool = False) -> None:
@@ -181,8 +182,8 @@ class Workers:
             executor, self._executor = self._executor, None
             if executor is None or not self._owned:
                 return
-            self._peak_bytes = _peak_of(executor)
-        _shut_down(executor, cancel)
+            self._peak_bytes = peak_of(executor)
+        shut_down(executor, cancel)
 
     def __enter__(self) -> Self:
         return self
@@ -209,7 +210,7 @@ class Workers:
         with self._lock:
             self._refuse_closed()
             if self._executor is None:
-                self._executor = _start(self.kind, self.workers)
+                self._executor = start(self.kind, self.workers)
             self._under_way += 1
             return self._executor
 
@@ -223,7 +224,7 @@ class Workers:
             if not self._owned or self._executor is not broken:
                 return
             self._executor = None
-        _shut_down(broken, cancel=True)
+        shut_down(broken, cancel=True)
 
     def _map_batches(self, fn: Callable[[T], R], work: Iterator[list[T]]) -> Iterator[R]:
         pool = self._enter()
@@ -281,38 +282,3 @@ def _take(pending: deque[tuple[int, int, Future[Outcome]]]) -> Iterator[Any]:
 
 def _name_item(index: int) -> str:
     return f"item {index} of Workers.map (counted from 0)"
-
-
-def _start(kind: Kind, workers: int) -> Executor:
-    if kind == "threads":
-        return ThreadPoolExecutor(workers, thread_name_prefix="perflab-worker")
-    import loky
-
-    # A pool of our own: loky's reusable one is shared with other libraries and outlives us.
-    executor: Executor = loky.ProcessPoolExecutor(max_workers=workers)
-    return executor
-
-
-def _shut_down(executor: Executor, cancel: bool) -> None:
-    if isinstance(executor, ThreadPoolExecutor):
-        executor.shutdown(wait=True, cancel_futures=cancel)
-    else:
-        executor.shutdown(wait=True, kill_workers=cancel)  # type: ignore[call-arg]  # loky's own argument
-
-
-def _peak_of(executor: Executor) -> int | None:
-    # loky and the standard library both keep their worker processes by pid in `_processes`.
-    peaks = [_peak_of_process(pid) for pid in list(getattr(executor, "_processes", None) or ())]
-    known = [peak for peak in peaks if peak is not None]
-    return sum(known) if known else None
-
-
-def _peak_of_process(pid: int) -> int | None:
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return None
-    for line in status.splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024
-    return None
