@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable
-from dataclasses import dataclass
 
 from perflab.errors import ConfigError
 
 __all__ = ["Entry", "checked_bytes", "checked_ttl"]
 
 
-@dataclass(frozen=True, slots=True)
 class Entry:
-    """One value with its cost and its two ends.
+    """One value with its cost and its two ends. Two entries are equal only if they are the same object.
 
     Attributes
     ----------
@@ -28,13 +26,24 @@ class Entry:
         When the application wants it gone; seconds of the tier's timer, infinite for never. Kept between tiers.
     expires
         When the tier that holds it drops it; never after `deadline`.
+    code
+        The recorder's: hits are recorded by appending the entry, and it numbers entries while it counts them.
     """
 
-    key: Hashable
-    value: object
-    nbytes: int
-    deadline: float = math.inf
-    expires: float = math.inf
+    __slots__ = ("code", "deadline", "expires", "key", "nbytes", "value")
+
+    def __init__(
+        self, key: Hashable, value: object, nbytes: int, deadline: float = math.inf, expires: float = math.inf
+    ) -> None:
+        self.key = key
+        self.value = value
+        self.nbytes = nbytes
+        self.deadline = deadline
+        self.expires = expires
+        self.code = 0
+
+    def __repr__(self) -> str:
+        return f"Entry({self.key!r}, {self.value!r}, {self.nbytes}, {self.deadline}, {self.expires})"
 
 
 def checked_ttl(ttl: float | None, default: float = math.inf) -> float:

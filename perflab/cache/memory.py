@@ -8,9 +8,8 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
 
 from perflab.cache.deadlines import Deadlines
 from perflab.cache.entry import Entry, checked_bytes, checked_ttl
@@ -20,7 +19,10 @@ from perflab.cache.policy import LRU, Policy
 from perflab.cache.weight import entry_weight
 from perflab.record import NULL_RECORDER, Recorder
 
-__all__ = ["MemoryCache"]
+__all__ = ["LEFT_BYTES", "MemoryCache"]
+
+LEFT_BYTES = 4_000_000
+"""So much may have left the cache, and yet be kept alive by rows that name it."""
 
 
 class MemoryCache(LockedMapping):
@@ -28,6 +30,14 @@ class MemoryCache(LockedMapping):
 
     Reads through the mapping count as uses, and `in` does not. `len`, iteration and `in` see live entries alone.
     Operations are O(1), and O(log n) for entries with a time to live. Safe to use from many threads.
+
+    Attributes
+    ----------
+    release : callable
+        Called when values of `LEFT_BYTES`, or of an eighth of the bound, have left: who noted hits lets go of them.
+    hot : dict
+        Entries that never expire, by key, of text and whole-number keys; always the same object. A reader who needs no
+        lock may look here, and must compare the key's type: `True` finds `1`. It notes its hits for `follow`.
 
     Parameters
     ----------
@@ -81,7 +91,12 @@ class MemoryCache(LockedMapping):
         self._recorder = recorder
         self._tier = tier
         self.on_evict = on_evict
-        self._entries: Policy = policy()
+        self.hot: dict[Hashable, Entry] = {}
+        self._others: dict[Hashable, Entry] = {}
+        self._order: Policy = policy()
+        self._hits: Callable[[], Sequence[Sequence[Entry]]] = tuple
+        self.release: Callable[[], object] = tuple
+        self._left_bytes = 0
         self._deadlines = Deadlines()
         self._nbytes = 0
         self._lock = threading.RLock()
@@ -120,7 +135,7 @@ class MemoryCache(LockedMapping):
     def __len__(self) -> int:
         with self._lock:
             self.expire()
-            return len(self._entries)
+            return len(self._order)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._tier}: {len(self)} entries, {self._nbytes} of {self._max_bytes} bytes>"
@@ -144,63 +159,76 @@ class MemoryCache(LockedMapping):
         event, reason
             The row to record if it is stored; None records no row.
         """
-        slot = slot_of(entry.key)
         with self._lock:
             now = self.timer()
             old = self.take(entry.key)
-            dated = self._dated(entry, now)
-            refusal = self._refusal(dated, now)
+            self._date(entry, now)
+            refusal = self._refusal(entry, now)
             if refusal is not None:
-                self._record(dated, "reject", refusal)
+                self._record(entry, "reject", refusal)
                 if old is not None:
                     self._record(old, "invalidate", refusal)
                 return False
-            self._make_room(self._max_bytes - dated.nbytes, now)
-            self._entries.put(slot, dated)
-            self._deadlines.put(slot, dated.expires)
-            self._nbytes += dated.nbytes
+            self._make_room(self._max_bytes - entry.nbytes, now)
+            self._file(entry)
+            self._order.add(entry)
+            self._nbytes += entry.nbytes
         if event is not None:
-            self._record(dated, event, reason)
+            self._record(entry, event, reason)
         return True
 
     def entry(self, key: Hashable) -> Entry | None:
         """Return the live entry of a key and count this as a use."""
-        slot = slot_of(key)
         with self._lock:
-            entry = self._entries.get(slot)
-            return self._live(slot, entry) if entry is not None and entry.expires != math.inf else entry
+            entry = self.peek(key)
+            if entry is not None:
+                self._catch_up()
+                self._order.use((entry,))
+            return entry
 
     def peek(self, key: Hashable) -> Entry | None:
         """Return the live entry of a key; its place in the order of eviction stays."""
-        slot = slot_of(key)
         with self._lock:
-            return self._live(slot, self._entries.peek(slot))
+            entry = self._filed(key)
+            return entry if entry is None or entry.expires == math.inf else self._live(entry)
 
     def take(self, key: Hashable) -> Entry | None:
         """Remove and return the live entry of a key, without a row: it moves elsewhere, or the caller records why."""
-        slot = slot_of(key)
         with self._lock:
-            entry = self._live(slot, self._entries.peek(slot))
-            return None if entry is None else self._remove(slot)
+            entry = self.peek(key)
+            if entry is not None:
+                self._remove(entry)
+            return entry
 
     def touch(self, key: Hashable, ttl: float | None = None) -> bool:
         """Give a live entry a new time to live in seconds, from now; None is the default. False if there is none."""
         lifetime = checked_ttl(ttl)
         with self._lock:
-            old = self.peek(key)
-            if old is None:
+            entry = self.peek(key)
+            if entry is None:
                 return False
             now = self.timer()
-            new = self._dated(replace(old, deadline=now + lifetime), now)
-            self._entries.swap(slot_of(key), new)
-            self._deadlines.put(slot_of(key), new.expires)
+            self._unfile(entry)
+            entry.deadline = now + lifetime
+            self._date(entry, now)
+            self._file(entry)
             return self.peek(key) is not None
 
     def entries(self) -> list[Entry]:
         """Return the live entries, next to be evicted first where the policy has an order."""
         with self._lock:
             self.expire()
-            return [entry for slot in self._entries if (entry := self._entries.peek(slot)) is not None]
+            self._catch_up()
+            return list(self._order)
+
+    def follow(self, hits: Callable[[], Sequence[Sequence[Entry]]]) -> None:
+        """Take the order of eviction from hits that others note: `hits()` gives those since the last call, in order."""
+        self._hits = hits
+
+    def catch_up(self) -> None:
+        """Bring the order of eviction up to date with the hits that were noted."""
+        with self._lock:
+            self._catch_up()
 
     def expire(self) -> int:
         """Remove what is due and return how many entries that were."""
@@ -226,47 +254,90 @@ class MemoryCache(LockedMapping):
     def reset(self) -> None:
         """Let go of everything without a row: the cache ends."""
         with self._lock:
-            self._entries, self._deadlines, self._nbytes = self._new_policy(), Deadlines(), 0
-
-    def _dated(self, entry: Entry, now: float) -> Entry:
-        expires = entry.deadline if entry.deadline != math.inf else now + self._default_ttl
-        return Entry(entry.key, entry.value, entry.nbytes, entry.deadline, expires)
+            self.hot.clear()
+            self._others.clear()
+            self._order, self._deadlines, self._nbytes = self._new_policy(), Deadlines(), 0
 
     def _guard(self, key: Hashable) -> AbstractContextManager[object]:  # noqa: ARG002 (one lock for all keys)
         return self._lock
+
+    def _catch_up(self) -> None:
+        batches = self._hits()
+        if len(batches) == 1:
+            self._order.use(batches[0])
+        elif batches:
+            # Of many reads of an entry the last decides.
+            last_first = dict.fromkeys(entry for batch in reversed(batches) for entry in reversed(batch))
+            self._order.use(reversed(last_first))
+
+    def _date(self, entry: Entry, now: float) -> None:
+        entry.expires = entry.deadline if entry.deadline != math.inf else now + self._default_ttl
+
+    def _filed(self, key: Hashable) -> Entry | None:
+        kind = type(key)
+        if kind is str or kind is int:
+            return self.hot.get(key) or self._others.get(key)
+        return self._others.get(slot_of(key))
+
+    def _file(self, entry: Entry) -> None:
+        key = entry.key
+        if entry.expires == math.inf and (type(key) is str or type(key) is int):
+            self.hot[key] = entry
+            return
+        slot = slot_of(key)
+        self._others[slot] = entry
+        self._deadlines.put(slot, entry.expires)
+
+    def _unfile(self, entry: Entry) -> None:
+        if self.hot.get(entry.key) is entry:
+            del self.hot[entry.key]
+            return
+        slot = slot_of(entry.key)
+        del self._others[slot]
+        self._deadlines.discard(slot)
 
     def _refusal(self, entry: Entry, now: float) -> str | None:
         if entry.expires <= now:
             return "ttl"
         return "oversize" if self._max_bytes == 0 or entry.nbytes > self._max_bytes else None
 
-    def _live(self, slot: Hashable, entry: Entry | None) -> Entry | None:
-        if entry is None or entry.expires > self.timer():
+    def _live(self, entry: Entry) -> Entry | None:
+        if entry.expires > self.timer():
             return entry
-        self._remove(slot)
+        self._remove(entry)
         self._record(entry, "expire", "ttl")
         return None
 
-    def _remove(self, slot: Hashable) -> Entry | None:
-        entry = self._entries.pop(slot)
-        if entry is not None:
-            self._deadlines.discard(slot)
-            self._nbytes -= entry.nbytes
-        return entry
+    def _remove(self, entry: Entry) -> None:
+        self._unfile(entry)
+        self._order.remove(entry)
+        self._nbytes -= entry.nbytes
+        self._let_go(entry)
+
+    def _let_go(self, entry: Entry) -> None:
+        # What was noted of it still refers to the entry, and so to its value.
+        self._left_bytes += entry.nbytes
+        if self._left_bytes > max(LEFT_BYTES, self._max_bytes // 8):
+            self._left_bytes = 0
+            self.release()
 
     def _drop_due(self, now: float) -> int:
-        due = [entry for slot in self._deadlines.due(now) if (entry := self._remove(slot)) is not None]
+        due = [self._others[slot] for slot in self._deadlines.due(now)]
         for entry in due:
+            self._remove(entry)
             self._record(entry, "expire", "ttl")
         return len(due)
 
     def _make_room(self, allowed: int, now: float) -> None:
         if self._nbytes > allowed:
             self._drop_due(now)
+        if self._nbytes > allowed:
+            self._catch_up()
         while self._nbytes > allowed:
-            entry = self._entries.victim()
-            self._deadlines.discard(slot_of(entry.key))
+            entry = self._order.victim()
+            self._unfile(entry)
             self._nbytes -= entry.nbytes
+            self._let_go(entry)
             if self.on_evict is None:
                 self._record(entry, "evict", "capacity")
             else:

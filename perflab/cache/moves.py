@@ -9,7 +9,6 @@ import math
 import threading
 from collections.abc import Hashable
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import replace
 
 from perflab.cache.disk import DiskCache
 from perflab.cache.entry import Entry, checked_ttl
@@ -53,13 +52,16 @@ class Tiers:
         return self._stripes[hash(slot_of(key)) % len(self._stripes)]
 
     def find(self, key: Hashable) -> tuple[Entry | None, str | None]:
-        """Return the entry of a key and the tier that had it; promote it."""
-        entry = self.l1.entry(key)
+        """Return the entry of a key and the tier that had it; promote it.
+
+        A hit in l1 does not change its order of eviction: the caller notes it, and l1 catches up with what was noted.
+        """
+        entry = self.l1.peek(key)
         if entry is not None:
             return entry, "l1"
         with self._lock:
             # Another thread may have moved it from l2 to l1 since.
-            entry = self.l1.entry(key)
+            entry = self.l1.peek(key)
             if entry is not None:
                 return entry, "l1"
             entry = self._promote(key)
@@ -87,7 +89,7 @@ class Tiers:
         if found is None:
             self._fetching.pop(slot, None)
             return None
-        entry = replace(found, nbytes=self.l1.weigh(key, found.value))
+        entry = Entry(key, found.value, self.l1.weigh(key, found.value), found.deadline)
         with self._lock:
             unchanged = self._fetching.get(slot) is mark
             if unchanged:

@@ -6,7 +6,7 @@ In: the entries of a memory tier and the reads of them. Out: the victim when roo
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from perflab.cache.entry import Entry
@@ -15,27 +15,21 @@ __all__ = ["LRU", "Policy"]
 
 
 class Policy(Protocol):
-    """Entries by slot, in an order of eviction; every operation is O(1)."""
+    """Entries in an order of eviction; every operation is O(1) an entry."""
 
-    def get(self, slot: Hashable) -> Entry | None:
-        """Return the entry of a slot and count this as a use."""
+    def add(self, entry: Entry) -> None:
+        """Take in an entry."""
 
-    def peek(self, slot: Hashable) -> Entry | None:
-        """Return the entry of a slot; its place in the order stays."""
+    def use(self, entries: Iterable[Entry]) -> None:
+        """Count reads of entries, in order; one that left meanwhile is passed over."""
 
-    def put(self, slot: Hashable, entry: Entry) -> None:
-        """Add the entry of a slot that is free."""
-
-    def swap(self, slot: Hashable, entry: Entry) -> None:
-        """Replace the entry of a slot that is taken; its place in the order stays."""
-
-    def pop(self, slot: Hashable) -> Entry | None:
-        """Remove and return the entry of a slot."""
+    def remove(self, entry: Entry) -> None:
+        """Forget an entry."""
 
     def victim(self) -> Entry:
-        """Remove and return the entry that should leave first."""
+        """Forget and return the entry that should leave first."""
 
-    def __iter__(self) -> Iterator[Hashable]: ...
+    def __iter__(self) -> Iterator[Entry]: ...
 
     def __len__(self) -> int: ...
 
@@ -43,49 +37,44 @@ class Policy(Protocol):
 class LRU:
     """Least recently used leaves first.
 
-    The entries live in the order itself. `OrderedDict.popitem` takes the oldest in constant time, which
-    `next(iter(dict))` does not: a plain dict scans the slots of everything deleted before it.
+    `OrderedDict.popitem` takes the oldest in constant time, which `next(iter(dict))` does not: a plain dict scans the
+    slots of everything deleted before it.
 
     Examples
     --------
-    >>> order = LRU()
-    >>> order.put("a", Entry("a", 1, 8)); order.put("b", Entry("b", 2, 8))
-    >>> order.get("a").value, order.victim().key
-    (1, 'b')
+    >>> order, a, b = LRU(), Entry("a", 1, 8), Entry("b", 2, 8)
+    >>> order.add(a); order.add(b)
+    >>> order.use([a])
+    >>> order.victim().key
+    'b'
     """
 
     def __init__(self) -> None:
-        self._entries: OrderedDict[Hashable, Entry] = OrderedDict()
+        self._order: OrderedDict[Entry, None] = OrderedDict()
 
-    def get(self, slot: Hashable) -> Entry | None:
-        """Return the entry of a slot and make it the most recent."""
-        entry = self._entries.get(slot)
-        if entry is not None:
-            self._entries.move_to_end(slot)
-        return entry
+    def add(self, entry: Entry) -> None:
+        """Take in an entry as the most recent."""
+        self._order[entry] = None
 
-    def peek(self, slot: Hashable) -> Entry | None:
-        """Return the entry of a slot; its recency stays."""
-        return self._entries.get(slot)
+    def use(self, entries: Iterable[Entry]) -> None:
+        """Make entries the most recent, the last of them the most."""
+        move_to_end = self._order.move_to_end
+        for entry in entries:
+            try:
+                move_to_end(entry)
+            except KeyError:
+                continue
 
-    def put(self, slot: Hashable, entry: Entry) -> None:
-        """Add the entry of a free slot as the most recent."""
-        self._entries[slot] = entry
-
-    def swap(self, slot: Hashable, entry: Entry) -> None:
-        """Replace the entry of a taken slot; its recency stays."""
-        self._entries[slot] = entry
-
-    def pop(self, slot: Hashable) -> Entry | None:
-        """Remove and return the entry of a slot."""
-        return self._entries.pop(slot, None)
+    def remove(self, entry: Entry) -> None:
+        """Forget an entry."""
+        del self._order[entry]
 
     def victim(self) -> Entry:
-        """Remove and return the least recent entry."""
-        return self._entries.popitem(last=False)[1]
+        """Forget and return the least recent entry."""
+        return self._order.popitem(last=False)[0]
 
-    def __iter__(self) -> Iterator[Hashable]:
-        return iter(self._entries)
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self._order)
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._order)

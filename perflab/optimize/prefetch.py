@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 __all__ = ["Prefetcher"]
 
 _Z95 = 1.96
+_LISTEN_S = 0.05
+_HEARD = 64
+"""Hits of one batch that are learned from: neighbours, since it is neighbours that tell something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,7 @@ class Prefetcher:
         self._dropped = 0
         self._state = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._hits: Callable[[], Iterable[list[Any]]] = tuple
 
     @property
     def dropped(self) -> int:
@@ -115,6 +119,7 @@ class Prefetcher:
         """Begin to listen, learn and promote in the background; nothing if it has begun."""
         with self._state:
             if self._thread is None:
+                self._hits = self._cache.recorder.follow()
                 self._cache.recorder = cast("Recorder", _Tap(self._cache.recorder, self.observe))
                 self._thread = threading.Thread(target=self._run, name="perflab-prefetch", daemon=True)
                 self._thread.start()
@@ -141,6 +146,14 @@ class Prefetcher:
             return False
         self._take(observed)
         return True
+
+    def hear(self) -> None:
+        """Take note of the hits in l1 since the last time, of some if they are many."""
+        for batch in self._hits():
+            for entry in batch[:_HEARD]:
+                self._take(_Observed(None, entry.key))
+            with self._state:
+                self._dropped += max(0, len(batch) - _HEARD)
 
     def attempt(self) -> dict[str, Any]:
         """Return what prefetching has done so far as a row of `optimizations`; bounds are Wilson's, 95 %."""
@@ -187,8 +200,9 @@ class Prefetcher:
         warned = False
         while True:
             try:
-                if not self.step(timeout_s=None):
+                if not self.step(timeout_s=_LISTEN_S) and self._thread is None:
                     return
+                self.hear()
             except Exception as error:
                 # A tier may fail; the program's own accesses tell it. Prefetching goes on with the next key.
                 if not warned:
@@ -229,7 +243,7 @@ class _Tap:
         self._observe = observe
 
     def access(self, key: Hashable, event: str, *rest: Any, **named: Any) -> None:
-        """Record the event; tell of it if it is a read by the program."""
+        """Record the event; tell of it if it is a read by the program. Hits in l1 do not come this way."""
         self.recorder.access(key, event, *rest, **named)
         if event in ("hit", "miss"):
             self._observe(key)

@@ -6,8 +6,8 @@ In: events of caches, chunkers, monitors and benchmarks. Out: pandas frames and 
 from __future__ import annotations
 
 from perflab.record.frames import ACCESS_EVENTS, FRAMES, SCHEMA, Column, columns
-from perflab.record.operation import Operation, current_operation
-from perflab.record.recorder import NULL_RECORDER, Recorder
+from perflab.record.operation import Operation
+from perflab.record.recorder import NULL_RECORDER, Recorder, SilentRecorder
 from perflab.record.view import Frames
 
 __all__ = [
@@ -19,6 +19,6 @@ __all__ = [
     "Frames",
     "Operation",
     "Recorder",
+    "SilentRecorder",
     "columns",
-    "current_operation",
 ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from perflab.record.frames import columns
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-__all__ = ["arrow_schema", "as_text", "conform", "empty_table", "to_table"]
+__all__ = ["arrow_schema", "as_text", "category", "empty_table", "numbers", "times", "to_table", "truths"]
 
 LONGEST_TEXT = 512
 
@@ -87,45 +87,89 @@ def to_table(frame: str, rows: Sequence[tuple[object, ...]]) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=arrow_schema(frame))
 
 
-# `pyarrow.array` would do this too, but it imports pandas: half a second and 60 MB in every process that records.
+# `pyarrow.array` would do all this too, but it imports pandas: half a second and 60 MB in every process that records.
+
+
+def category(codes: np.ndarray[Any, Any], names: Sequence[str | None]) -> pa.Array:
+    """Return text that repeats, as indices into its distinct values; a name that is None is a missing value."""
+    import numpy as np
+    import pyarrow as pa
+
+    distinct = {name: code for code, name in enumerate(dict.fromkeys(name for name in names if name is not None))}
+    translated = np.array([-1 if name is None else distinct[name] for name in names], np.int32)[codes]
+    return pa.DictionaryArray.from_arrays(_primitive(pa.int32(), translated, translated < 0), _utf8(list(distinct)))
+
+
+def numbers(values: np.ndarray[Any, Any], missing: np.ndarray[Any, Any]) -> pa.Array:
+    """Return whole or other numbers, by the dtype of `values`: int64 or float64."""
+    import pyarrow as pa
+
+    return _primitive(pa.int64() if values.dtype.kind == "i" else pa.float64(), values, missing)
+
+
+def times(microseconds: np.ndarray[Any, Any], missing: np.ndarray[Any, Any]) -> pa.Array:
+    """Return times from microseconds since 1970 (UTC)."""
+    import pyarrow as pa
+
+    return _primitive(pa.timestamp("us", tz="UTC"), microseconds, missing)
+
+
+def truths(values: np.ndarray[Any, Any]) -> pa.Array:
+    """Return truth values, none of them missing."""
+    import numpy as np
+    import pyarrow as pa
+
+    return _primitive(pa.bool_(), np.packbits(values, bitorder="little"), np.zeros(len(values), np.bool_))
 
 
 def _text_array(values: Sequence[object]) -> pa.Array:
-    return _utf8(_texts(values))
+    return _utf8(values if _all_missing(values) else _texts(values))
 
 
 def _category_array(values: Sequence[object]) -> pa.Array:
     import numpy as np
-    import pyarrow as pa
 
+    if _all_missing(values):
+        return category(np.zeros(len(values), np.int32), [None])
     texts = _texts(values)
-    names = [text for text in dict.fromkeys(texts) if text is not None]
-    codes: dict[str | None, int] = {name: code for code, name in enumerate(names)}
-    numbers = np.fromiter((codes.get(text, 0) for text in texts), np.int32, len(texts))
-    indices = _primitive(pa.int32(), numbers, [text is None for text in texts])
-    return pa.DictionaryArray.from_arrays(indices, _utf8(names))
+    codes = {text: code for code, text in enumerate(dict.fromkeys(texts))}
+    return category(np.fromiter(map(codes.__getitem__, texts), np.int32, len(texts)), list(codes))
 
 
 def _number_array(kind: type, values: Sequence[Any]) -> pa.Array:
     import numpy as np
+
+    kinds = set(map(type, values))
+    if not kinds <= {kind, type(None)}:
+        gaps = list(map(_is_missing, values))
+        values = [None if gap else kind(value) for value, gap in zip(values, gaps, strict=True)]
+    missing = np.array([value is None for value in values], np.bool_)
+    known: np.ndarray[Any, Any] = np.array(
+        [kind() if value is None else value for value in values] if missing.any() else values, kind
+    )
+    return _numbers(known, missing | np.isnan(known) if kind is float else missing)
+
+
+def _all_missing(values: Sequence[object]) -> TypeGuard[Sequence[None]]:
+    return values.count(None) == len(values)
+
+
+def _numbers(values: np.ndarray[Any, Any], missing: np.ndarray[Any, Any]) -> pa.Array:
+    import numpy as np
     import pyarrow as pa
 
-    missing = [_is_missing(value) for value in values]
-    known = [kind() if gap else kind(value) for value, gap in zip(values, missing, strict=True)]
-    if kind is bool:
-        packed = np.packbits(np.array(known, np.bool_), bitorder="little")
-        return _primitive(pa.bool_(), packed, missing)
-    return _primitive(pa.int64() if kind is int else pa.float64(), np.array(known, kind), missing)
+    if values.dtype.kind == "b":
+        return _primitive(pa.bool_(), np.packbits(values, bitorder="little"), missing)
+    return numbers(values, missing)
 
 
 def _time_array(values: Sequence[int]) -> pa.Array:
     import numpy as np
-    import pyarrow as pa
 
-    return _primitive(pa.timestamp("us", tz="UTC"), np.array(values, np.int64) // 1000, [False] * len(values))
+    return times(np.array(values, np.int64) // 1000, np.zeros(len(values), np.bool_))
 
 
-def _primitive(kind: pa.DataType, data: np.ndarray[Any, Any], missing: Sequence[bool]) -> pa.Array:
+def _primitive(kind: pa.DataType, data: np.ndarray[Any, Any], missing: np.ndarray[Any, Any]) -> pa.Array:
     import pyarrow as pa
 
     return pa.Array.from_buffers(kind, len(missing), [_validity(missing), pa.py_buffer(data)])
@@ -138,17 +182,16 @@ def _utf8(texts: Sequence[str | None]) -> pa.Array:
     encoded = [b"" if text is None else text.encode() for text in texts]
     offsets = np.zeros(len(encoded) + 1, np.int32)
     np.cumsum([len(text) for text in encoded], out=offsets[1:])
-    buffers = [_validity([text is None for text in texts]), pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))]
+    missing = np.array([text is None for text in texts], np.bool_)
+    buffers = [_validity(missing), pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))]
     return pa.Array.from_buffers(pa.string(), len(encoded), buffers)
 
 
-def _validity(missing: Sequence[bool]) -> pa.Buffer | None:
+def _validity(missing: np.ndarray[Any, Any]) -> pa.Buffer | None:
     import numpy as np
     import pyarrow as pa
 
-    if not any(missing):
-        return None
-    return pa.py_buffer(np.packbits(~np.array(missing, np.bool_), bitorder="little"))
+    return pa.py_buffer(np.packbits(~missing, bitorder="little")) if missing.any() else None
 
 
 def _texts(values: Sequence[object]) -> Sequence[str | None]:
@@ -179,20 +222,3 @@ _BUILD: Mapping[str, Callable[[Sequence[Any]], pa.Array]] = {
     "bool": partial(_number_array, bool),
     "time": _time_array,
 }
-
-
-def conform(frame: str, table: pa.Table) -> pa.Table:
-    """Return a table read from elsewhere with the columns and types of the frame; unknown columns are dropped.
-
-    Columns that an older version did not record are missing values.
-    """
-    import pyarrow as pa
-
-    schema = arrow_schema(frame)
-    arrays = [
-        table.column(field.name).cast(field.type)
-        if field.name in table.column_names
-        else pa.nulls(table.num_rows, field.type)
-        for field in schema
-    ]
-    return pa.Table.from_arrays(arrays, schema=schema)

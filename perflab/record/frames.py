@@ -44,7 +44,7 @@ class Column:
 def _frame(frame: str, *rows: tuple[str, Dtype, str, str]) -> tuple[Column, ...]:
     common: tuple[tuple[str, Dtype, str, str], ...] = (
         ("run_id", "category", "", "the run that recorded the row"),
-        ("t", "time", "UTC", "when the row was recorded; for a timed interval, when it ended"),
+        ("t", "time", "UTC", "when it happened, for an interval when it ended; missing if the clock was not read"),
     )
     return tuple(Column(frame, *row) for row in common + rows)
 
@@ -66,15 +66,16 @@ SCHEMA: tuple[Column, ...] = (
     ),
     *_frame(
         "accesses",
-        ("key", "string", "", "the key as text"),
+        ("key", "category", "", "the key as text"),
         ("event", "category", "", "one of ACCESS_EVENTS; only hit and miss are accesses"),
         ("tier", "category", "", "l1, l2 or l3; missing for a miss of all tiers"),
         ("nbytes", "int", "bytes", "size of the value by the tier's weight"),
-        ("duration_s", "float", "s", "time that the caller waited, where it was measured"),
+        ("duration_s", "float", "s", "time that the caller waited; of hits in l1 a sample is timed"),
         ("operation", "category", "", "name of the operation that it happened in"),
         ("operation_id", "int", "", "the operation that it happened in"),
         ("stream", "category", "", "thread or worker that it happened in"),
         ("reason", "category", "", "why, such as capacity, ttl, oversize, checksum, cleared, code changed"),
+        ("t_estimated", "bool", "", "true if t lies evenly between two clock reads (record.timestamps = chunk)"),
     ),
     *_frame(
         "chunks",

@@ -1,45 +1,108 @@
 """The rows of one frame: a buffer that is appended to and sealed pieces of typed columns.
 
-In: tuples, tables. Out: the pieces, each in memory, in the run folder, or both.
+In: rows, tables. Out: the pieces, each in memory, in the run folder, or both.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from perflab.record.arrow import conform, to_table
-from perflab.record.frames import columns
-from perflab.record.store import read_file
+from perflab.record.parquet import read_file
+from perflab.record.rows import conform
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Log", "Piece"]
+__all__ = ["Log", "Piece", "Rows", "Source"]
 
 MERGE_PIECES = 32
 SMALL_ROWS = 50_000
 """So many pieces in the run folder that are this small become one, so that a long quiet run is no heap of files."""
 
 
+class Rows(Protocol):
+    """Typed columns in memory, in whatever form is small."""
+
+    @property
+    def nbytes(self) -> int: ...
+
+    @property
+    def num_rows(self) -> int: ...
+
+    def table(self) -> pa.Table: ...
+
+
+class Source(Protocol):
+    """Where new rows are gathered before they are typed."""
+
+    def look(self) -> Rows | None:
+        """Return the rows that were gathered; None without any. Nothing is changed by it."""
+
+    def take(self) -> Rows | None:
+        """Remove and return them."""
+
+
+@dataclass(slots=True)
+class Typed:
+    """A table as it is."""
+
+    arrow: pa.Table
+
+    @property
+    def nbytes(self) -> int:
+        return int(self.arrow.nbytes)
+
+    @property
+    def num_rows(self) -> int:
+        return int(self.arrow.num_rows)
+
+    def table(self) -> pa.Table:
+        return self.arrow
+
+
+@dataclass(slots=True)
+class Joined:
+    """Rows that went into one file together, each in its own small form."""
+
+    parts: list[Rows]
+
+    @property
+    def nbytes(self) -> int:
+        return sum(part.nbytes for part in self.parts)
+
+    @property
+    def num_rows(self) -> int:
+        return sum(part.num_rows for part in self.parts)
+
+    def table(self) -> pa.Table:
+        import pyarrow as pa
+
+        return pa.concat_tables([part.table() for part in self.parts])
+
+
 @dataclass(slots=True, eq=False)
 class Piece:
-    """Sealed rows: a table in memory, a file in the run folder, or both."""
+    """Sealed rows: in memory, in a file of the run folder, or in both."""
 
-    table: pa.Table | None
+    held: Rows | None
     path: Path | None = None
     rows: int = 0
 
+    def source(self) -> pa.Table | Path:
+        """Return the rows, or the file that they are in if they have left memory."""
+        if self.held is not None:
+            return self.held.table()
+        assert self.path is not None, "a piece is in memory, in a file, or both"
+        return self.path
+
     def read(self) -> pa.Table:
         """Return the rows, from the run folder if they have left memory."""
-        if self.table is not None:
-            return self.table
-        assert self.path is not None, "a piece is in memory, in a file, or both"
-        return read_file(self.path)
+        source = self.source()
+        return read_file(source) if isinstance(source, Path) else source
 
 
 class Log:
@@ -47,55 +110,39 @@ class Log:
 
     Attributes
     ----------
-    rows : list of tuples
-        Rows that are not sealed yet; `rows.append` is the whole hot path. It is atomic, and `seal` removes only what it
-        has copied, so a row appended meanwhile stays.
     nbytes : int
         Bytes of sealed rows in memory.
     dropped : int
         Rows that are nowhere any more.
     """
 
-    def __init__(self, frame: str, counted: str | None = None) -> None:
+    def __init__(self, frame: str, source: Source) -> None:
         self.frame = frame
-        self.rows: list[tuple[object, ...]] = []
         self.nbytes = 0
         self.dropped = 0
+        self._source = source
         self._pieces: list[Piece] = []
-        self._counted = None if counted is None else [column.name for column in columns(frame)].index(counted)
-        self._sealed_counts: Counter[object] = Counter()
-        self._last: tuple[object, ...] | None = None
         self._lock = threading.RLock()
+        self._writing = threading.Lock()  # who seals must not wait for a disk
 
     def seal(self) -> None:
-        """Turn the buffered rows into a piece of typed columns."""
+        """Turn the gathered rows into a piece of typed columns."""
         with self._lock:
-            batch = self.rows[: len(self.rows)]
-            if batch:
-                self._count(batch)
-                self._last = batch[-1]
-                self._hold(to_table(self.frame, batch))
-                del self.rows[: len(batch)]
+            rows = self._source.take()
+            if rows is not None:
+                self._hold(rows)
 
     def absorb(self, table: pa.Table) -> None:
         """Add rows that another recorder made; they keep their own run_id and time."""
         with self._lock:
             self.seal()
             if table.num_rows:
-                self._hold(conform(self.frame, table))
+                self._hold(Typed(conform(self.frame, table)))
 
-    def counts(self) -> Counter[object]:
-        """Return how often each value of the counted column was recorded here, dropped rows included."""
-        with self._lock:
-            found = Counter(self._sealed_counts)
-            if self._counted is not None:
-                found.update(row[self._counted] for row in self.rows[: len(self.rows)])
-            return found
-
-    def last(self) -> tuple[object, ...] | None:
-        """Return the row that was recorded here last, or None before the first."""
-        with self._lock:
-            return self.rows[-1] if self.rows else self._last
+    def forget(self) -> None:
+        """Drop everything and make the lock anew: this process was forked, and the rows are its parent's."""
+        self._lock, self._writing = threading.RLock(), threading.Lock()
+        self._pieces, self.nbytes, self.dropped = [], 0, 0
 
     def store(self, write: Callable[..., Path]) -> None:
         """Bring all rows that are only in memory into the run folder.
@@ -105,7 +152,7 @@ class Log:
         write
             Called with the frame, a table and `replaces`, files whose rows the table repeats; returns the file.
         """
-        with self._lock:
+        with self._writing:
             self.seal()
             self._rewrite([piece for piece in self._pieces if piece.path is None], write)
             small = [piece for piece in self._pieces if piece.path is not None and piece.rows < SMALL_ROWS]
@@ -115,22 +162,29 @@ class Log:
     def let_go(self) -> int:
         """Take the oldest piece out of memory and return its bytes; rows that are nowhere else count as dropped."""
         with self._lock:
-            piece = next((piece for piece in self._pieces if piece.table is not None), None)
-            if piece is None or piece.table is None:
+            piece = next((piece for piece in self._pieces if piece.held is not None), None)
+            if piece is None or piece.held is None:
                 return 0
-            freed = int(piece.table.nbytes)
-            piece.table = None
+            freed = piece.held.nbytes
+            piece.held = None
             self.nbytes -= freed
             if piece.path is None:
                 self.dropped += piece.rows
                 self._pieces.remove(piece)
             return freed
 
-    def read(self) -> list[pa.Table]:
-        """Return all rows that are not dropped, oldest first; nothing is changed by it."""
+    def sources(self) -> list[pa.Table | Path]:
+        """Return tables, and files, of all rows that are not dropped, oldest first; nothing is changed by it."""
         with self._lock:
-            loose = self.rows[: len(self.rows)]
-            return [piece.read() for piece in self._pieces] + ([to_table(self.frame, loose)] if loose else [])
+            loose = self._source.look()
+            return [piece.source() for piece in self._pieces] + ([] if loose is None else [loose.table()])
+
+    def size(self) -> tuple[int, int]:
+        """Return rows that are not dropped, and bytes of those in memory."""
+        with self._lock:
+            loose = self._source.look()
+            rows, nbytes = (0, 0) if loose is None else (loose.num_rows, loose.nbytes)
+            return rows + sum(piece.rows for piece in self._pieces), nbytes + self.nbytes
 
     def hand_over(self) -> list[Piece]:
         """Seal and return the pieces, for `moved` once they stand in one file."""
@@ -143,13 +197,9 @@ class Log:
         with self._lock:
             self._replace(pieces, Piece(None, path, sum(piece.rows for piece in pieces)))
 
-    def _hold(self, table: pa.Table) -> None:
-        self._pieces.append(Piece(table, None, table.num_rows))
-        self.nbytes += int(table.nbytes)
-
-    def _count(self, batch: Sequence[tuple[object, ...]]) -> None:
-        if self._counted is not None:
-            self._sealed_counts.update(row[self._counted] for row in batch)
+    def _hold(self, rows: Rows) -> None:
+        self._pieces.append(Piece(rows, None, rows.num_rows))
+        self.nbytes += rows.nbytes
 
     def _rewrite(self, pieces: Sequence[Piece], write: Callable[..., Path]) -> None:
         import pyarrow as pa
@@ -158,9 +208,11 @@ class Log:
             return
         table = pa.concat_tables([piece.read() for piece in pieces]).unify_dictionaries()
         old = [piece.path for piece in pieces if piece.path is not None]
-        in_memory = all(piece.table is not None for piece in pieces)
+        held = [piece.held for piece in pieces if piece.held is not None]
         path = write(self.frame, table, replaces=old)
-        self._replace(pieces, Piece(table if in_memory else None, path, table.num_rows))
+        with self._lock:
+            in_memory = all(piece.held is not None for piece in pieces)  # the oldest may have been let go meanwhile
+            self._replace(pieces, Piece(Joined(held) if in_memory else None, path, table.num_rows))
         for file in old:
             file.unlink(missing_ok=True)
 
@@ -169,4 +221,4 @@ class Log:
         at = next((place for place, piece in enumerate(self._pieces) if id(piece) in gone), 0)
         kept = [piece for piece in self._pieces if id(piece) not in gone]
         self._pieces = [*kept[:at], new, *kept[at:]]
-        self.nbytes = sum(int(piece.table.nbytes) for piece in self._pieces if piece.table is not None)
+        self.nbytes = sum(piece.held.nbytes for piece in self._pieces if piece.held is not None)

@@ -7,71 +7,149 @@ from __future__ import annotations
 
 import contextvars
 import itertools
-import time
 from collections.abc import Callable
+from time import perf_counter
 from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-__all__ = ["Operation", "current_operation"]
+if TYPE_CHECKING:
+    from perflab.record.tape import Tape
 
-_current: contextvars.ContextVar[Operation | None] = contextvars.ContextVar("perflab_operation", default=None)
+__all__ = ["Home", "Operation"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
 _numbers = itertools.count(1)
 
 
-def current_operation() -> Operation | None:
-    """Return the innermost operation of this thread or task, or None."""
-    return _current.get()
+class Home(Protocol):
+    """What an operation needs of its recorder."""
+
+    current: contextvars.ContextVar[Any]
+    begin: Callable[[Operation], None] | None
+    """Told of each operation that begins, if somebody wants to know."""
+
+    def finish(self, operation: Operation) -> None:
+        """Record an operation that has ended."""
 
 
 class Operation:
     """A timed interval of the user's program; assign `nbytes`, `cache_hit` or `related_keys` inside it.
 
+    Use it in a `with` statement, or as a decorator of a function, an async function or a generator function.
+
     Attributes
     ----------
     duration_s : float
         Wall time; NaN until the operation has ended.
+    ended_s : float or None
+        When it ended, seconds of the recorder's timer.
     nbytes : int or None
         Bytes that the operation says it handled.
+    parent : int or None
+        Number of the operation around it.
+
+    Examples
+    --------
+    >>> from perflab.record import Recorder
+    >>> recorder = Recorder()
+    >>> with recorder.operation("parse", key="a.py") as op:
+    ...     op.nbytes = 12
+    >>> @recorder.operation("double", key=lambda number: number)
+    ... def double(number):
+    ...     return 2 * number
+    >>> double(4)
+    8
+    >>> recorder.frames.operations[["name", "key", "nbytes"]].astype(str).values.tolist()
+    [['parse', 'a.py', '12'], ['double', '4', '<NA>']]
     """
 
-    __slots__ = (
-        "_finish",
-        "_start",
-        "_token",
-        "cache_hit",
-        "duration_s",
-        "error",
-        "key",
-        "name",
-        "nbytes",
-        "number",
-        "parent",
-        "related_keys",
-    )
+    # Most operations set none of these: what is only a class attribute costs an operation nothing.
+    nbytes: int | None = None
+    cache_hit: bool | None = None
+    error: str | None = None
+    related_keys: tuple[object, ...] = ()
+    duration_s = float("nan")
+    ended_s: float | None = None
+    parent: int | None = None
+    stream = ""
+    tape: Tape | None = None
+    _around: Operation | None = None
 
-    def __init__(self, name: str, key: object, finish: Callable[[Operation], None]) -> None:
+    def __init__(self, name: str, key: object, home: Home) -> None:
         self.name = name
         self.key = key
-        self.nbytes: int | None = None
-        self.cache_hit: bool | None = None
-        self.related_keys: tuple[object, ...] = ()
-        self.error: str | None = None
-        self.duration_s = float("nan")
         self.number = next(_numbers)
-        self.parent: int | None = None
-        self._finish = finish
+        self._home = home
 
     def __enter__(self) -> Operation:
-        enclosing = _current.get()
-        self.parent = None if enclosing is None else enclosing.number
-        self._token = _current.set(self)
-        self._start = time.perf_counter()
+        home = self._home
+        found = home.current.get(None)
+        if found is not None:
+            self._begin_inside(found)
+        self._token = home.current.set(self)
+        if home.begin is not None:
+            home.begin(self)
+        self._start = perf_counter()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.duration_s = time.perf_counter() - self._start
-        _current.reset(self._token)
-        if error is not None:
-            self.error = f"{type(error).__name__}: {error}"
-        self._finish(self)
+        self.ended_s = ended_s = perf_counter()
+        self.duration_s = ended_s - self._start
+        if error is not None and kind is not GeneratorExit:  # a reader who has seen enough is no failure
+            self.error = f"{kind.__name__ if kind else ''}: {error}"
+        self._leave()
+        self._home.finish(self)
+
+    def __call__(self, fn: F) -> F:
+        """Return a function each call of which is an operation of this name; a callable key is given the arguments."""
+        from perflab.record.decorate import recorded
+
+        return recorded(fn, lambda key: Operation(self.name, key, self._home), self.key)
+
+    def pause(self) -> None:
+        """Stop being the current operation, as a generator does at each `yield`; the time goes on."""
+        self._leave()
+
+    def resume(self) -> None:
+        """Be the current operation again."""
+        self._token = self._home.current.set(self)
+
+    def end_after(self, duration_s: float) -> None:
+        """Be an operation that ends now and took so many seconds; what it did was not recorded as its own."""
+        found = self._home.current.get(None)
+        if found is not None:
+            self._begin_inside(found)
+        self.duration_s, self.ended_s = duration_s, perf_counter()
+
+    def _begin_inside(self, found: Tape | Operation) -> None:
+        around = found if isinstance(found, Operation) else found.operation
+        if around is not None:
+            self._around, self.parent = around, around.number
+
+    def _leave(self) -> None:
+        """Make the operation around this one the current one.
+
+        A generator that is closed inside another operation ends out of order: it leaves the other one where it is, and
+        the other one, when it ends, passes over it.
+        """
+        current = self._home.current
+        found = current.get(None)
+        if found is not self and getattr(found, "operation", None) is not self:
+            return
+        around = self._around
+        if around is not None and around.ended_s is not None:
+            current.set(_open(around))
+            return
+        try:
+            current.reset(self._token)
+        except ValueError:  # it began in another context, as an async generator can
+            current.set(around)
+
+
+def _open(operation: Operation | None) -> Operation | None:
+    while operation is not None and operation.ended_s is not None:
+        operation = operation._around
+    return operation

@@ -6,30 +6,46 @@ In: accesses, operations and rows of the low-rate frames. Out: `recorder.frames`
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import json
 import os
 import threading
 import time
 import uuid
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+import weakref
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from perflab.config import RecordSettings
-from perflab.record.arrow import as_text, empty_table
+from perflab.record.arrow import as_text
+from perflab.record.clock import Clock
+from perflab.record.flight import RING, FlightRing, Kind, begin_text
 from perflab.record.frames import FRAMES, columns
-from perflab.record.log import Log
-from perflab.record.operation import Operation, current_operation
+from perflab.record.log import Log, Source
+from perflab.record.operation import Operation
+from perflab.record.rows import gather
+from perflab.record.sources import Accesses, Gathered, Row
 from perflab.record.store import RunFolder
+from perflab.record.tape import Tapes
 from perflab.record.view import Frames
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["NULL_RECORDER", "Recorder"]
+    from perflab.record.where import Where
+
+__all__ = ["NULL_RECORDER", "Recorder", "SilentRecorder"]
 
 _NAMES = {frame: tuple(column.name for column in columns(frame))[2:] for frame in FRAMES}
+_KNOWN = {frame: frozenset(names) for frame, names in _NAMES.items()}
+_RAW_BYTES = 16
+"""A hit that is no column yet: a reference to its entry, and its time."""
+_OPERATION_BYTES = 300
+"""An operation that is no column yet: the object and what it has."""
+
+_alive: weakref.WeakSet[Recorder] = weakref.WeakSet()
 
 
 class Recorder:
@@ -40,11 +56,13 @@ class Recorder:
     run_dir
         Folder of the run, or None to keep rows in memory alone.
     settings
-        Memory budget and rows a piece.
+        Memory budget, rows a piece, how times are taken, share of keys that is recorded.
     info
         Facts for `run.json`, JSON-able.
     run_id
         Name of the run; by default a new one.
+    stream
+        Name of every stream, for a worker process; by default each is named after its thread.
 
     Raises
     ------
@@ -56,7 +74,7 @@ class Recorder:
     Thread-safe. Rows past the memory budget leave memory, oldest first: they are read back from the run folder, or
     counted in `rows_dropped` where there is none. A thread brings new rows into the run folder every
     `flush_interval_s`, so that a program that dies loses no more than that. If the folder fails later, recording goes
-    on in memory and one warning says so.
+    on in memory and one warning says so. After a fork the child's recorder starts empty and without a folder.
     """
 
     def __init__(
@@ -66,18 +84,34 @@ class Recorder:
         *,
         info: Mapping[str, Any] | None = None,
         run_id: str | None = None,
+        stream: str | None = None,
     ) -> None:
         self.run_id = run_id or uuid.uuid4().hex[:12]
         self.run_dir = run_dir
-        self.frames = Frames(self.rows)
+        self.frames = Frames(self.rows, facts=self._facts, sizes=self._size)
+        self.clock = Clock()
         self._settings = settings or RecordSettings()
-        self._logs = {frame: Log(frame, "event" if frame == "accesses" else None) for frame in FRAMES}
+        self.tapes = Tapes(self.clock.timer, self._settings.timestamps, stream)
+        self.current = self.tapes.current
+        self._chunk_rows = self._settings.chunk_rows
+        budget = self._settings.memory_budget_bytes
+        self._raw_rows = max(self._chunk_rows, budget // (2 * _RAW_BYTES))
+        self._raw_operations = max(self._chunk_rows, budget // (4 * _OPERATION_BYTES))
+        self._gathered = {frame: Gathered(frame, self._as_row) for frame in FRAMES if frame != "accesses"}
+        self._operations = self._gathered["operations"].rows
+        accesses = Accesses(self.tapes, self.clock, self.run_id, self._settings.sample_ratio)
+        sources: dict[str, Source] = {**self._gathered, "accesses": accesses}
+        self._logs = {frame: Log(frame, sources[frame]) for frame in FRAMES}
         self._local = threading.local()
         self._pid = os.getpid()
         facts = {"run_id": self.run_id, "started": _now(), "pid": self._pid, **(info or {})}
         self._folder = None if run_dir is None else RunFolder(run_dir, facts)
+        self._ring = None if run_dir is None else FlightRing(run_dir / RING)
+        if self._ring is not None:
+            self.begin = self._began
         self._closing = threading.Event()
         self._flusher = None if run_dir is None else self._start_flusher()
+        _alive.add(self)
 
     def access(
         self,
@@ -89,15 +123,32 @@ class Recorder:
         reason: str | None = None,
     ) -> None:
         """Record one cache event; `event` is one of `frames.ACCESS_EVENTS`."""
-        operation = current_operation()
-        name, number = (None, None) if operation is None else (operation.name, operation.number)
-        stream = self._stream()
-        log = self._logs["accesses"]
-        log.rows.append(
-            (self.run_id, time.time_ns(), key, event, tier, nbytes, duration_s, name, number, stream, reason)
-        )
-        if len(log.rows) >= self._settings.chunk_rows:
-            self._seal(log)
+        if self.tapes.event(key, event, tier, nbytes, duration_s, reason) >= self._chunk_rows:
+            self.cut()
+
+    @property
+    def tape_rows(self) -> int:
+        """Rows that a tape may hold before `cut`."""
+        return self._chunk_rows
+
+    def follow(self) -> Callable[[], list[list[Any]]]:
+        """Return a function that returns the hits in the first tier since its last call: lists of entries, in order."""
+        return functools.partial(self.tapes.pull, self.tapes.follow())
+
+    def cut(self) -> bool:
+        """Take the rows off the tape of the caller; return whether they were so many that they became columns.
+
+        Otherwise they do so when somebody looks or when they go to the run folder, and not while the program waits.
+        """
+        self.tapes.cut(self.tapes.tape())
+        if self.tapes.rows < self._raw_rows:
+            return False
+        self._seal(self._logs["accesses"])
+        return True
+
+    def settle(self) -> None:
+        """Turn all rows of `accesses` into columns, so that none of them holds on to a cached value any more."""
+        self._seal(self._logs["accesses"])
 
     def add(self, frame: str, **values: object) -> None:
         """Record one row of a low-rate frame; a column that is not named is a missing value.
@@ -107,19 +158,39 @@ class Recorder:
         TypeError
             If there is no such frame or column.
         """
-        if frame not in _NAMES:
-            raise TypeError(f"there is no frame {frame!r}; the frames are {', '.join(FRAMES)}")
-        unknown = set(values) - set(_NAMES[frame])
-        if unknown:
-            raise TypeError(f"the frame {frame!r} has no column {min(unknown)!r}; it has {', '.join(_NAMES[frame])}")
-        log = self._logs[frame]
-        log.rows.append((self.run_id, time.time_ns(), *(values.get(name) for name in _NAMES[frame])))
-        if len(log.rows) >= self._settings.chunk_rows:
-            self._seal(log)
+        if frame not in self._gathered:
+            raise TypeError(f"there is no frame {frame!r} to add to; there are {', '.join(self._gathered)}")
+        if not _KNOWN[frame].issuperset(values):
+            unknown = min(set(values) - _KNOWN[frame])
+            raise TypeError(f"the frame {frame!r} has no column {unknown!r}; it has {', '.join(_NAMES[frame])}")
+        if frame == "events" and self._ring is not None:
+            self._ring.write("event", str(values.get("name")))
+        rows = self._gathered[frame].rows
+        rows.append((self.run_id, time.time_ns(), *map(values.get, _NAMES[frame])))
+        if len(rows) >= self._chunk_rows:
+            self._seal(self._logs[frame])
 
     def operation(self, name: str, key: object = None) -> Operation:
-        """Return a context that records what runs inside it as one operation, also if it raises."""
-        return Operation(name, key, self._finish_operation)
+        """Return a context, or a decorator, that records what runs inside it as one operation, also if it raises."""
+        return Operation(name, key, self)
+
+    begin: Callable[[Operation], None] | None = None
+
+    def finish(self, operation: Operation) -> None:
+        """Record an operation that has ended."""
+        try:
+            operation.stream = self._local.stream
+        except AttributeError:
+            operation.stream = self._local.stream = self.tapes.stream or threading.current_thread().name
+        if operation.tape is not None:
+            self.tapes.cut(operation.tape)
+        if self._ring is not None:
+            kind: Kind = "end" if operation.error is None else "failed"
+            self._ring.write(kind, operation.name, operation.number, operation.duration_s)
+        rows = self._operations
+        rows.append(operation)
+        if len(rows) >= self._raw_operations:
+            self._seal(self._logs["operations"])
 
     def record_operation(
         self,
@@ -132,13 +203,12 @@ class Recorder:
         error: str | None = None,
         related_keys: Iterable[object] = (),
     ) -> None:
-        """Record an operation that the caller timed itself."""
-        operation = Operation(name, key, self._finish_operation)
-        enclosing = current_operation()
-        operation.parent = None if enclosing is None else enclosing.number
-        operation.duration_s, operation.cache_hit, operation.nbytes = duration_s, cache_hit, nbytes
+        """Record an operation that the caller timed itself and that ends now."""
+        operation = Operation(name, key, self)
+        operation.cache_hit, operation.nbytes = cache_hit, nbytes
         operation.error, operation.related_keys = error, tuple(related_keys)
-        self._finish_operation(operation)
+        operation.end_after(duration_s)
+        self.finish(operation)
 
     def absorb(self, tables: Mapping[str, pa.Table]) -> None:
         """Add the rows of another run; they keep their own run_id and time."""
@@ -146,19 +216,17 @@ class Recorder:
             self._logs[frame].absorb(table)
         self._keep_budget()
 
-    def rows(self, frame: str) -> pa.Table:
-        """Return all rows of a frame that are not dropped, as an Arrow table."""
-        import pyarrow as pa
-
-        return pa.concat_tables([empty_table(frame), *self._logs[frame].read()])
+    def rows(self, frame: str, columns: Sequence[str] | None = None, where: Where | None = None) -> pa.Table:
+        """Return the rows of a frame that are not dropped, or some of them, as an Arrow table in order of time."""
+        return gather(frame, self._logs[frame].sources(), columns, where)
 
     def totals(self) -> Mapping[object, int]:
         """Return how often each event of `accesses` was recorded; no columns are made for it, dropped rows count."""
-        return self._logs["accesses"].counts()
+        return self.tapes.counts()
 
     def last(self, frame: str) -> dict[str, Any]:
-        """Return the row of a frame that was recorded last, as a mapping; nothing before the first."""
-        row = self._logs[frame].last()
+        """Return the row of a low-rate frame that was recorded last, as a mapping; nothing before the first."""
+        row = self._gathered[frame].last()
         return {} if row is None else dict(zip(_NAMES[frame], row[2:], strict=True))
 
     @property
@@ -185,14 +253,32 @@ class Recorder:
         self._stop_flusher()
         try:
             handed = {frame: log.hand_over() for frame, log in self._logs.items()}
-            tables = {frame: [piece.read() for piece in pieces] for frame, pieces in handed.items()}
-            files = folder.finish(tables, status=status, finished=_now(), rows_dropped=self.rows_dropped)
+            sources = {frame: (piece.source() for piece in pieces) for frame, pieces in handed.items()}
+            files = folder.finish(sources, status=status, finished=_now(), rows_dropped=self.rows_dropped)
             for frame, log in self._logs.items():
                 log.moved(handed[frame], files[frame])
+            if self._ring is not None:
+                self._ring.close()
         except OSError as error:
             _warn(folder.path, error)
         finally:
             folder.release()
+
+    def forget(self) -> None:
+        """Start with no rows and no folder: this process was forked, and both are its parent's."""
+        self.tapes.forget()
+        for gathered in self._gathered.values():
+            gathered.forget()
+        for log in self._logs.values():
+            log.forget()
+        self._operations = self._gathered["operations"].rows
+        self._local = threading.local()
+        self._folder = self._flusher = None
+        self._pid = os.getpid()
+
+    def _began(self, operation: Operation) -> None:
+        if self._ring is not None:
+            self._ring.write("begin", begin_text(operation.name, operation.key), operation.number)
 
     def _start_flusher(self) -> threading.Thread:
         thread = threading.Thread(target=self._flush_now_and_then, name="perflab-recorder", daemon=True)
@@ -208,31 +294,35 @@ class Recorder:
         if self._flusher is not None and self._flusher is not threading.current_thread():
             self._flusher.join()
 
-    def _finish_operation(self, operation: Operation) -> None:
-        related = [as_text(key) for key in operation.related_keys]
-        self.add(
-            "operations",
-            operation_id=operation.number,
-            parent_id=operation.parent,
-            name=operation.name,
-            key=operation.key,
-            duration_s=operation.duration_s,
-            nbytes=operation.nbytes,
-            ok=operation.error is None,
-            error=operation.error,
-            cache_hit=operation.cache_hit,
-            related_keys=json.dumps(related) if related else None,
-            stream=self._stream(),
+    def _facts(self, frame: str) -> dict[str, Any]:
+        ratio = self._settings.sample_ratio if frame == "accesses" else 1.0
+        return {"rows_dropped": self._logs[frame].dropped, "sample_ratio": ratio}
+
+    def _size(self, frame: str) -> tuple[int, int]:
+        return self._logs[frame].size()
+
+    def _as_row(self, recorded: Row | Operation) -> Row:
+        if not isinstance(recorded, Operation):
+            return recorded
+        related = [as_text(key) for key in recorded.related_keys]
+        return (
+            self.run_id,
+            self.clock.ns(recorded.ended_s or 0.0),
+            recorded.number,
+            recorded.parent,
+            recorded.name,
+            recorded.key,
+            recorded.duration_s,
+            recorded.nbytes,
+            recorded.error is None,
+            recorded.error,
+            recorded.cache_hit,
+            json.dumps(related) if related else None,
+            recorded.stream,
         )
 
-    def _stream(self) -> str:
-        try:
-            return str(self._local.stream)
-        except AttributeError:
-            self._local.stream = threading.current_thread().name
-            return str(self._local.stream)
-
     def _store_all(self, folder: RunFolder) -> None:
+        self.clock.anchor()
         for log in self._logs.values():
             log.store(folder.write)
 
@@ -273,17 +363,38 @@ def _warn(path: Path, error: OSError) -> None:
     )
 
 
-class _NullRecorder(Recorder):
-    """Keeps nothing; for components that are used on their own."""
+class SilentRecorder(Recorder):
+    """Keeps nothing; for a cache that is used on its own, which still keeps its order of eviction by the hits."""
 
     def access(self, *values: object, **named: object) -> None:
         """Forget the event."""
 
+    def cut(self) -> bool:
+        """Forget the rows of the caller's tape."""
+        self.tapes.cut(self.tapes.tape())
+        return bool(self.tapes.take())
+
+    def settle(self) -> None:
+        """Forget the rows of all tapes."""
+        self.tapes.cut_all()
+        self.tapes.take()
+
     def add(self, frame: str, **values: object) -> None:
         """Forget the row."""
+
+    def finish(self, operation: Operation) -> None:
+        """Forget the operation."""
 
     def absorb(self, tables: Mapping[str, pa.Table]) -> None:
         """Forget the rows."""
 
 
-NULL_RECORDER: Recorder = _NullRecorder(run_id="none")
+NULL_RECORDER: Recorder = SilentRecorder(run_id="none")
+
+
+def _begin_in_child() -> None:
+    for recorder in list(_alive):
+        recorder.forget()
+
+
+os.register_at_fork(after_in_child=_begin_in_child)

@@ -10,24 +10,30 @@ import fcntl
 import json
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from perflab.errors import RunError
-from perflab.record.arrow import conform, empty_table
+from perflab.record.arrow import arrow_schema
 from perflab.record.frames import FRAMES
+from perflab.record.parquet import read_file, write_file
+from perflab.record.rows import gather
+from perflab.record.where import Where
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
-__all__ = ["FORMAT", "RunFolder", "is_run", "read_file", "read_info", "read_table", "write_atomically"]
+__all__ = ["FORMAT", "RunFolder", "is_run", "read_file", "read_info", "read_table", "size_of", "write_atomically"]
 
 FORMAT = 1
 INFO = "run.json"
 PARTS = "parts"
 REPLACES = b"replaces"
 READ_ATTEMPTS = 5
+
+T = TypeVar("T")
 
 
 class RunFolder:
@@ -71,17 +77,13 @@ class RunFolder:
 
         The part names the parts that it `replaces`; if the program dies before they are removed, readers skip them.
         """
-        import pyarrow.parquet as pq
-
+        schema = arrow_schema(frame)
         if replaces:
             names = json.dumps([path.name for path in replaces])
-            table = table.replace_schema_metadata({**(table.schema.metadata or {}), REPLACES: names})
-
+            schema = schema.with_metadata({**schema.metadata, REPLACES: names})
         target = self.path / PARTS / f"{frame}-{self._next:06d}.parquet"
         self._next += 1
-        hidden = target.with_suffix(".tmp")
-        pq.write_table(table, hidden, compression="zstd")
-        hidden.replace(target)
+        write_file(target, [table], schema)
         return target
 
     def update(self, **info: Any) -> None:
@@ -89,17 +91,14 @@ class RunFolder:
         self._info |= info
         self._write_info()
 
-    def finish(self, tables: Mapping[str, list[pa.Table]], **info: Any) -> dict[str, Path]:
-        """Write one file a frame, mark the run with its status, remove the parts; return the files by frame."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
+    def finish(self, rows: Mapping[str, Iterable[pa.Table | Path]], **info: Any) -> dict[str, Path]:
+        """Write one file a frame, mark the run with its status, remove the parts; return the files by frame.
 
+        `rows` has tables, and files that are read one after the other, so that memory holds no more than one of them.
+        """
         files = {frame: self.path / f"{frame}.parquet" for frame in FRAMES}
         for frame, file in files.items():
-            hidden = self.path / f"{frame}.tmp"
-            whole = pa.concat_tables([empty_table(frame), *tables[frame]]).unify_dictionaries()
-            pq.write_table(whole, hidden, compression="zstd")
-            hidden.replace(file)
+            write_file(file, (gather(frame, [source]) for source in rows[frame]), arrow_schema(frame))
         self.update(**info)
         for part in (self.path / PARTS).iterdir():
             part.unlink()
@@ -164,44 +163,67 @@ def read_info(path: Path) -> dict[str, Any]:
     return info
 
 
-def read_table(path: Path, frame: str) -> pa.Table:
-    """Return all rows of one frame of a run folder, finished or not; a frame without file has no rows.
+def read_table(path: Path, frame: str, columns: Sequence[str] | None = None, where: Where | None = None) -> pa.Table:
+    """Return rows of one frame of a run folder, finished or not; a frame without file has no rows.
+
+    Parameters
+    ----------
+    columns
+        Names, in the order in which they are wanted; None wants all.
+    where
+        Which rows; what surely holds none is not read.
+
+    Raises
+    ------
+    RunError
+        If a file is damaged.
+    ConfigError
+        If there is no such frame or column.
+    """
+    return _attempted(path, frame, lambda files: gather(frame, files, columns, where))
+
+
+def size_of(path: Path, frame: str) -> tuple[int, int]:
+    """Return rows and bytes on disk of one frame of a run folder; no row is read for it.
 
     Raises
     ------
     RunError
         If a file is damaged.
     """
+
+    def measured(files: Sequence[Path]) -> tuple[int, int]:
+        return sum(_facts(file).num_rows for file in files), sum(file.stat().st_size for file in files)
+
+    return _attempted(path, frame, measured)
+
+
+def _attempted(path: Path, frame: str, read: Callable[[list[Path]], T]) -> T:
     import pyarrow as pa
 
-    whole = path / f"{frame}.parquet"
     try:
-        found = [read_file(whole)] if whole.is_file() else _read_parts(path / PARTS, frame)
-        tables = [conform(frame, table) for table in found]
+        for _ in range(READ_ATTEMPTS - 1):
+            # The run may be going on: a part that was listed can be replaced before it is opened.
+            with contextlib.suppress(FileNotFoundError):
+                return read(_files(path, frame))
+        return read(_files(path, frame))
     except (OSError, pa.ArrowException) as error:
         raise RunError(f"The frame {frame!r} of the run {str(path)!r} cannot be read: {error}.") from error
-    return pa.concat_tables([empty_table(frame), *tables])
 
 
-def _read_parts(folder: Path, frame: str) -> list[pa.Table]:
-    for _ in range(READ_ATTEMPTS - 1):
-        # The run may be going on: a part that was listed can be replaced before it is opened.
-        with contextlib.suppress(FileNotFoundError):
-            return _listed_parts(folder, frame)
-    return _listed_parts(folder, frame)
+def _files(path: Path, frame: str) -> list[Path]:
+    # Parts are removed only once the whole file is there: listed in this order, rows are found in one or the other.
+    parts = sorted((path / PARTS).glob(f"{frame}-*.parquet"))
+    whole = path / f"{frame}.parquet"
+    if whole.is_file():
+        return [whole]
+    facts = [_facts(part).metadata or {} for part in parts]
+    replaced = {name for known in facts for name in json.loads(known.get(REPLACES, "[]"))}
+    return [part for part in parts if part.name not in replaced]
 
 
-def _listed_parts(folder: Path, frame: str) -> list[pa.Table]:
-    tables = {file.name: read_file(file) for file in sorted(folder.glob(f"{frame}-*.parquet"))}
-    metadata = [table.schema.metadata or {} for table in tables.values()]
-    replaced = {name for facts in metadata for name in json.loads(facts.get(REPLACES, "[]"))}
-    return [table for name, table in tables.items() if name not in replaced]
-
-
-def read_file(file: Path) -> pa.Table:
-    """Return the rows of one Parquet file."""
+def _facts(file: Path) -> pq.FileMetaData:
     import pyarrow.parquet as pq
 
-    # `pyarrow.parquet.read_table` would import pandas, for half a second.
     with pq.ParquetFile(file) as opened:
-        return opened.read()
+        return opened.metadata

@@ -5,11 +5,18 @@ In: a function from a frame's name to its Arrow table. Out: `Frames`, one DataFr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import html
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Unpack
 
+from perflab.errors import RunError
+from perflab.record.arrow import arrow_schema
+from perflab.record.dataframe import dtypes, to_dataframe
 from perflab.record.frames import FRAMES, SCHEMA
+from perflab.record.parquet import write_file
+from perflab.record.where import Filters, Where, check_names
+from perflab.units import format_bytes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,25 +28,44 @@ __all__ = ["Frames"]
 class Frames(Mapping[str, "pd.DataFrame"]):
     """Every recorded frame, as an attribute and as a mapping.
 
-    Missing values are `NA` or `NaN`, never 0. Dtypes: text `str`, repeated text `category`, whole numbers `Int64`,
-    other numbers `float64`, truth `boolean`, `t` `datetime64[us, UTC]`. `frames.describe()` has units and meanings.
+    Missing values are `NA`, `NaN` or `NaT`, never 0. Dtypes: text `str`, repeated text `category`, whole numbers
+    `Int64`, other numbers `float64`, truth `boolean`, `t` `datetime64[us, UTC]`. `frames.describe()` has units and
+    meanings. A DataFrame's `attrs` have `units`, column -> unit, and facts of the whole frame, such as `rows_dropped`.
+
+    Parameters
+    ----------
+    read
+        Called with a frame, and by `select` with `columns` and `where` too; returns its Arrow table.
+    facts
+        Called with a frame; returns what its `attrs` are to say beside the units, JSON-able.
+    sizes
+        Called with a frame; returns rows and bytes. By default the rows are read for it.
 
     Examples
     --------
     >>> from perflab.record import Recorder
     >>> recorder = Recorder()
     >>> recorder.access("page-1", "hit", "l1")
+    >>> recorder.access("page-2", "miss")
     >>> recorder.frames.accesses[["key", "event", "tier"]].values.tolist()
-    [['page-1', 'hit', 'l1']]
+    [['page-1', 'hit', 'l1'], ['page-2', 'miss', nan]]
     """
 
-    def __init__(self, read: Callable[[str], pa.Table]) -> None:
+    def __init__(
+        self,
+        read: Callable[..., pa.Table],
+        *,
+        facts: Callable[[str], Mapping[str, Any]] | None = None,
+        sizes: Callable[[str], tuple[int, int]] | None = None,
+    ) -> None:
         self._read = read
+        self._facts = facts
+        self._sizes = sizes
 
     def __getitem__(self, frame: str) -> pd.DataFrame:
         if frame not in FRAMES:
             raise KeyError(frame)
-        return _to_pandas(self._read(frame))
+        return self._shown(frame, self._read(frame))
 
     def __getattr__(self, frame: str) -> pd.DataFrame:
         if frame not in FRAMES:
@@ -56,33 +82,106 @@ class Frames(Mapping[str, "pd.DataFrame"]):
         return [*super().__dir__(), *FRAMES]
 
     def __repr__(self) -> str:
-        counts = (f"{frame}: {self._read(frame).num_rows}" for frame in FRAMES)
-        return f"<Frames {', '.join(counts)}>"
+        sizes = ((frame, *self._size(frame)) for frame in FRAMES)
+        texts = (f"{frame}: {rows:,}" + (f" ({format_bytes(size)})" if rows else "") for frame, rows, size in sizes)
+        return f"<Frames {', '.join(texts)}>"
+
+    def _repr_html_(self) -> str:
+        sizes = ((html.escape(frame), *self._size(frame)) for frame in FRAMES)
+        body = "".join(
+            f"<tr><th scope='row'>{frame}</th><td>{rows:,}</td><td>{format_bytes(size)}</td></tr>"
+            for frame, rows, size in sizes
+        )
+        head = "<tr><th scope='col'>frame</th><th scope='col'>rows</th><th scope='col'>size</th></tr>"
+        return f"<table><caption>Recorded frames</caption><thead>{head}</thead><tbody>{body}</tbody></table>"
+
+    def select(self, frame: str, columns: Sequence[str] | None = None, **filters: Unpack[Filters]) -> pd.DataFrame:
+        """Return only some rows and columns of a frame; of a run folder little else is read.
+
+        Parameters
+        ----------
+        frame
+            Its name.
+        columns
+            Names, in the order in which they are wanted; None wants all.
+        filters
+            `since` and `until`: an instant with a time zone, or a span such as `"-10min"` (before the newest row) or
+            `"5min"` (after the oldest). `run_id`, `name`, `operation`, `event`, `tier`, `key`, `stream`: a text, or
+            several of which one must be there. `perflab.record.where.Where` has the details.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such frame or column, the frame cannot be filtered so, or a value is not allowed.
+
+        Examples
+        --------
+        >>> from perflab.record import Recorder
+        >>> recorder = Recorder()
+        >>> for key, event in (("a", "miss"), ("a", "hit"), ("b", "miss")):
+        ...     recorder.access(key, event)
+        >>> recorder.frames.select("accesses", ["key"], event="miss")["key"].tolist()
+        ['a', 'b']
+        """
+        check_names(frame, columns)
+        return self._shown(frame, self._read(frame, columns=columns, where=Where.of(frame, **filters)))
 
     def describe(self) -> pd.DataFrame:
-        """Return the table of what is recorded: frame, column, dtype, unit, meaning."""
+        """Return the table of what is recorded: frame, column, dtype, unit, meaning, and the rows there are now."""
         import pandas as pd
 
-        return pd.DataFrame([(c.frame, c.name, c.dtype, c.unit, c.meaning) for c in SCHEMA]).set_axis(
-            ["frame", "column", "dtype", "unit", "meaning"], axis=1
+        kinds = {frame: dtypes(frame) for frame in FRAMES}
+        rows = {frame: self._size(frame)[0] for frame in FRAMES}
+        return pd.DataFrame(
+            [(c.frame, c.name, str(kinds[c.frame][c.name]), c.unit, c.meaning, rows[c.frame]) for c in SCHEMA],
+            columns=["frame", "column", "dtype", "unit", "meaning", "rows"],
         )
 
-    def to_parquet(self, folder: str | Path) -> None:
-        """Write one Parquet file a frame into a folder, which is made if it is missing."""
-        import pyarrow.parquet as pq
+    def check(self) -> None:
+        """Hold every frame against its schema: dtypes, signs of times and sizes, words that a column may hold.
 
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        for frame in FRAMES:
-            pq.write_table(self._read(frame), Path(folder) / f"{frame}.parquet", compression="zstd")
+        Raises
+        ------
+        RunError
+            If something does not hold; the message has frame, column and what was found.
+        ConfigError
+            If the package pandera is not installed.
+        """
+        from perflab.record.check import check_frame
 
+        for frame, rows in self.items():
+            check_frame(frame, rows)
 
-def _to_pandas(table: pa.Table) -> pd.DataFrame:
-    import pandas as pd
-    import pyarrow as pa
+    def to_parquet(self, folder: str | Path) -> list[Path]:
+        """Write one Parquet file a frame into a folder, which is made if it is missing; return the files.
 
-    nullable = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
-    frame: pd.DataFrame = table.unify_dictionaries().to_pandas(types_mapper=nullable.get)
-    frame.attrs["units"] = {
-        field.name: unit.decode() for field in table.schema if (unit := (field.metadata or {}).get(b"unit"))
-    }
-    return frame
+        A file that is there already is replaced, at once and as a whole. pandas, polars, DuckDB and dask.dataframe read
+        the files; units and meanings stand in the metadata of their fields.
+
+        Raises
+        ------
+        RunError
+            If a file cannot be written.
+        """
+        target = Path(folder)
+        files = [target / f"{frame}.parquet" for frame in FRAMES]
+        try:
+            target.mkdir(parents=True, exist_ok=True)
+            for frame, file in zip(FRAMES, files, strict=True):
+                write_file(file, [self._read(frame)], arrow_schema(frame))
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise RunError(f"The folder {str(target)!r} cannot be written: {reason}; choose another folder.") from error
+        return files
+
+    def _shown(self, frame: str, table: pa.Table) -> pd.DataFrame:
+        shown = to_dataframe(table)
+        if self._facts is not None:
+            shown.attrs.update(self._facts(frame))
+        return shown
+
+    def _size(self, frame: str) -> tuple[int, int]:
+        if self._sizes is not None:
+            return self._sizes(frame)
+        table = self._read(frame)
+        return table.num_rows, table.nbytes

@@ -5,6 +5,7 @@ In: a run folder, or the frames of a system that is still at work. Out: `Run`.
 
 from __future__ import annotations
 
+import fcntl
 import html
 import os
 from collections.abc import Mapping
@@ -16,6 +17,8 @@ from perflab.analyze.targets import targets_for
 from perflab.config import Config
 from perflab.errors import ConfigError, RunError
 from perflab.record import Frames
+from perflab.record.flight import RING
+from perflab.record.flight_read import Flight, flight_frame, last_words, read_ring
 from perflab.record.store import read_info, read_table
 
 if TYPE_CHECKING:
@@ -40,9 +43,10 @@ class Run:
         Every recorded frame.
     """
 
-    def __init__(self, info: Mapping[str, Any], frames: Frames) -> None:
+    def __init__(self, info: Mapping[str, Any], frames: Frames, folder: Path | None = None) -> None:
         self.info = info
         self.frames = frames
+        self._folder = folder
 
     @property
     def status(self) -> str:
@@ -56,6 +60,24 @@ class Run:
             return Config(**self.info.get("config", {}))
         except ConfigError:
             return Config()
+
+    @property
+    def flight(self) -> pd.DataFrame:
+        """The last events before the program died: t (UTC), kind, text, operation_id, duration_s (s).
+
+        A run that was closed has none: all that it recorded is in its frames. `attrs["problem"]` says why events are
+        missing.
+        """
+        return flight_frame(self._last_events())
+
+    @property
+    def ending(self) -> str:
+        """One sentence on what the program of an `unfinished` run did last; empty for every other run."""
+        if self._folder is None or self.status != "unfinished":
+            return ""
+        from perflab.present.escape import visible
+
+        return visible(last_words(self._last_events(), running=_is_written(self._folder)))
 
     def metrics(self) -> pd.DataFrame:
         """Return every metric: name, value, low, high, unit, how, method, n; what was not measured says why."""
@@ -102,15 +124,20 @@ class Run:
         return picture(name, self._report_data())
 
     def __repr__(self) -> str:
-        return f"<Run {self.info.get('run_id')} {self.status} {self.frames!r}>"
+        ending = f" {self.ending}" if self.ending else ""
+        return f"<Run {self.info.get('run_id')} {self.status} {self.frames!r}{ending}>"
 
     def _repr_html_(self) -> str:
         counts = "".join(f"<tr><th scope='row'>{frame}</th><td>{len(rows)}</td></tr>" for frame, rows in self._rows())
         head = html.escape(f"Run {self.info.get('run_id')}, {self.status}")
-        return f"<table><caption>{head}</caption><tbody>{counts}</tbody></table>"
+        ending = f"<p>{html.escape(self.ending)}</p>" if self.ending else ""
+        return f"<table><caption>{head}</caption><tbody>{counts}</tbody></table>{ending}"
 
     def _rows(self) -> list[tuple[str, pd.DataFrame]]:
         return list(self.frames.items())
+
+    def _last_events(self) -> Flight:
+        return Flight() if self._folder is None else read_ring(self._folder / RING)
 
     def _bounds(self) -> tuple[Target, ...]:
         measured = self.frames.samples["workload"].dropna().unique()
@@ -140,7 +167,24 @@ def open_run(path: str | os.PathLike[str]) -> Run:
     """
     folder = Path(path)
     info = read_info(folder)
-    return Run(info, Frames(lambda frame: read_table(folder, frame)))
+    return Run(info, Frames(lambda frame: read_table(folder, frame)), folder)
+
+
+def _is_written(folder: Path) -> bool:
+    # Its writer holds this lock as long as it lives. Without O_NONBLOCK, a pipe in its place would be waited for.
+    try:
+        lock = os.open(folder / ".lock", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(lock)
+    return False
 
 
 def check_report_path(path: str | os.PathLike[str]) -> Path:

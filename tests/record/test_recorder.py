@@ -37,7 +37,7 @@ def test_every_frame_has_the_documented_columns_and_dtypes_also_without_rows(fra
 
 def test_describe_has_a_line_a_column_with_unit_and_meaning() -> None:
     described = Recorder().frames.describe()
-    assert list(described) == ["frame", "column", "dtype", "unit", "meaning"]
+    assert list(described) == ["frame", "column", "dtype", "unit", "meaning", "rows"]
     assert len(described) == sum(len(columns(frame)) for frame in FRAMES)
     assert (described["meaning"] != "").all()
 

@@ -1,0 +1,172 @@
+"""Rows as Parquet files: small on disk, readable by everything that reads Parquet.
+
+In: tables; a file, columns and filters. Out: a file; the rows of it that are wanted, of few row groups if possible.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from perflab.record.dictionaries import compact, joined
+from perflab.record.where import Where
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+__all__ = ["ROW_GROUP", "range_of", "read_file", "time_range", "write_file"]
+
+ROW_GROUP = 1 << 19
+"""Rows a row group. Its dictionaries are its own: fewer rows repeat them more often, more rows cost memory to write and
+leave less to skip. With up to 65,536 distinct keys an index has two whole bytes, in which zstd finds more."""
+
+_LEVEL = 3
+
+
+def write_file(file: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> None:
+    """Write tables one after the other into a file; a reader sees the old file or the whole new one.
+
+    No more than about a row group is in memory, so `tables` may be read as they are asked for.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; nothing is left behind.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with _replacing(file) as hidden, pq.ParquetWriter(hidden, schema, **_encodings(schema)) as writer:
+        for rows in _row_groups(tables):
+            arrays = [compact(joined(column)) if _is_text(column.type) else column for column in rows.columns]
+            writer.write_table(pa.Table.from_arrays(arrays, schema=rows.schema), row_group_size=ROW_GROUP)
+
+
+def read_file(file: Path, columns: Sequence[str] | None = None, where: Where | None = None) -> pa.Table:
+    """Return rows of a Parquet file.
+
+    Parameters
+    ----------
+    columns
+        Names, in the order in which they are wanted; one that the file does not have is left out. None wants all.
+    where
+        Which rows; row groups whose statistics say that they hold none are not read.
+    """
+    import pyarrow.parquet as pq
+
+    # `pyarrow.parquet.read_table` and `pyarrow.dataset` would import pandas, for half a second.
+    with pq.ParquetFile(file) as opened:
+        held = opened.schema_arrow.names
+        if where is None:
+            return opened.read(None if columns is None else [name for name in columns if name in held])
+        wanted = held if columns is None else [name for name in columns if name in held]
+        needed = [name for name in held if name in wanted or name in where.columns]
+        return where.filtered(opened.read_row_groups(_groups(opened, where), needed)).select(wanted)
+
+
+def time_range(file: Path) -> tuple[int, int] | None:
+    """Return the least and the greatest time in a file, microseconds since 1970 (UTC); None where no time is known."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(file) as opened:
+        groups = [_bounds(opened, group, ("t",)) for group in range(opened.num_row_groups)]
+        if not all("t" in least for least, _ in groups):
+            return range_of(opened.read(["t"]))
+    known = [(least["t"], greatest["t"]) for least, greatest in groups if least["t"] is not None]
+    return (min(least for least, _ in known), max(greatest for _, greatest in known)) if known else None
+
+
+def range_of(table: pa.Table) -> tuple[int, int] | None:
+    """Return the same of a table."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    found = pc.min_max(table.column("t").cast(pa.timestamp("us", tz="UTC")).cast(pa.int64())).as_py()
+    return None if found["min"] is None else (found["min"], found["max"])
+
+
+@contextlib.contextmanager
+def _replacing(file: Path) -> Iterator[Path]:
+    hidden = file.with_name(f".{file.name}.{os.getpid()}-{threading.get_ident()}.tmp")
+    try:
+        yield hidden
+        hidden.replace(file)
+    except BaseException:
+        hidden.unlink(missing_ok=True)
+        raise
+
+
+def _encodings(schema: pa.Schema) -> dict[str, Any]:
+    """Return how columns are written: times and running numbers as differences, all others as dictionaries."""
+    rising = [field.name for field in schema if _rises(field)]
+    return {
+        "compression": "zstd",
+        "compression_level": _LEVEL,
+        "use_dictionary": [field.name for field in schema if field.name not in rising],
+        "column_encoding": dict.fromkeys(rising, "DELTA_BINARY_PACKED"),
+    }
+
+
+def _rises(field: pa.Field) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_timestamp(field.type) or (pa.types.is_int64(field.type) and field.name.endswith("_id")))
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_dictionary(kind))
+
+
+def _row_groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    import pyarrow as pa
+
+    waiting: list[pa.Table] = []
+    rows = 0
+    for table in tables:
+        start = 0
+        while start < table.num_rows:
+            part = table.slice(start, ROW_GROUP - rows)
+            waiting.append(part)
+            start, rows = start + part.num_rows, rows + part.num_rows
+            if rows == ROW_GROUP:
+                yield pa.concat_tables(waiting)
+                waiting, rows = [], 0
+    if waiting:
+        yield pa.concat_tables(waiting)
+
+
+def _groups(opened: pq.ParquetFile, where: Where) -> list[int]:
+    bounds = (_bounds(opened, group, where.columns) for group in range(opened.num_row_groups))
+    return [group for group, (least, greatest) in enumerate(bounds) if where.may_hold(least, greatest)]
+
+
+def _bounds(opened: pq.ParquetFile, group: int, names: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return least and greatest value by column, None where all are missing; a column that does not say is left out."""
+    least: dict[str, Any] = {}
+    greatest: dict[str, Any] = {}
+    facts = opened.metadata.row_group(group)
+    for column in map(facts.column, range(facts.num_columns)):
+        name, found = column.path_in_schema, column.statistics
+        if name not in names or found is None:
+            continue
+        if found.has_null_count and found.null_count == facts.num_rows:
+            least[name] = greatest[name] = None
+        elif found.has_min_max and (name == "t" or isinstance(found.min, str)):
+            least[name], greatest[name] = (found.min_raw, found.max_raw) if name == "t" else (found.min, found.max)
+    if not _in_microseconds(opened):
+        least.pop("t", None)
+    return least, greatest
+
+
+def _in_microseconds(opened: pq.ParquetFile) -> bool:
+    import pyarrow as pa
+
+    kinds = [field.type for field in opened.schema_arrow if field.name == "t"]
+    return any(pa.types.is_timestamp(kind) and kind.unit == "us" for kind in kinds)

@@ -1,0 +1,90 @@
+"""Where new rows are gathered: a list for what happens seldom, tapes for what happens all the time.
+
+In: rows as they are recorded. Out: typed columns of them, when a log asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from perflab.record.arrow import to_table
+from perflab.record.block import Block, to_block
+from perflab.record.log import Typed
+from perflab.record.tape import Segment, Tapes
+
+if TYPE_CHECKING:
+    from perflab.record.clock import Clock
+
+__all__ = ["Accesses", "Gathered", "Row"]
+
+Row = tuple[object, ...]
+
+
+class Gathered:
+    """The new rows of a frame in which little happens.
+
+    Attributes
+    ----------
+    rows : list
+        What was recorded; `rows.append` is atomic, and `take` removes only what it has copied.
+    """
+
+    def __init__(self, frame: str, as_row: Callable[[Any], Row]) -> None:
+        self.frame = frame
+        self.rows: list[Any] = []
+        self._as_row = as_row
+        self._last: Row | None = None
+
+    def look(self) -> Typed | None:
+        """Return the rows as columns; None without any."""
+        return self._typed(self.rows[: len(self.rows)])
+
+    def take(self) -> Typed | None:
+        """Remove and return the rows as columns."""
+        batch = self.rows[: len(self.rows)]
+        typed = self._typed(batch)
+        if batch:
+            self._last = self._as_row(batch[-1])
+        del self.rows[: len(batch)]
+        return typed
+
+    def last(self) -> Row | None:
+        """Return the row that was recorded last, or None before the first."""
+        recorded = self.rows[-1:]
+        return self._as_row(recorded[0]) if recorded else self._last
+
+    def forget(self) -> None:
+        """Drop the rows: this process was forked, and they are its parent's."""
+        self.rows, self._last = [], None
+
+    def _typed(self, batch: Sequence[Any]) -> Typed | None:
+        return Typed(to_table(self.frame, list(map(self._as_row, batch)))) if batch else None
+
+
+class Accesses:
+    """The new rows of `accesses`, from the tapes."""
+
+    def __init__(self, tapes: Tapes, clock: Clock, run_id: str, sample_ratio: float) -> None:
+        self._tapes = tapes
+        self._clock = clock
+        self._run_id = run_id
+        self._sample_ratio = sample_ratio
+
+    def look(self) -> Block | None:
+        """Return the rows as columns, those on tapes too; None without any."""
+        with self._tapes.lock:
+            return self._block(self._tapes.look())
+
+    def take(self) -> Block | None:
+        """Remove and return the rows as columns."""
+        # An entry is numbered for a block and for that block alone, so one block is made at a time.
+        with self._tapes.lock:
+            self._tapes.cut_all()
+            return self._block(self._tapes.take())
+
+    def _block(self, segments: list[Segment]) -> Block | None:
+        if not segments:
+            return None
+        tapes = self._tapes
+        return to_block(segments, self._run_id, self._clock.zero_ns, tapes.timestamps, self._sample_ratio)
