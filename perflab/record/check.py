@@ -133,9 +133,9 @@ def _findings(cases: pd.DataFrame, rows: pd.DataFrame) -> Iterator[str]:
         context, column, check = map(str, found)
         value, places = group["failure_case"].iloc[0], list(group["index"].dropna().unique())
         if check == "column_in_dataframe":
-            yield f"it lacks the column {value!r}"
+            yield f"it lacks {', '.join(map(repr, group['failure_case']))}"
         elif check == "column_in_schema":
-            yield f"it has a column {value!r}, which is unknown"
+            yield f"it has {', '.join(map(repr, group['failure_case']))}, which it should not"
         elif check.startswith("dtype("):
             yield f"{column!r} has the dtype {rows[column].dtype}, allowed is {check[7:-2]}"
         elif places and column not in mistyped:
@@ -148,5 +148,7 @@ def _in_rows(column: str, check: str, value: object, places: Sequence[object], *
         return f"{check} is not so {where}"
     if check == "not_nullable":
         return f"{column!r} is missing {where}"
-    shown = repr(value) if isinstance(value, str) else str(value)
+    # pandera puts whole numbers among floats.
+    whole = isinstance(value, float) and value.is_integer()
+    shown = repr(value) if isinstance(value, str) else f"{value:.0f}" if whole else str(value)
     return f"{column!r} is {shown} {where}, allowed is {check}"

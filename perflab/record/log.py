@@ -6,12 +6,11 @@ In: rows, tables. Out: the pieces, each in memory, in the run folder, or both.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from perflab.record.parquet import read_file
 from perflab.record.rows import conform
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ class Rows(Protocol):
     @property
     def num_rows(self) -> int: ...
 
-    def table(self) -> pa.Table: ...
+    def tables(self) -> Iterator[pa.Table]: ...
 
 
 class Source(Protocol):
@@ -60,15 +59,15 @@ class Typed:
     def num_rows(self) -> int:
         return int(self.arrow.num_rows)
 
-    def table(self) -> pa.Table:
-        return self.arrow
+    def tables(self) -> Iterator[pa.Table]:
+        yield self.arrow
 
 
 @dataclass(slots=True)
 class Joined:
-    """Rows that went into one file together, each in its own small form."""
+    """Rows that became columns, or went into one file, together."""
 
-    parts: list[Rows]
+    parts: Sequence[Rows]
 
     @property
     def nbytes(self) -> int:
@@ -78,10 +77,9 @@ class Joined:
     def num_rows(self) -> int:
         return sum(part.num_rows for part in self.parts)
 
-    def table(self) -> pa.Table:
-        import pyarrow as pa
-
-        return pa.concat_tables([part.table() for part in self.parts])
+    def tables(self) -> Iterator[pa.Table]:
+        for part in self.parts:
+            yield from part.tables()
 
 
 @dataclass(slots=True, eq=False)
@@ -92,17 +90,13 @@ class Piece:
     path: Path | None = None
     rows: int = 0
 
-    def source(self) -> pa.Table | Path:
-        """Return the rows, or the file that they are in if they have left memory."""
+    def sources(self) -> Iterator[pa.Table | Path]:
+        """Yield the rows, piece by piece, or the file that they are in if they have left memory."""
         if self.held is not None:
-            return self.held.table()
-        assert self.path is not None, "a piece is in memory, in a file, or both"
-        return self.path
-
-    def read(self) -> pa.Table:
-        """Return the rows, from the run folder if they have left memory."""
-        source = self.source()
-        return read_file(source) if isinstance(source, Path) else source
+            yield from self.held.tables()
+        else:
+            assert self.path is not None, "a piece is in memory, in a file, or both"
+            yield self.path
 
 
 class Log:
@@ -150,7 +144,7 @@ class Log:
         Parameters
         ----------
         write
-            Called with the frame, a table and `replaces`, files whose rows the table repeats; returns the file.
+            Called with the frame, tables and files, and `replaces`, files whose rows are among these; returns a file.
         """
         with self._writing:
             self.seal()
@@ -177,7 +171,8 @@ class Log:
         """Return tables, and files, of all rows that are not dropped, oldest first; nothing is changed by it."""
         with self._lock:
             loose = self._source.look()
-            return [piece.source() for piece in self._pieces] + ([] if loose is None else [loose.table()])
+            found = [source for piece in self._pieces for source in piece.sources()]
+            return found if loose is None else [*found, *loose.tables()]
 
     def size(self) -> tuple[int, int]:
         """Return rows that are not dropped, and bytes of those in memory."""
@@ -202,17 +197,15 @@ class Log:
         self.nbytes += rows.nbytes
 
     def _rewrite(self, pieces: Sequence[Piece], write: Callable[..., Path]) -> None:
-        import pyarrow as pa
-
         if not pieces:
             return
-        table = pa.concat_tables([piece.read() for piece in pieces]).unify_dictionaries()
         old = [piece.path for piece in pieces if piece.path is not None]
         held = [piece.held for piece in pieces if piece.held is not None]
-        path = write(self.frame, table, replaces=old)
+        path = write(self.frame, (source for piece in pieces for source in piece.sources()), replaces=old)
         with self._lock:
             in_memory = all(piece.held is not None for piece in pieces)  # the oldest may have been let go meanwhile
-            self._replace(pieces, Piece(Joined(held) if in_memory else None, path, table.num_rows))
+            rows = sum(piece.rows for piece in pieces)
+            self._replace(pieces, Piece(Joined(held) if in_memory else None, path, rows))
         for file in old:
             file.unlink(missing_ok=True)
 

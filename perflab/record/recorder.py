@@ -15,6 +15,7 @@ import uuid
 import warnings
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ from perflab.record.arrow import as_text
 from perflab.record.clock import Clock
 from perflab.record.flight import RING, FlightRing, Kind, begin_text
 from perflab.record.frames import FRAMES, columns
-from perflab.record.log import Log, Source
+from perflab.record.log import Log, Piece, Source
 from perflab.record.operation import Operation
 from perflab.record.rows import gather
 from perflab.record.sources import Accesses, Gathered, Row
@@ -40,6 +41,10 @@ __all__ = ["NULL_RECORDER", "Recorder", "SilentRecorder"]
 
 _NAMES = {frame: tuple(column.name for column in columns(frame))[2:] for frame in FRAMES}
 _KNOWN = {frame: frozenset(names) for frame, names in _NAMES.items()}
+RAW_ROWS = 1 << 18
+"""Accesses that become columns at once, at the most: it takes some 100 bytes a row for a moment."""
+_RAW_SHARE = 8
+"""One part in so many of the memory budget is for rows that are no columns yet."""
 _RAW_BYTES = 16
 """A hit that is no column yet: a reference to its entry, and its time."""
 _OPERATION_BYTES = 300
@@ -95,8 +100,8 @@ class Recorder:
         self.current = self.tapes.current
         self._chunk_rows = self._settings.chunk_rows
         budget = self._settings.memory_budget_bytes
-        self._raw_rows = max(self._chunk_rows, budget // (2 * _RAW_BYTES))
-        self._raw_operations = max(self._chunk_rows, budget // (4 * _OPERATION_BYTES))
+        self._raw_rows = max(self._chunk_rows, min(RAW_ROWS, budget // (_RAW_SHARE * _RAW_BYTES)))
+        self._raw_operations = max(self._chunk_rows, budget // (_RAW_SHARE * _OPERATION_BYTES))
         self._gathered = {frame: Gathered(frame, self._as_row) for frame in FRAMES if frame != "accesses"}
         self._operations = self._gathered["operations"].rows
         accesses = Accesses(self.tapes, self.clock, self.run_id, self._settings.sample_ratio)
@@ -253,7 +258,7 @@ class Recorder:
         self._stop_flusher()
         try:
             handed = {frame: log.hand_over() for frame, log in self._logs.items()}
-            sources = {frame: (piece.source() for piece in pieces) for frame, pieces in handed.items()}
+            sources = {frame: chain.from_iterable(map(Piece.sources, pieces)) for frame, pieces in handed.items()}
             files = folder.finish(sources, status=status, finished=_now(), rows_dropped=self.rows_dropped)
             for frame, log in self._logs.items():
                 log.moved(handed[frame], files[frame])

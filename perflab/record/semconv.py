@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["METRICS", "NAMES", "SemanticName", "semantic_names"]
 
-Kind = Literal["histogram", "gauge", "counter", "attribute"]
+Kind = Literal["histogram", "gauge", "counter", "updowncounter", "attribute"]
 
 METRICS = "metrics"
 """Stands in the place of a frame for what `perflab.analyze.metrics` computes; `*` stands for the name of a workload."""
@@ -79,12 +79,12 @@ NAMES: tuple[SemanticName, ...] = (
     SemanticName("chunks", "status", "perflab.chunk.status", "", "attribute"),
     SemanticName("chunks", "duration_s", "perflab.chunk.duration", "s", "histogram"),
     SemanticName("chunks", "stream", "thread.name", "", "attribute", "or the name of a worker process"),
-    SemanticName("resources", "rss_bytes", "process.memory.usage", "By", "gauge"),
+    SemanticName("resources", "rss_bytes", "process.memory.usage", "By", "updowncounter"),
     SemanticName("resources", "baseline_bytes", "perflab.process.memory.baseline", "By", "gauge"),
     SemanticName("resources", "growth_bytes", "perflab.process.memory.growth", "By", "gauge"),
     SemanticName("resources", "children_rss_bytes", "perflab.process.children.memory.usage", "By", "gauge"),
     SemanticName("resources", "limit_bytes", "perflab.process.memory.limit", "By", "gauge"),
-    SemanticName("resources", "available_bytes", "system.memory.linux.available", "By", "gauge"),
+    SemanticName("resources", "available_bytes", "system.memory.linux.available", "By", "updowncounter"),
     SemanticName("resources", "cpu_ratio", "system.cpu.utilization", "1", "gauge", f"{_CPU}any but idle"),
     SemanticName(
         "resources", "process_cpu_ratio", "perflab.process.cpu.utilization", "1", "gauge", "children are counted too"
@@ -93,8 +93,8 @@ NAMES: tuple[SemanticName, ...] = (
     SemanticName("resources", "cpu_pressure_ratio", "perflab.host.cpu.pressure", "1", "gauge", _PSI),
     SemanticName("resources", "memory_pressure_ratio", "perflab.host.memory.pressure", "1", "gauge", _PSI),
     SemanticName("resources", "io_pressure_ratio", "perflab.host.io.pressure", "1", "gauge", _PSI),
-    SemanticName("resources", "threads", "process.thread.count", "{thread}", "gauge"),
-    SemanticName("resources", "open_files", "process.unix.file_descriptor.count", "{file_descriptor}", "gauge"),
+    SemanticName("resources", "threads", "process.thread.count", "{thread}", "updowncounter"),
+    SemanticName("resources", "open_files", "process.unix.file_descriptor.count", "{file_descriptor}", "updowncounter"),
     SemanticName("resources", "cost_s", "perflab.monitor.cpu.time", "s", "histogram"),
     SemanticName("events", "name", "perflab.event.name", "", "attribute"),
     SemanticName("optimizations", "before", "perflab.optimization.before", "", "gauge", _BY_ROW),

@@ -9,11 +9,12 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from perflab.record.arrow import to_table
-from perflab.record.block import Block, to_block
+from perflab.record.assemble import Numbered, assemble, number
 from perflab.record.log import Typed
 from perflab.record.tape import Segment, Tapes
 
 if TYPE_CHECKING:
+    from perflab.record.block import Block
     from perflab.record.clock import Clock
 
 __all__ = ["Accesses", "Gathered", "Row"]
@@ -74,17 +75,21 @@ class Accesses:
     def look(self) -> Block | None:
         """Return the rows as columns, those on tapes too; None without any."""
         with self._tapes.lock:
-            return self._block(self._tapes.look())
+            segments = self._tapes.look()
+            return self._block(segments, number(segments)) if segments else None
 
     def take(self) -> Block | None:
         """Remove and return the rows as columns."""
         # An entry is numbered for a block and for that block alone, so one block is made at a time.
         with self._tapes.lock:
             self._tapes.cut_all()
-            return self._block(self._tapes.take())
+            segments = self._tapes.take()
+            if not segments:
+                return None
+            hits = number(segments)
+            self._tapes.shorten(segments, hits.used)
+            return self._block(segments, hits)
 
-    def _block(self, segments: list[Segment]) -> Block | None:
-        if not segments:
-            return None
+    def _block(self, segments: list[Segment], hits: Numbered) -> Block:
         tapes = self._tapes
-        return to_block(segments, self._run_id, self._clock.zero_ns, tapes.timestamps, self._sample_ratio)
+        return assemble(segments, hits, self._run_id, self._clock.zero_ns, tapes.timestamps, self._sample_ratio)

@@ -72,10 +72,11 @@ class RunFolder:
             self.release()
             raise
 
-    def write(self, frame: str, table: pa.Table, replaces: Sequence[Path] = ()) -> Path:
+    def write(self, frame: str, rows: Iterable[pa.Table | Path], replaces: Sequence[Path] = ()) -> Path:
         """Write rows of a frame as one more part and return its file.
 
-        The part names the parts that it `replaces`; if the program dies before they are removed, readers skip them.
+        `rows` has tables, and files that are read one after the other. The part names the parts that it `replaces`; if
+        the program dies before they are removed, readers skip them.
         """
         schema = arrow_schema(frame)
         if replaces:
@@ -83,7 +84,7 @@ class RunFolder:
             schema = schema.with_metadata({**schema.metadata, REPLACES: names})
         target = self.path / PARTS / f"{frame}-{self._next:06d}.parquet"
         self._next += 1
-        write_file(target, [table], schema)
+        write_file(target, (gather(frame, [source]) for source in rows), schema)
         return target
 
     def update(self, **info: Any) -> None:

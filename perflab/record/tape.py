@@ -216,6 +216,21 @@ class Tapes:
             batches, uses.batches = uses.batches, []
             return batches
 
+    def shorten(self, segments: list[Segment], used: Callable[[], list[Any]]) -> None:
+        """Put `used()`, the entries of these segments in order of their last hit, in place of all their hits in queues.
+
+        For an order of eviction both are the same, and the hits are many. Where other hits lie between them, they stay.
+        """
+        known = {id(segment.hits) for segment in segments if segment.hits}
+        last_uses: list[Any] | None = None
+        for follower in self._followers:
+            uses = follower()
+            batches = [] if uses is None else uses.batches
+            places = [place for place, batch in enumerate(batches) if id(batch) in known]
+            if len(places) > 1 and len(places) == len(known) == places[-1] - places[0] + 1:
+                last_uses = used() if last_uses is None else last_uses
+                batches[places[0] : places[-1] + 1] = [last_uses]
+
     def forget(self) -> None:
         """Drop every row and make the lock anew: this process was forked, and the rows are its parent's."""
         self.lock = threading.RLock()

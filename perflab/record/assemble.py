@@ -1,0 +1,243 @@
+"""From tapes to columns.
+
+In: segments, hits as entries and other events as tuples. Out: a `Block` of all of them, in order of time.
+
+All segments are handled at once: a program with many short operations has many short segments.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from itertools import chain
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from perflab.record.arrow import LONGEST_TEXT, as_text
+from perflab.record.block import MISSING, Block, Kind, Span, sampled
+from perflab.record.tape import Event, Hit, Segment, Timestamps
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["Numbered", "assemble", "number"]
+
+_EVENT_FIELDS = 8
+
+
+class Numbered(NamedTuple):
+    """The hits of some segments: the distinct entries, and of each hit the index of its entry."""
+
+    entries: list[Hit]
+    codes: NDArray[np.int32]
+
+    def used(self) -> list[Hit]:
+        """Return the entries in order of their last hit."""
+        import numpy as np
+
+        last = np.empty(len(self.entries), np.int64)
+        last[self.codes] = np.arange(len(self.codes))  # of several values for one place numpy keeps the last
+        return [self.entries[place] for place in np.argsort(last).tolist()]
+
+
+def number(segments: Sequence[Segment]) -> Numbered:
+    """Number the distinct entries of some segments.
+
+    The number is written into the entry, so that a hit costs no more than reading it; it is good until the next call.
+    """
+    import numpy as np
+
+    entries = list(set(chain.from_iterable(segment.hits for segment in segments)))
+    for code, entry in enumerate(entries):
+        entry.code = code
+    codes = array("i", [entry.code for segment in segments for entry in segment.hits])
+    return Numbered(entries, np.array(codes, np.int32))
+
+
+def assemble(
+    segments: Sequence[Segment],
+    hits: Numbered,
+    run_id: str,
+    zero_ns: int,
+    timestamps: Timestamps,
+    sample_ratio: float = 1.0,
+) -> Block:
+    """Turn segments into arrays.
+
+    Parameters
+    ----------
+    segments, hits
+        At least one segment, none of them empty; `number(segments)`.
+    zero_ns
+        Time of day at the timer's zero, nanoseconds since 1970 (UTC).
+    timestamps
+        How the times of hits were taken.
+    sample_ratio
+        Share of the keys whose rows are kept, chosen by a hash of the key; the same in every process.
+    """
+    import numpy as np
+
+    known = _Known([_text(entry.key) for entry in hits.entries], [entry.nbytes for entry in hits.entries])
+    kinds: dict[Kind, int] = {("hit", "l1", None, timestamps == "chunk"): 0}
+    columns = _columns(segments, hits, known, kinds, timestamps)
+    seconds = columns["seconds"]
+    if (seconds[1:] < seconds[:-1]).any():
+        order = np.argsort(seconds, kind="stable")
+        columns = {name: column[order] for name, column in columns.items()}
+    took = columns["took"]
+    timed = np.flatnonzero(~np.isnan(took))
+    first, t = _from_first(columns["seconds"], zero_ns, columns["kind"] == 0 if timestamps == "off" else None)
+    block = Block(
+        run_id=run_id,
+        first=first,
+        t=t,
+        code=columns["code"],
+        kind=columns["kind"],
+        timed=timed,
+        durations=took[timed],
+        texts=known.texts,
+        sizes=np.array(known.sizes, np.int64),
+        kinds=list(kinds),
+        spans=_spans(columns["span"], segments),
+    )
+    return block if sample_ratio >= 1 else sampled(block, sample_ratio)
+
+
+def _from_first(
+    seconds: NDArray[np.float64], zero_ns: int, unknown: NDArray[np.bool_] | None
+) -> tuple[int, NDArray[np.integer[Any]]]:
+    """Return the first time, and all times from it, in microseconds: four bytes each for a block of up to an hour."""
+    import numpy as np
+
+    t = ((seconds * 1e9).astype(np.int64) + zero_ns) // 1000
+    first = int(t[0])
+    kind = np.uint32 if int(t[-1]) - first < np.iinfo(np.uint32).max else np.int64
+    since: NDArray[np.integer[Any]] = (t - first).astype(kind)
+    if unknown is not None:
+        since[unknown] = np.iinfo(kind).max
+    return first, since
+
+
+def _columns(
+    segments: Sequence[Segment], hits: Numbered, known: _Known, kinds: dict[Kind, int], timestamps: Timestamps
+) -> dict[str, NDArray[Any]]:
+    """Return the columns segment by segment, events at their places among hits; `known` and `kinds` are added to."""
+    import numpy as np
+
+    at, read_s, keys, events, tiers, sizes, durations, reasons = _transposed(segments)
+    rows = len(hits.codes) + len(at)
+    places = _places(segments, at)
+    is_hit = np.ones(rows, np.bool_)
+    is_hit[places] = False
+    hit_places = np.flatnonzero(is_hit)
+    code, kind, took = np.empty(rows, np.int32), np.zeros(rows, np.uint16), np.full(rows, np.nan)
+    code[hit_places] = hits.codes
+    code[places] = known.codes(keys, sizes)
+    found = zip(events, tiers, reasons, strict=True)
+    kind[places] = [kinds.setdefault((*event, False), len(kinds)) for event in found]
+    took[places] = durations
+    timed, timed_s = _timed(segments)
+    took[hit_places[timed]] = timed_s
+    seconds = _seconds(segments, np.array(read_s, np.float64), places, hit_places, timestamps)
+    span = np.repeat(np.arange(len(segments)), [len(segment) for segment in segments])
+    return {"seconds": seconds, "code": code, "kind": kind, "took": took, "span": span}
+
+
+class _Known:
+    """The keys of a block, as text, each with its size; those of the hits come first."""
+
+    def __init__(self, texts: list[str | None], sizes: list[int]) -> None:
+        self.texts = texts
+        self.sizes = sizes
+
+    def codes(self, keys: Sequence[object], sizes: Sequence[int | None]) -> list[int]:
+        """Return the places of keys with their sizes; what is not there is added."""
+        # A key may be slow to print, and the same object comes often; `keys` keeps each alive, so its id stands for it.
+        printed: dict[int, str | None] = {}
+        found: dict[tuple[int, int | None], int] = {}
+        for key, nbytes in zip(keys, sizes, strict=True):
+            if (id(key), nbytes) not in found:
+                if id(key) not in printed:
+                    printed[id(key)] = _text(key)
+                found[id(key), nbytes] = len(self.texts)
+                self.texts.append(printed[id(key)])
+                self.sizes.append(MISSING if nbytes is None else nbytes)
+        return [found[id(key), nbytes] for key, nbytes in zip(keys, sizes, strict=True)]
+
+
+def _text(key: object) -> str | None:
+    # What `as_text` says of most keys, without the call.
+    return key if type(key) is str and len(key) <= LONGEST_TEXT and key.isascii() else as_text(key)
+
+
+def _transposed(segments: Sequence[Segment]) -> Sequence[Sequence[Any]]:
+    events: list[Event] = list(chain.from_iterable(segment.events for segment in segments))
+    return list(zip(*events, strict=True)) if events else [()] * _EVENT_FIELDS
+
+
+def _places(segments: Sequence[Segment], at: Sequence[int]) -> NDArray[np.int64]:
+    """Return the rows that events come to stand in: after the hits and the events before them."""
+    import numpy as np
+
+    hits = np.array([len(segment.hits) for segment in segments], np.int64)
+    events = [len(segment.events) for segment in segments]
+    # A thread that is noting an event while its tape is cut has counted hits that are gone.
+    within = np.minimum(np.array(at, np.int64), np.repeat(hits, events))
+    before = within + np.repeat(np.cumsum(hits) - hits, events)
+    return np.maximum.accumulate(before) + np.arange(len(at)) if len(at) else before
+
+
+def _timed(segments: Sequence[Segment]) -> tuple[NDArray[np.int64], list[float]]:
+    """Return which of all hits were timed, and their durations in seconds."""
+    import numpy as np
+
+    found: list[int] = []
+    durations: list[float] = []
+    before = 0
+    for segment in segments:
+        for position, duration_s in segment.timed:
+            found.append(before + position)
+            durations.append(duration_s)
+        before += len(segment.hits)
+    return np.array(found, np.int64), durations
+
+
+def _seconds(
+    segments: Sequence[Segment],
+    read_s: NDArray[np.float64],
+    places: NDArray[np.int64],
+    hit_places: NDArray[np.int64],
+    timestamps: Timestamps,
+) -> NDArray[np.float64]:
+    """Return the time of each row; hits whose time was not read lie evenly between two clock reads."""
+    import numpy as np
+
+    rows = len(places) + len(hit_places)
+    if timestamps == "exact":
+        seconds = np.empty(rows)
+        seconds[places] = read_s
+        seconds[hit_places] = np.concatenate([segment.times for segment in segments])
+        return seconds
+    stops = np.cumsum([len(segment) for segment in segments])
+    starts = stops - [len(segment) for segment in segments]
+    where: NDArray[np.float64] = np.concatenate(
+        (starts - 0.4, places, stops - 0.6)
+    )  # just before the first row, just after the last
+    reads = np.concatenate(([segment.begun for segment in segments], read_s, [segment.ended for segment in segments]))
+    order = np.argsort(where, kind="stable")
+    return np.interp(np.arange(rows), where[order], reads[order])
+
+
+def _spans(span: NDArray[np.int64], segments: Sequence[Segment]) -> list[Span]:
+    """Return what neighbouring rows have in common, from the number of each row's segment."""
+    import numpy as np
+
+    starts = np.flatnonzero(np.diff(span, prepend=-1))
+    lengths = np.diff(starts, append=len(span)).tolist()
+    found: list[Span] = []
+    for start, rows in zip(starts.tolist(), lengths, strict=True):
+        segment = segments[span[start]]
+        operation = segment.operation
+        name, number = (None, None) if operation is None else (operation.name, operation.number)
+        found.append((rows, name, number, segment.stream))
+    return found
