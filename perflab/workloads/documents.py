@@ -16,6 +16,7 @@ from typing import Final, TypeVar
 
 from perflab.parallel import Workers
 from perflab.record import NULL_RECORDER, Recorder
+from perflab.workloads.analysis import Cache
 from perflab.workloads.corpus import Corpus, read_source
 from perflab.workloads.design import design
 from perflab.workloads.document import FEATURE_KINDS
@@ -26,7 +27,7 @@ from perflab.workloads.heading import document_path
 from perflab.workloads.layout import Layout, layout_of, used_files
 from perflab.workloads.render import render
 from perflab.workloads.requirements import requirements
-from perflab.workloads.reuse import Cache, Made, Reuse
+from perflab.workloads.reuse import Made, Reuse
 from perflab.workloads.rules import Examined, Finding, check, examine, judge
 from perflab.workloads.steering import IndexRow, index, product, structure, tech
 from perflab.workloads.summary import Summary, summarise
@@ -57,8 +58,9 @@ class Created:
     findings
         What the rules say of them; nothing, if all is well.
     work
-        Counts: `files`, `source_bytes`, `facts_computed`, `facts_reused`, `documents`, `documents_rendered`,
-        `documents_reused`, `output_bytes`. Facts that no document needed are neither computed nor reused.
+        Counts: `files`, `source_bytes`, `facts_computed`, `facts_reused`, `chunks_processed`, `chunks_reused`,
+        `documents`, `documents_rendered`, `documents_reused`, `output_bytes`. Facts that no document needed are
+        neither computed nor reused; chunks are those of large files.
     """
 
     paths: tuple[str, ...]
@@ -100,7 +102,8 @@ def create_naive(corpus: Corpus, out_dir: Path) -> Created:
     for path, text in texts.items():
         write_document(out_dir, path, text)
     remove_stale(out_dir, texts)
-    return _created(corpus, texts, check(texts), facts=(len(analysed), 0), rendered=len(texts))
+    counted = {"facts_computed": len(analysed), "facts_reused": 0, "chunks_processed": 0, "chunks_reused": 0}
+    return _created(corpus, texts, check(texts), counted, rendered=len(texts))
 
 
 def create_optimized(
@@ -117,12 +120,13 @@ def create_optimized(
     Parameters
     ----------
     cache
-        Keeps facts by file content, summaries by feature content and documents by the digest of their inputs, all of
-        them also by the digest of the code. Anything with `get(key)` and `set(key, value)` will do.
+        Keeps facts by file content, those of large files also by chunk, summaries by feature content and documents by
+        the digest of their inputs, all of them also by the digest of the code. Anything with `get(key)` and
+        `set(key, value)` will do.
     workers
-        Analyse files in parallel.
+        Analyse files in parallel, large ones chunk by chunk.
     recorder
-        Gets one operation a step and a document.
+        Gets one operation a step and a document, and one row a chunk.
     operations
         Documents that are in the making at once, at the most.
 
@@ -134,7 +138,7 @@ def create_optimized(
     layout = layout_of(corpus)
     prepare(out_dir, _paths(layout))
     with recorder.operation("read-sources", key=corpus.name) as operation:
-        reuse = Reuse(corpus, layout, cache, workers)
+        reuse = Reuse(corpus, layout, cache, workers, recorder)
         operation.nbytes = corpus.nbytes
     creation = _Creation(layout, out_dir, reuse, recorder)
     steering_missing = not creation.steering_is_made()
@@ -148,7 +152,7 @@ def create_optimized(
     remove_stale(out_dir, made)
     texts = {path: item.text for path, item in made.items()}
     rendered = sum(not item.reused for item in made.values())
-    return _created(corpus, texts, findings, facts=(reuse.facts_computed, reuse.facts_reused), rendered=rendered)
+    return _created(corpus, texts, findings, reuse.work, rendered=rendered)
 
 
 class _Creation:
@@ -245,7 +249,7 @@ def _index_row(examined: Examined) -> IndexRow:
 
 
 def _created(
-    corpus: Corpus, texts: Mapping[str, str], findings: Iterable[Finding], *, facts: tuple[int, int], rendered: int
+    corpus: Corpus, texts: Mapping[str, str], findings: Iterable[Finding], counted: Mapping[str, int], *, rendered: int
 ) -> Created:
     return Created(
         paths=tuple(sorted(texts)),
@@ -254,8 +258,7 @@ def _created(
         work={
             "files": len(corpus.files),
             "source_bytes": corpus.nbytes,
-            "facts_computed": facts[0],
-            "facts_reused": facts[1],
+            **counted,
             "documents": len(texts),
             "documents_rendered": rendered,
             "documents_reused": len(texts) - rendered,

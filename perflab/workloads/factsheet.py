@@ -1,4 +1,4 @@
-"""The shape of what one source file says about itself.
+"""The shape of what one source file, or a part of it, says about itself.
 
 In: nothing. Out: the dictionaries that facts are made of; plain data, so that they travel through caches and processes.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-__all__ = ["Constant", "FileFacts", "Import", "Symbol"]
+__all__ = ["Constant", "FileFacts", "Fragment", "Import", "Symbol"]
 
 
 class Symbol(TypedDict):
@@ -58,3 +58,29 @@ class FileFacts(TypedDict):
     uses: list[str]
     constants: list[Constant]
     error: str | None
+
+
+class Fragment(TypedDict):
+    """What consecutive whole statements of a Python file say, before it is known what the rest of the file says.
+
+    Lines are counted from the fragment's own first one. `public` of a symbol does not know of `__all__` yet.
+
+    `indent` is the white space before each statement, `end_line` the last statement's last line, 0 if there is none.
+    `doc` is the docstring of a module that begins here. `declares_exports` tells whether `__all__` is assigned, and
+    `exports` its names, None if they are not literal. `bound` maps what `import` statements bind to the modules that
+    it stands for, the last one winning; `attributes` lists for each name the attributes that are read of it. `opened`
+    maps the qualified names of the classes that the last statement may leave open for what follows, outermost first,
+    to the white space before their members.
+    """
+
+    indent: str
+    end_line: int
+    doc: str
+    symbols: list[Symbol]
+    declares_exports: bool
+    exports: list[str] | None
+    imports: list[Import]
+    bound: dict[str, str]
+    attributes: dict[str, list[str]]
+    constants: list[Constant]
+    opened: dict[str, str]

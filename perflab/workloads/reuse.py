@@ -8,35 +8,23 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from concurrent.futures import Future
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from perflab.errors import SourceError
 from perflab.parallel import Workers
+from perflab.record import NULL_RECORDER, Recorder
+from perflab.workloads.analysis import Analysis, Cache
 from perflab.workloads.corpus import Corpus, read_source
-from perflab.workloads.discover import SourceFile
-from perflab.workloads.facts import digest, facts_text
+from perflab.workloads.facts import digest, packed
 from perflab.workloads.factsheet import FileFacts
 from perflab.workloads.layout import Layout, used_files
 from perflab.workloads.render import code_digest, render
 from perflab.workloads.rules import Examined, examine
 from perflab.workloads.summary import Summary, summarise
 
-__all__ = ["Cache", "Made", "Reuse"]
-
-# So little source is analysed in less time (25 ms) than a worker process takes to start.
-_INLINE_BYTES: Final = 50_000
-
-
-class Cache(Protocol):
-    """What is needed of a cache; `perflab.cache.TieredCache` has it."""
-
-    def get(self, key: Hashable, default: Any = None) -> Any:
-        """Return the value of a key, or the default."""
-
-    def set(self, key: Hashable, value: Any) -> Any:
-        """Store a value."""
+__all__ = ["Made", "Reuse"]
 
 
 class Made(NamedTuple):
@@ -53,9 +41,11 @@ class Reuse:
     The files are read once, for their digests, when it is made.
     """
 
-    def __init__(self, corpus: Corpus, layout: Layout, cache: Cache, workers: Workers) -> None:
+    def __init__(
+        self, corpus: Corpus, layout: Layout, cache: Cache, workers: Workers, recorder: Recorder = NULL_RECORDER
+    ) -> None:
         self._cache = cache
-        self._workers = workers
+        self._analysis = Analysis(cache, workers, recorder)
         self._layout = layout
         self._layout_digest = layout.digest()
         self._files = {file.path: file for file in corpus.files}
@@ -65,14 +55,14 @@ class Reuse:
         self._asked: set[str] = set()
 
     @property
-    def facts_computed(self) -> int:
-        """Files that were analysed."""
-        return len(self._underway)
-
-    @property
-    def facts_reused(self) -> int:
-        """Files whose facts were needed and came from the cache."""
-        return len(self._asked) - len(self._underway)
+    def work(self) -> dict[str, int]:
+        """Counts of files that were analysed, of those whose facts were needed and known, and of their chunks."""
+        return {
+            "facts_computed": len(self._underway),
+            "facts_reused": len(self._asked) - len(self._underway),
+            "chunks_processed": self._analysis.chunks_processed,
+            "chunks_reused": self._analysis.chunks_reused,
+        }
 
     def facts(self, paths: Iterable[str]) -> list[FileFacts]:
         """Return the facts of some files, from the cache or else from the workers."""
@@ -114,7 +104,7 @@ class Reuse:
             return Made(text, examined, reused=True)
         text = render(content())
         made = Made(text, examine(text, path), reused=False)
-        self._cache.set(key, json.dumps(made[:2], separators=(",", ":")).encode("ascii"))
+        self._cache.set(key, packed(made[:2]))
         return made
 
     def _document_key(self, path: str, state: str) -> Hashable:
@@ -132,7 +122,7 @@ class Reuse:
         if cached is not None:
             return json.loads(cached)
         value = make()
-        self._cache.set(key, json.dumps(value, separators=(",", ":")).encode("ascii"))
+        self._cache.set(key, packed(value))
         return value
 
     def _claim(self, asked: Iterable[str], missing: list[str]) -> tuple[list[str], dict[str, Future[bytes]]]:
@@ -148,30 +138,21 @@ class Reuse:
         """Return the facts of files that nobody else analyses, and answer everybody who waits for them."""
         texts: dict[str, bytes] = {}
         try:
-            for path, text in zip(paths, self._texts(paths), strict=True):
+            for path, text in self._analysis.texts(self._files[path] for path in paths):
                 self._refuse_changed(path, text)
                 self._cache.set(self._facts_key(path), text)
                 texts[path] = text
                 self._underway[path].set_result(text)
         except BaseException as error:
-            for path in paths[len(texts) :]:
-                self._underway[path].set_exception(error)
+            for path in paths:
+                if path not in texts:
+                    self._underway[path].set_exception(error)
             raise
         return texts
-
-    def _texts(self, paths: list[str]) -> Iterator[bytes]:
-        files = [self._files[path] for path in paths]
-        if sum(file.nbytes for file in files) <= _INLINE_BYTES:
-            return map(facts_text, files)
-        return self._workers.map(facts_text, files, weight=_weight)
 
     def _refuse_changed(self, path: str, text: bytes) -> None:
         if json.loads(text)["digest"] != self._digests[path]:
             raise SourceError(f"{self._files[path].absolute} changed while it was read; create the documents again")
-
-
-def _weight(file: SourceFile) -> float:
-    return file.nbytes
 
 
 def _digest_of(value: object) -> str:

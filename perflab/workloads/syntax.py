@@ -1,6 +1,7 @@
-"""Facts of a Python file, from its syntax tree.
+"""What Python code says, from its syntax tree.
 
-In: facts with the sizes filled in, and the file's bytes. Out: the same facts with symbols, imports and constants.
+In: facts with the sizes filled in and the file's bytes, or the syntax tree of a part. Out: the same facts with symbols,
+imports and constants, or a `Fragment`.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ import threading
 import warnings
 from collections.abc import Iterator
 
-from perflab.workloads.factsheet import Constant, FileFacts, Import, Symbol
+from perflab.workloads.assembly import Assembly
+from perflab.workloads.factsheet import Constant, FileFacts, Fragment, Symbol
+from perflab.workloads.imports import imported
 from perflab.workloads.inert import inert_code, inert_prose
 
-__all__ = ["complexity", "fill", "parse_python"]
+__all__ = ["complexity", "fill", "fragment_of", "parse_python"]
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -39,8 +42,8 @@ _MAX_NUMBER = 2**53
 _PARSING = threading.Lock()
 
 
-def parse_python(data: bytes) -> ast.Module:
-    """Return the syntax tree of a foreign file without its warnings.
+def parse_python(data: bytes | str) -> ast.Module:
+    """Return the syntax tree of foreign code without its warnings.
 
     Raises
     ------
@@ -72,31 +75,57 @@ def complexity(node: ast.AST) -> int:
 def fill(facts: FileFacts, data: bytes) -> FileFacts:
     """Return the facts with what the syntax tree tells; a file that cannot be parsed gets the reason in `error`."""
     try:
-        tree = parse_python(data)
-        imports, uses = _imports(tree, facts["path"])
-        return {
-            **facts,
-            "doc": _doc(tree),
-            "symbols": list(_symbols(tree.body, facts["module"], (), _exported(tree))),
-            "imports": imports,
-            "uses": uses,
-            "constants": list(_constants(tree)),
-        }
+        whole = Assembly()
+        whole.add(fragment_of(parse_python(data), facts["path"], facts["module"]))
+        return whole.filled(facts)
     except SyntaxError as error:
         return {**facts, "error": inert_prose(f"line {error.lineno}: {error.msg}")}
     except (ValueError, RecursionError, MemoryError) as error:
         return {**facts, "error": inert_prose(f"{type(error).__name__}: {error}")}
 
 
-def _symbols(
-    body: list[ast.stmt], module: str, outer: tuple[str, ...], exported: frozenset[str] | None
-) -> Iterator[Symbol]:
+def fragment_of(block: ast.Module | ast.ClassDef, path: str, module: str, outer: tuple[str, ...] = ()) -> Fragment:
+    """Return what the statements of a block say; nothing about white space, which the tree does not have.
+
+    Parameters
+    ----------
+    block
+        A module, or a class that stands for the one that the statements are members of.
+    path, module
+        The file's relative path, and its dotted name.
+    outer
+        Names of the classes around the statements, outermost first.
+    """
+    top = [] if outer else block.body
+    found = imported(block, path)
+    declares_exports, exports = _exported(top)
+    return Fragment(
+        indent="",
+        end_line=_end_line(block),
+        doc="" if outer else _doc(block),
+        symbols=list(_symbols(block.body, module, outer)),
+        declares_exports=declares_exports,
+        exports=exports,
+        imports=found.modules,
+        bound=found.bound,
+        attributes=found.attributes,
+        constants=list(_constants(top)),
+        opened={},
+    )
+
+
+def _end_line(block: ast.Module | ast.ClassDef) -> int:
+    """Return the line of the last token; that of a class may be a semicolon after its last statement."""
+    last = block if isinstance(block, ast.ClassDef) else block.body[-1] if block.body else None
+    return 0 if last is None else last.end_lineno or 0
+
+
+def _symbols(body: list[ast.stmt], module: str, outer: tuple[str, ...]) -> Iterator[Symbol]:
     for node in _definitions(body):
         names = (*outer, node.name)
-        public = _is_public(names, exported)
-        yield _symbol(node, module, names, public)
+        yield _symbol(node, module, names)
         if isinstance(node, ast.ClassDef):
-            yield from _symbols(node.body, module, names, exported)
+            yield from _symbols(node.body, module, names)
 
 
 def _definitions(body: list[ast.stmt]) -> Iterator[_Function | ast.ClassDef]:
@@ -109,7 +138,7 @@ def _definitions(body: list[ast.stmt]) -> Iterator[_Function | ast.ClassDef]:
                 yield from _definitions(getattr(node, block, []))
 
 
-def _symbol(node: _Function | ast.ClassDef, module: str, names: tuple[str, ...], public: bool) -> Symbol:
+def _symbol(node: _Function | ast.ClassDef, module: str, names: tuple[str, ...]) -> Symbol:
     name = ".".join(names)
     is_class = isinstance(node, ast.ClassDef)
     kind = "class" if is_class else "method" if len(names) > 1 else "function"
@@ -121,7 +150,7 @@ def _symbol(node: _Function | ast.ClassDef, module: str, names: tuple[str, ...],
         line=node.lineno,
         lines=(node.end_lineno or node.lineno) - node.lineno + 1,
         complexity=0 if is_class else complexity(node),
-        public=public,
+        public=all(not name.startswith("_") or name in _SPECIAL_PUBLIC for name in names),
     )
 
 
@@ -132,21 +161,15 @@ def _parameters(node: _Function | ast.ClassDef) -> str:
     return f"({ast.unparse(node.args)}){result}"
 
 
-def _is_public(names: tuple[str, ...], exported: frozenset[str] | None) -> bool:
-    if exported is not None and names[0] not in exported:
-        return False
-    return all(not name.startswith("_") or name in _SPECIAL_PUBLIC for name in names)
-
-
-def _exported(tree: ast.Module) -> frozenset[str] | None:
-    """Return the names of a literal `__all__`, or None where the module does not tell."""
-    for node in tree.body:
+def _exported(body: list[ast.stmt]) -> tuple[bool, list[str] | None]:
+    """Return whether `__all__` is assigned, and its names where they are literal."""
+    for node in body:
         if isinstance(node, ast.Assign) and any(_is_name(target, "__all__") for target in node.targets):
             try:
-                return frozenset(str(name) for name in ast.literal_eval(node.value))
+                return True, sorted({str(name) for name in ast.literal_eval(node.value)})
             except (ValueError, TypeError):
-                return None
-    return None
+                return True, None
+    return False, None
 
 
 def _is_name(node: ast.expr, name: str) -> bool:
@@ -159,8 +182,8 @@ def _doc(node: ast.Module | ast.ClassDef | _Function) -> str:
     return inert_prose(next((line for line in text.splitlines() if line.strip()), ""))
 
 
-def _constants(tree: ast.Module) -> Iterator[Constant]:
-    for node in tree.body:
+def _constants(body: list[ast.stmt]) -> Iterator[Constant]:
+    for node in body:
         target, value = _assignment(node)
         if target is None or value is None or not target.isupper() or target.startswith("_"):
             continue
@@ -170,7 +193,15 @@ def _constants(tree: ast.Module) -> Iterator[Constant]:
             continue
         text = repr(literal)
         if len(text) <= _MAX_CONSTANT:
-            yield Constant(name=target, value=inert_code(text), number=_number(literal), line=node.lineno)
+            yield Constant(
+                name=target, value=inert_code(_in_order(text, value)), number=_number(literal), line=node.lineno
+            )
+
+
+def _in_order(text: str, value: ast.expr) -> str:
+    """Return a literal as text; the order of a set is the source's, since its own is another in every process."""
+    has_set = "{" in text and any(isinstance(node, ast.Set) for node in ast.walk(value))
+    return ast.unparse(value) if has_set else text
 
 
 def _assignment(node: ast.stmt) -> tuple[str | None, ast.expr | None]:
@@ -185,36 +216,3 @@ def _number(literal: object) -> int | float | None:
     if isinstance(literal, bool) or not isinstance(literal, int | float):
         return None
     return literal if math.isfinite(literal) and abs(literal) < _MAX_NUMBER else None
-
-
-def _imports(tree: ast.Module, path: str) -> tuple[list[Import], list[str]]:
-    """Return the imported modules by name, and the dotted names that the file uses of them."""
-    taken: dict[str, set[str]] = {}
-    bound: dict[str, str] = {}
-    attributes: set[tuple[str, str]] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            taken.update((alias.name, taken.get(alias.name, set())) for alias in node.names)
-            bound.update(_binding(alias) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            taken.setdefault(_absolute(node, path), set()).update(alias.name for alias in node.names)
-        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            attributes.add((node.value.id, node.attr))
-    uses = {f"{bound[name]}.{attribute}" for name, attribute in attributes if name in bound}
-    uses |= {f"{module}.{name}" for module, names in taken.items() for name in names}
-    return [Import(module=module, names=sorted(names)) for module, names in sorted(taken.items())], sorted(uses)
-
-
-def _binding(alias: ast.alias) -> tuple[str, str]:
-    """Return the name that `import` binds, and the module that it stands for."""
-    top = alias.name.partition(".")[0]
-    return (alias.asname, alias.name) if alias.asname else (top, top)
-
-
-def _absolute(node: ast.ImportFrom, path: str) -> str:
-    """Return the module that a `from` import names, relative ones resolved against the file's own package."""
-    if not node.level:
-        return node.module or ""
-    package = path.split("/")[:-1]
-    kept = package[: max(0, len(package) - node.level + 1)]
-    return ".".join([*kept, *([node.module] if node.module else [])])

@@ -17,6 +17,7 @@ from perflab.config import Config
 from perflab.errors import SourceError
 from perflab.parallel import Workers
 from perflab.record import Recorder
+from perflab.workloads.analysis import Cache
 from perflab.workloads.corpus import Corpus, select
 from perflab.workloads.crossvalidate import (
     DEFAULT_COUNTS,
@@ -32,7 +33,6 @@ from perflab.workloads.crossvalidate import (
 )
 from perflab.workloads.documents import create_optimized
 from perflab.workloads.facts import file_facts
-from perflab.workloads.reuse import Cache
 
 FEATURES = ("alpha", "beta", "gamma", "delta")
 
@@ -203,6 +203,8 @@ def test_the_optimized_arm_does_each_thing_once_and_then_what_changed(
     cache = DictCache()
     cold = run_optimized(documents, corpus, cache)
     assert dict(cold.work) == {
+        "chunks_processed": 0,
+        "chunks_reused": 0,
         "documents_checked": 12,
         "documents_parsed": 12,
         "facts_computed": 8,

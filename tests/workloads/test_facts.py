@@ -86,6 +86,12 @@ def test_constants_are_literals_with_public_upper_case_names() -> None:
     assert constants == {"LIMIT": ("10", 10), "RATE": ("0.001", 0.001), "NAME": ("'x'", None), "FLAG": ("True", None)}
 
 
+@pytest.mark.parametrize("members", ["'a', 'b', 'c'", "'c', 'b', 'a'", "'b', 'a', 'c'"])
+def test_a_set_is_told_in_the_order_of_the_source(members: str) -> None:
+    constants = file_facts("mod.py", f"NAMES = ({{{members}}}, 1)\n".encode())["constants"]
+    assert [constant["value"] for constant in constants] == [f"({{{members}}}, 1)"]
+
+
 @pytest.mark.parametrize(
     "data",
     [b"def (:", b"x = 1\n\0", b"(" * 5000, b"-" * 20_000 + b"1", b"# coding: nonsense\n", b"\xff", b"'\\d'\nx = = 1"],

@@ -18,6 +18,7 @@ from perflab.errors import SourceError
 from perflab.parallel import Workers
 from perflab.record import NULL_RECORDER, Recorder
 from perflab.workloads import render
+from perflab.workloads.analysis import Cache
 from perflab.workloads.corpus import Corpus, read_source
 from perflab.workloads.crossvalidate.code import check_code, files_analysed, files_named, modules
 from perflab.workloads.crossvalidate.finding import Finding
@@ -28,7 +29,7 @@ from perflab.workloads.crossvalidate.statements import Statements, from_bytes, t
 from perflab.workloads.crossvalidate.validated import SET_RULES, Validated, validated
 from perflab.workloads.factsheet import FileFacts
 from perflab.workloads.layout import layout_of
-from perflab.workloads.reuse import Cache, Reuse
+from perflab.workloads.reuse import Reuse
 
 __all__ = ["POOL_BYTES", "code_digest", "validate_optimized"]
 
@@ -38,7 +39,15 @@ _PREFIX = "cross-validation"
 POOL_BYTES = 3_000_000
 """Fewer bytes of documents are parsed (7 MB/s) in less time than worker processes take to start."""
 
-_COUNTED = ("documents_checked", "documents_parsed", "facts_computed", "facts_reused", "pairs_compared")
+_COUNTED = (
+    "chunks_processed",
+    "chunks_reused",
+    "documents_checked",
+    "documents_parsed",
+    "facts_computed",
+    "facts_reused",
+    "pairs_compared",
+)
 
 
 @dataclass(frozen=True)
@@ -75,7 +84,7 @@ def validate_optimized(
     workers
         Parse documents and analyse source files.
     recorder
-        Gets an operation for the whole run and for each of its steps.
+        Gets an operation for the whole run and for each of its steps, and a row for each chunk of a large source file.
 
     Raises
     ------
@@ -152,10 +161,9 @@ def _check_code(tools: _Tools, documents: list[_Loaded], corpus: Corpus) -> list
 
 def _facts(tools: _Tools, corpus: Corpus, sources: Mapping[str, Source]) -> dict[str, FileFacts]:
     """Return the facts of files, from the cache that document creation fills too, or else from the workers."""
-    reuse = Reuse(corpus, layout_of(corpus), tools.cache, tools.workers)
+    reuse = Reuse(corpus, layout_of(corpus), tools.cache, tools.workers, tools.recorder)
     facts = {item["path"]: item for item in reuse.facts(sources)}
-    tools.work["facts_computed"] += reuse.facts_computed
-    tools.work["facts_reused"] += reuse.facts_reused
+    tools.work.update(reuse.work)
     for path, source in sources.items():
         if facts[path]["digest"] != source.digest:
             raise SourceError(f"source file {path!r} changed while it was read; validate again")

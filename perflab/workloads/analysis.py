@@ -1,0 +1,127 @@
+"""How the facts of source files are computed: in this process, by workers a file each, or by workers a chunk each.
+
+In: files whose facts are not known, a cache, workers. Out: their facts, and how many chunks were looked at.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import threading
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from itertools import chain
+from typing import Any, Final, Protocol, TypeVar
+
+from perflab.chunk import Chunk, process_file
+from perflab.parallel import Workers
+from perflab.record import Recorder
+from perflab.workloads.discover import SourceFile
+from perflab.workloads.facts import facts_text, packed
+from perflab.workloads.fragments import fragment_text, merged
+from perflab.workloads.render import code_digest
+
+__all__ = ["Analysis", "Cache"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+# So little source is analysed in less time (25 ms) than a worker process takes to start.
+_INLINE_BYTES: Final = 50_000
+
+LARGE_BYTES: Final = 64_000
+"""A Python file of at least this size is analysed chunk by chunk; a smaller one takes 30 ms as a whole."""
+
+CHUNK_BYTES: Final = 16_000
+"""The most bytes of a chunk: a large file has enough of them for all workers, and nearly every function fits in one."""
+
+
+class Cache(Protocol):
+    """What is needed of a cache; `perflab.cache.TieredCache` has it."""
+
+    def get(self, key: Hashable, default: Any = None) -> Any:
+        """Return the value of a key, or the default."""
+
+    def set(self, key: Hashable, value: Any) -> Any:
+        """Store a value."""
+
+
+class Analysis:
+    """Computes facts, and remembers those of a large file's chunks. Several threads may use it at once.
+
+    Attributes
+    ----------
+    chunks_processed, chunks_reused
+        Chunks that were analysed, and those that the cache knew or that were equal to another one.
+    """
+
+    def __init__(self, cache: Cache, workers: Workers, recorder: Recorder) -> None:
+        self.chunks_processed = 0
+        self.chunks_reused = 0
+        self._cache = cache
+        self._workers = workers
+        self._recorder = recorder
+        self._lock = threading.Lock()
+
+    def texts(self, files: Iterable[SourceFile]) -> Iterator[tuple[str, bytes]]:
+        """Yield the path and the packed facts of each file, as they become known."""
+        whole: list[SourceFile] = []
+        for file in files:
+            text = self._in_chunks(file) if _is_large(file) else None
+            if text is None:
+                whole.append(file)
+            else:
+                yield file.path, text
+        yield from zip((file.path for file in whole), self._whole(whole), strict=True)
+
+    def _whole(self, files: list[SourceFile]) -> Iterator[bytes]:
+        if sum(file.nbytes for file in files) <= _INLINE_BYTES:
+            return map(facts_text, files)
+        return self._workers.map(facts_text, files, weight=_weight)
+
+    def _in_chunks(self, file: SourceFile) -> bytes | None:
+        """Return the facts of a large file from those of its chunks, or None if they do not tell them."""
+        result = process_file(
+            file.absolute,
+            functools.partial(fragment_text, file.path),
+            cache=self._cache,
+            workers=_Sparing(self._workers),
+            recorder=self._recorder,
+            operation="facts",
+            key=lambda _: file.path,  # the absolute path is that of one copy
+            code_digest=code_digest(),
+            language=file.language,
+            max_bytes=CHUNK_BYTES,
+        )
+        with self._lock:
+            self.chunks_processed += result.processed
+            self.chunks_reused += result.reused
+        data = b"".join(chunk.data for chunk in result.chunks)
+        facts = merged(file.path, data, result.chunks, [json.loads(text or b"null") for text in result.results])
+        return None if facts is None else packed(facts)
+
+
+class _Sparing:
+    """Workers that are not started for a few bytes."""
+
+    def __init__(self, workers: Workers) -> None:
+        self._workers = workers
+
+    def map(self, fn: Callable[[Any], R], items: Iterable[Any]) -> Iterator[R]:
+        """Yield `fn(item)` for each item, in order."""
+        rest = iter(items)
+        first: list[Chunk] = []
+        nbytes = 0
+        for item in rest:
+            first.append(item)
+            nbytes += len(item)
+            if nbytes > _INLINE_BYTES:
+                return self._workers.map(fn, chain(first, rest))
+        return map(fn, first)
+
+
+def _is_large(file: SourceFile) -> bool:
+    return file.language == "python" and file.nbytes >= LARGE_BYTES
+
+
+def _weight(file: SourceFile) -> float:
+    return file.nbytes
