@@ -47,7 +47,8 @@ class TieredCache(NotedReads):
 
     Notes
     -----
-    Thread-safe; `moves.Tiers` says how. A hit in l1 takes no lock; `reads.NotedReads` says how. Values from memory are the same objects that were set: do not change them.
+    Thread-safe; `moves.Tiers` says how. A hit in l1 takes no lock; `reads.NotedReads` says how. Values from memory are
+    the same objects that were set: do not change them.
 
     Examples
     --------

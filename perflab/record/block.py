@@ -37,7 +37,7 @@ class Block:
     t : uint32 or int64 array
         Microseconds from `first`; the greatest number of its dtype where the time is not known.
     code : int32 array
-        Indices into `texts` and `sizes`: the key, and `nbytes`, -1 where they are not known. A key's size seldom changes.
+        Indices into `texts` and `sizes`: the key, and `nbytes`, -1 where not known. A key's size seldom changes.
     kind : uint16 array
         Indices into `kinds`: event, tier, reason, and whether `t` is an estimate.
     timed, durations : int64 and float64 arrays

@@ -128,7 +128,6 @@ def _in_order(low: str, high: str) -> pandera.Check:
 def _findings(cases: pd.DataFrame, rows: pd.DataFrame) -> Iterator[str]:
     """Say what pandera found, a part of a sentence for each column and check."""
     names = ["schema_context", "column", "check"]
-    mistyped = set(cases["column"][cases["check"].str.startswith("dtype(")])
     for found, group in cases.astype(dict.fromkeys(names, str)).groupby(names, sort=False):
         context, column, check = map(str, found)
         value, places = group["failure_case"].iloc[0], list(group["index"].dropna().unique())
@@ -138,7 +137,7 @@ def _findings(cases: pd.DataFrame, rows: pd.DataFrame) -> Iterator[str]:
             yield f"it has {', '.join(map(repr, group['failure_case']))}, which it should not"
         elif check.startswith("dtype("):
             yield f"{column!r} has the dtype {rows[column].dtype}, allowed is {check[7:-2]}"
-        elif places and column not in mistyped:
+        elif places:
             yield _in_rows(column, check, value, places, of_rows=context == "DataFrameSchema")
 
 

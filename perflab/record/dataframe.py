@@ -43,6 +43,13 @@ def _categorical(column: pa.ChunkedArray) -> pd.Categorical:
 
     # Arrow's own conversion takes half as long again, and minutes where many pieces share a dictionary.
     whole = joined(column)
-    codes = np.array(whole.indices.fill_null(-1).to_numpy())
     texts = pd.CategoricalDtype(pd.Index(whole.dictionary.to_pandas()))
-    return pd.Categorical.from_codes(codes, dtype=texts, validate=False)
+    # As narrow as pandas makes them in the end: of ten million rows, 40 MB less to copy for each column.
+    codes = whole.indices.cast(_narrowest(len(whole.dictionary))).fill_null(-1)
+    return pd.Categorical.from_codes(np.array(codes.to_numpy()), dtype=texts, validate=False)
+
+
+def _narrowest(count: int) -> pa.DataType:
+    import pyarrow as pa
+
+    return next((kind for kind, most in ((pa.int8(), 127), (pa.int16(), 32767)) if count <= most), pa.int32())

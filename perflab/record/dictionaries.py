@@ -31,7 +31,8 @@ def joined(column: pa.ChunkedArray) -> pa.DictionaryArray:
         texts = next(iter(dictionaries.values()), pa.nulls(0, kind.value_type))
         return pa.DictionaryArray.from_arrays(indices, texts)
     encoded = pa.chunked_array(list(dictionaries.values())).dictionary_encode().chunks
-    places = {address: chunk.indices for address, chunk in zip(dictionaries, encoded, strict=True)}
+    # Where the texts stand in the same places already, as in columns with one text, nothing is translated.
+    places = {address: chunk.indices for address, chunk in zip(dictionaries, encoded, strict=True) if _moves(chunk)}
     indices = pa.concat_arrays([_translated(chunk, places) for chunk in column.chunks])
     return pa.DictionaryArray.from_arrays(indices, encoded[0].dictionary)
 
@@ -73,9 +74,15 @@ def _int32_array(values: NDArray[np.int32]) -> pa.Array:
 
 
 def _translated(chunk: pa.DictionaryArray, places: Mapping[tuple[Any, ...], pa.Array]) -> pa.Array:
-    # Where the dictionary is empty all values are missing, and stay so.
     found = places.get(_address(chunk.dictionary))
     return chunk.indices if found is None else found.take(chunk.indices)
+
+
+def _moves(encoded: pa.DictionaryArray) -> bool:
+    import numpy as np
+
+    places = _int32_values(encoded.indices)
+    return not np.array_equal(places, np.arange(len(places)))
 
 
 def _address(array: pa.Array) -> tuple[Any, ...]:

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-__all__ = ["ROW_GROUP", "range_of", "read_file", "time_range", "write_file"]
+__all__ = ["ROW_GROUP", "range_of", "read_file", "read_groups", "time_range", "write_file"]
 
-ROW_GROUP = 1 << 19
+ROW_GROUP = 1 << 17
 """Rows a row group. Its dictionaries are its own: fewer rows repeat them more often, more rows cost memory to write and
 leave less to skip. With up to 65,536 distinct keys an index has two whole bytes, in which zstd finds more."""
 
@@ -67,6 +67,15 @@ def read_file(file: Path, columns: Sequence[str] | None = None, where: Where | N
         wanted = held if columns is None else [name for name in columns if name in held]
         needed = [name for name in held if name in wanted or name in where.columns]
         return where.filtered(opened.read_row_groups(_groups(opened, where), needed)).select(wanted)
+
+
+def read_groups(file: Path) -> Iterator[pa.Table]:
+    """Yield the rows of a Parquet file, one row group after the other, so that memory holds no more than one."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(file) as opened:
+        for group in range(opened.num_row_groups):
+            yield opened.read_row_group(group)
 
 
 def time_range(file: Path) -> tuple[int, int] | None:

@@ -5,18 +5,19 @@ In: tables and files, oldest first; columns and filters. Out: one table, typed a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from perflab.record.arrow import arrow_schema, numbers
-from perflab.record.parquet import range_of, read_file, time_range
+from perflab.record.parquet import range_of, read_file, read_groups, time_range
 from perflab.record.where import Where, check_names
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["conform", "gather"]
+__all__ = ["conform", "gather", "pieces"]
 
 
 def gather(
@@ -68,10 +69,24 @@ def _in_order(table: pa.Table) -> pa.Table:
     if column.null_count or table.num_rows < 2:
         return table
     # `numpy.asarray` of an Arrow array would import pandas.
-    t = np.concatenate([np.frombuffer(c.buffers()[1], np.int64, len(c), c.offset * 8) for c in column.chunks if len(c)])
-    if (t[1:] >= t[:-1]).all():
+    times = [np.frombuffer(c.buffers()[1], np.int64, len(c), c.offset * 8) for c in column.chunks if len(c)]
+    if all((t[1:] >= t[:-1]).all() for t in times) and all(a[-1] <= b[0] for a, b in pairwise(times)):
         return table
-    return table.take(numbers(np.argsort(t, kind="stable"), np.zeros(len(t), np.bool_)))
+    order = np.argsort(np.concatenate(times), kind="stable")
+    return table.take(numbers(order, np.zeros(len(order), np.bool_)))
+
+
+def pieces(frame: str, sources: Iterable[pa.Table | Path]) -> Iterator[pa.Table]:
+    """Yield the rows of tables and files one piece after the other, typed as the frame's schema says.
+
+    Raises
+    ------
+    OSError, pyarrow.ArrowException
+        If a file is missing or damaged.
+    """
+    for source in sources:
+        for table in read_groups(source) if isinstance(source, Path) else (source,):
+            yield conform(frame, table)
 
 
 def conform(frame: str, table: pa.Table, columns: Sequence[str] | None = None) -> pa.Table:

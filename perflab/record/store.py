@@ -17,15 +17,15 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 from perflab.errors import RunError
 from perflab.record.arrow import arrow_schema
 from perflab.record.frames import FRAMES
-from perflab.record.parquet import read_file, write_file
-from perflab.record.rows import gather
+from perflab.record.parquet import write_file
+from perflab.record.rows import gather, pieces
 from perflab.record.where import Where
 
 if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-__all__ = ["FORMAT", "RunFolder", "is_run", "read_file", "read_info", "read_table", "size_of", "write_atomically"]
+__all__ = ["FORMAT", "RunFolder", "is_run", "read_info", "read_table", "size_of", "write_atomically"]
 
 FORMAT = 1
 INFO = "run.json"
@@ -75,8 +75,8 @@ class RunFolder:
     def write(self, frame: str, rows: Iterable[pa.Table | Path], replaces: Sequence[Path] = ()) -> Path:
         """Write rows of a frame as one more part and return its file.
 
-        `rows` has tables, and files that are read one after the other. The part names the parts that it `replaces`; if
-        the program dies before they are removed, readers skip them.
+        `rows` has tables, and files that are read row group by row group. The part names the parts that it `replaces`:
+        if the program dies before they are removed, readers skip them.
         """
         schema = arrow_schema(frame)
         if replaces:
@@ -84,7 +84,7 @@ class RunFolder:
             schema = schema.with_metadata({**schema.metadata, REPLACES: names})
         target = self.path / PARTS / f"{frame}-{self._next:06d}.parquet"
         self._next += 1
-        write_file(target, (gather(frame, [source]) for source in rows), schema)
+        write_file(target, pieces(frame, rows), schema)
         return target
 
     def update(self, **info: Any) -> None:
@@ -95,11 +95,11 @@ class RunFolder:
     def finish(self, rows: Mapping[str, Iterable[pa.Table | Path]], **info: Any) -> dict[str, Path]:
         """Write one file a frame, mark the run with its status, remove the parts; return the files by frame.
 
-        `rows` has tables, and files that are read one after the other, so that memory holds no more than one of them.
+        `rows` has tables, and files that are read row group by row group, so that memory holds little of them.
         """
         files = {frame: self.path / f"{frame}.parquet" for frame in FRAMES}
         for frame, file in files.items():
-            write_file(file, (gather(frame, [source]) for source in rows[frame]), arrow_schema(frame))
+            write_file(file, pieces(frame, rows[frame]), arrow_schema(frame))
         self.update(**info)
         for part in (self.path / PARTS).iterdir():
             part.unlink()
