@@ -11,11 +11,10 @@ import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager
 
-from perflab.cache.deadlines import Deadlines
 from perflab.cache.entry import Entry, checked_bytes, checked_ttl
-from perflab.cache.keys import slot_of
 from perflab.cache.mapping import LockedMapping
 from perflab.cache.policy import LRU, Policy
+from perflab.cache.shelf import Shelf
 from perflab.cache.weight import entry_weight
 from perflab.record import NULL_RECORDER, Recorder
 
@@ -30,14 +29,6 @@ class MemoryCache(LockedMapping):
 
     Reads through the mapping count as uses, and `in` does not. `len`, iteration and `in` see live entries alone.
     Operations are O(1), and O(log n) for entries with a time to live. Safe to use from many threads.
-
-    Attributes
-    ----------
-    release : callable
-        Called when values of `LEFT_BYTES`, or of an eighth of the bound, have left: who noted hits lets go of them.
-    hot : dict
-        Entries that never expire, by key, of text and whole-number keys; always the same object. A reader who needs no
-        lock may look here, and must compare the key's type: `True` finds `1`. It notes its hits for `follow`.
 
     Parameters
     ----------
@@ -56,6 +47,13 @@ class MemoryCache(LockedMapping):
         recorded here: only the tiered cache knows which of them are accesses.
     on_evict
         `on_evict(key, entry)` takes over an entry that leaves for room; then no `evict` row is recorded.
+
+    Attributes
+    ----------
+    release : callable
+        Called when values of `LEFT_BYTES`, or of an eighth of the bound, have left: who noted hits lets go of them.
+    hot : dict
+        As of `Shelf`; a reader who needs no lock notes its hits for `follow`.
 
     Raises
     ------
@@ -91,13 +89,12 @@ class MemoryCache(LockedMapping):
         self._recorder = recorder
         self._tier = tier
         self.on_evict = on_evict
-        self.hot: dict[Hashable, Entry] = {}
-        self._others: dict[Hashable, Entry] = {}
+        self._shelf = Shelf()
+        self.hot = self._shelf.hot
         self._order: Policy = policy()
         self._hits: Callable[[], Sequence[Sequence[Entry]]] = tuple
         self.release: Callable[[], object] = tuple
         self._left_bytes = 0
-        self._deadlines = Deadlines()
         self._nbytes = 0
         self._lock = threading.RLock()
 
@@ -170,7 +167,7 @@ class MemoryCache(LockedMapping):
                     self._record(old, "invalidate", refusal)
                 return False
             self._make_room(self._max_bytes - entry.nbytes, now)
-            self._file(entry)
+            self._shelf.put(entry)
             self._order.add(entry)
             self._nbytes += entry.nbytes
         if event is not None:
@@ -189,7 +186,7 @@ class MemoryCache(LockedMapping):
     def peek(self, key: Hashable) -> Entry | None:
         """Return the live entry of a key; its place in the order of eviction stays."""
         with self._lock:
-            entry = self._filed(key)
+            entry = self._shelf.find(key)
             return entry if entry is None or entry.expires == math.inf else self._live(entry)
 
     def take(self, key: Hashable) -> Entry | None:
@@ -208,10 +205,10 @@ class MemoryCache(LockedMapping):
             if entry is None:
                 return False
             now = self.timer()
-            self._unfile(entry)
+            self._shelf.drop(entry)
             entry.deadline = now + lifetime
             self._date(entry, now)
-            self._file(entry)
+            self._shelf.put(entry)
             return self.peek(key) is not None
 
     def entries(self) -> list[Entry]:
@@ -254,9 +251,8 @@ class MemoryCache(LockedMapping):
     def reset(self) -> None:
         """Let go of everything without a row: the cache ends."""
         with self._lock:
-            self.hot.clear()
-            self._others.clear()
-            self._order, self._deadlines, self._nbytes = self._new_policy(), Deadlines(), 0
+            self._shelf.clear()
+            self._order, self._nbytes = self._new_policy(), 0
 
     def _guard(self, key: Hashable) -> AbstractContextManager[object]:  # noqa: ARG002 (one lock for all keys)
         return self._lock
@@ -273,29 +269,6 @@ class MemoryCache(LockedMapping):
     def _date(self, entry: Entry, now: float) -> None:
         entry.expires = entry.deadline if entry.deadline != math.inf else now + self._default_ttl
 
-    def _filed(self, key: Hashable) -> Entry | None:
-        kind = type(key)
-        if kind is str or kind is int:
-            return self.hot.get(key) or self._others.get(key)
-        return self._others.get(slot_of(key))
-
-    def _file(self, entry: Entry) -> None:
-        key = entry.key
-        if entry.expires == math.inf and (type(key) is str or type(key) is int):
-            self.hot[key] = entry
-            return
-        slot = slot_of(key)
-        self._others[slot] = entry
-        self._deadlines.put(slot, entry.expires)
-
-    def _unfile(self, entry: Entry) -> None:
-        if self.hot.get(entry.key) is entry:
-            del self.hot[entry.key]
-            return
-        slot = slot_of(entry.key)
-        del self._others[slot]
-        self._deadlines.discard(slot)
-
     def _refusal(self, entry: Entry, now: float) -> str | None:
         if entry.expires <= now:
             return "ttl"
@@ -309,7 +282,7 @@ class MemoryCache(LockedMapping):
         return None
 
     def _remove(self, entry: Entry) -> None:
-        self._unfile(entry)
+        self._shelf.drop(entry)
         self._order.remove(entry)
         self._nbytes -= entry.nbytes
         self._let_go(entry)
@@ -322,7 +295,7 @@ class MemoryCache(LockedMapping):
             self.release()
 
     def _drop_due(self, now: float) -> int:
-        due = [self._others[slot] for slot in self._deadlines.due(now)]
+        due = self._shelf.due(now)
         for entry in due:
             self._remove(entry)
             self._record(entry, "expire", "ttl")
@@ -335,7 +308,7 @@ class MemoryCache(LockedMapping):
             self._catch_up()
         while self._nbytes > allowed:
             entry = self._order.victim()
-            self._unfile(entry)
+            self._shelf.drop(entry)
             self._nbytes -= entry.nbytes
             self._let_go(entry)
             if self.on_evict is None:
