@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
-__all__ = ["tier_stats"]
+__all__ = ["access_seconds", "tier_stats"]
 
 
 def tier_stats(accesses: pd.DataFrame, held: Mapping[str, tuple[int, int]]) -> pd.DataFrame:
@@ -31,7 +33,7 @@ def tier_stats(accesses: pd.DataFrame, held: Mapping[str, tuple[int, int]]) -> p
     DataFrame
         Columns `tier` (l1, l2, l3, all), `accesses`, `hits`, `misses`, `hit_rate` (ratio, NaN without accesses),
         `evictions`, `expiries`, `bytes`, `entries` (a key in memory and on disk counts in both), `mean_access_s` and
-        `p95_access_s` (s; of the tier's hits, and for `all` of all accesses; NaN where there are none).
+        `p95_access_s` (s; of the tier's hits, and for `all` of all accesses; NaN where none was timed).
 
     Examples
     --------
@@ -67,6 +69,47 @@ def _removals(rows: pd.DataFrame) -> tuple[int, int]:
     return int((rows["event"] == "evict").sum()), int((rows["event"] == "expire").sum())
 
 
+def access_seconds(reads: pd.DataFrame) -> NDArray[np.float64]:
+    """Return durations that stand for all reads, also where only a sample of the hits in l1 was timed.
+
+    Parameters
+    ----------
+    reads
+        Rows of `accesses` with event `hit` or `miss`.
+
+    Returns
+    -------
+    float64 array
+        Seconds, as many as were timed; of each kind of read (event and tier) in proportion to how many there were.
+        Empty if a kind was not timed at all.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> kinds = {"event": ["hit"] * 8 + ["miss"] * 2, "tier": ["l1"] * 8 + [None] * 2}
+    >>> reads = pd.DataFrame({**kinds, "duration_s": [1e-6, 3e-6] + [None] * 6 + [1e-3, 1e-3]})
+    >>> [float(seconds) for seconds in access_seconds(reads)]
+    [1e-06, 1e-06, 3e-06, 0.001]
+    """
+    import numpy as np
+
+    seconds = reads["duration_s"].to_numpy(dtype=float)
+    known = ~np.isnan(seconds)
+    if known.all():
+        return seconds
+    kinds = reads.groupby(["event", "tier"], observed=True, dropna=False).indices.values()
+    parts = []
+    for rows in kinds:
+        timed = np.sort(seconds[rows][known[rows]])
+        if not len(timed):
+            return np.empty(0)
+        share = max(1, round(known.sum() * len(rows) / len(reads)))
+        parts.append(timed[(np.arange(share) * len(timed)) // share])
+    return np.concatenate(parts)
+
+
 def _times(rows: pd.DataFrame) -> tuple[float, float]:
-    seconds = rows["duration_s"].dropna()
-    return (float(seconds.mean()), float(seconds.quantile(0.95))) if len(seconds) else (float("nan"),) * 2
+    import numpy as np
+
+    seconds = access_seconds(rows)
+    return (float(seconds.mean()), float(np.quantile(seconds, 0.95))) if len(seconds) else (float("nan"),) * 2

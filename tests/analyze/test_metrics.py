@@ -243,13 +243,27 @@ def test_runs_are_resampled_within_each_workload_and_each_workload_has_its_own_r
 
 def test_access_times_are_of_accesses():
     rows = [access("live", "hit", duration_s=float(n)) for n in range(1, 101)]
-    rows += [access("live", "load", duration_s=1e6), access("live", "miss")]
+    rows += [access("live", "load", duration_s=1e6)]
     found = named(cache(frame("accesses", rows), frame("samples")))
     assert found["cache.access_time_mean"].value == 50.5
     assert found["cache.access_time_p95"].value == 95.0
     for name in ("mean", "p95"):  # accesses of one run are no sample of runs
         assert math.isnan(found[f"cache.access_time_{name}"].low)
         assert "too few runs" in found[f"cache.access_time_{name}"].method
+
+
+def test_access_times_are_unknown_if_a_kind_of_access_was_never_timed():
+    rows = [access("live", "hit", "l1", duration_s=1.0), access("live", "miss")]
+    found = named(cache(frame("accesses", rows), frame("samples")))
+    assert math.isnan(found["cache.access_time_mean"].value)
+
+
+def test_few_timed_hits_stand_for_all_hits():
+    rows = [access("live", "hit", "l1", duration_s=1.0 if n < 2 else None) for n in range(60)]
+    rows += [access("live", "miss", duration_s=4.0) for _ in range(20)]
+    found = named(cache(frame("accesses", rows), frame("samples")))
+    assert found["cache.access_time_mean"].value == pytest.approx((16 * 1.0 + 6 * 4.0) / 22)
+    assert "22 of 80 accesses were timed" in found["cache.access_time_mean"].method
 
 
 def test_memory_of_the_cache_is_replayed_for_each_run():

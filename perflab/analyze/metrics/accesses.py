@@ -13,11 +13,10 @@ from perflab.analyze import clusters
 from perflab.analyze.intervals import observed
 from perflab.analyze.metrics.row import Metric, Unit, measured, unavailable
 from perflab.analyze.metrics.select import good_samples, rows_of_optimized, slug, states, workloads
+from perflab.cache.stats import access_seconds
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
-    from numpy.typing import NDArray
 
 __all__ = ["cache", "greatest_bytes"]
 
@@ -149,20 +148,21 @@ def _eviction_rate(rows: _Rows) -> Metric:
 
 def _access_times(prefix: str, rows: _Rows) -> list[Metric]:
     read = rows.reads()
-    timed = read[read["duration_s"].notna()]
-    by_run = {run: _seconds(accesses) for run, accesses in timed.groupby("run_id", observed=True)}
+    found = {run: access_seconds(accesses) for run, accesses in read.groupby("run_id", observed=True)}
+    by_run = {run: seconds for run, seconds in found.items() if len(seconds)}
     runs, strata = list(by_run.values()), [rows.strata.get(str(run)) for run in by_run]
     mean = clusters.mean(runs, rows.confidence, strata=strata, seed=rows.seed)
     p95 = clusters.quantile(runs, 0.95, rows.confidence, strata=strata, seed=rows.seed)
-    what = f"time that callers waited, {rows.where}"
+    what = f"time that callers waited, {_timed(read)}{rows.where}"
     return [
         measured(f"{prefix}.access_time_mean", "s", mean, what),
         measured(f"{prefix}.access_time_p95", "s", p95, what),
     ]
 
 
-def _seconds(accesses: pd.DataFrame) -> NDArray[np.float64]:
-    return accesses["duration_s"].to_numpy(dtype=float)
+def _timed(read: pd.DataFrame) -> str:
+    timed = int(read["duration_s"].notna().sum())
+    return "" if timed == len(read) else f"{timed} of {len(read)} accesses were timed, "
 
 
 def _memory(rows: _Rows) -> Metric:
