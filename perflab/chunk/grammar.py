@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import importlib
-import importlib.metadata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
@@ -231,6 +230,8 @@ def name_of(node: Node, data: bytes, grammar: Grammar) -> str:
 @functools.cache
 def chunker_version() -> str:
     """Return what the borders depend on beside the bytes: the cutting rules and the parsers' versions."""
+    import importlib.metadata
+
     packages = sorted({grammar.package.replace("_", "-") for grammar in GRAMMARS.values()} | {"tree-sitter"})
     versions = (f"{package}={importlib.metadata.version(package)}" for package in packages)
     return f"rules={_CUTTING_RULES} " + " ".join(versions)

@@ -19,7 +19,6 @@ from perflab.chunk.job import Job
 from perflab.chunk.slots import ChunkCache, Rows, Slots
 from perflab.chunk.stream import chunks as chunks_of
 from perflab.errors import ConfigError
-from perflab.record import NULL_RECORDER
 
 __all__ = ["ChunkWorkers", "FileResult", "process_file"]
 
@@ -69,7 +68,7 @@ def process_file(
     *,
     cache: ChunkCache,
     workers: ChunkWorkers,
-    recorder: Rows = NULL_RECORDER,
+    recorder: Rows | None = None,
     operation: str | None = None,
     errors: Literal["raise", "collect"] = "raise",
     key: Callable[[Chunk], object] | None = None,
@@ -91,7 +90,7 @@ def process_file(
         and not on where the chunk lies: a chunk that only moved is not computed again. It should be a value that the
         cache can store.
     cache, workers, recorder
-        Any objects with `get` and `set`, with `map`, with `add`.
+        Any objects with `get` and `set`, with `map`, with `add`; without a recorder nothing is recorded.
     operation
         Name under which results are cached and recorded; by default the function's own.
     errors
@@ -122,7 +121,8 @@ def process_file(
     if errors not in ("raise", "collect"):
         raise ConfigError(f"errors is {errors!r}; it must be 'raise' or 'collect'")
     notes: list[str] = []
-    slots = Slots(cache, recorder, operation or _name(fn), code_digest or _code_digest(fn), key, errors == "raise")
+    rows = _silent() if recorder is None else recorder
+    slots = Slots(cache, rows, operation or _name(fn), code_digest or _code_digest(fn), key, errors == "raise")
     source = chunks_of(
         path,
         language=language,
@@ -136,7 +136,7 @@ def process_file(
         slots.finish(outcome)
     slots.settle_twins()
     for sentence in notes:
-        recorder.add("events", name="chunk_fallback", payload=json.dumps({"path": str(path), "reason": sentence}))
+        rows.add("events", name="chunk_fallback", payload=json.dumps({"path": str(path), "reason": sentence}))
     if errors == "raise" and slots.first_error is not None:
         raise slots.first_error
     return _result(str(path), slots, timer() - began, tuple(notes))
@@ -167,3 +167,10 @@ def _code_digest(fn: Callable[..., object]) -> str:
 
 def _name(fn: Callable[..., object]) -> str:
     return getattr(fn, "__qualname__", type(fn).__qualname__)
+
+
+def _silent() -> Rows:
+    # Not imported with the module, which workers load too: settings and all, it takes half of their start.
+    from perflab.record import NULL_RECORDER
+
+    return NULL_RECORDER
