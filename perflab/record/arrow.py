@@ -40,6 +40,8 @@ def as_text(value: object) -> str | None:
 
 def _printed(value: object) -> str:
     try:
+        if type(value) is frozenset:  # each process has an order of its own
+            return f"frozenset({{{', '.join(sorted(map(_printed, value)))}}})" if value else "frozenset()"
         return str(value) if isinstance(value, str) else repr(value)
     except Exception as error:  # a key's own __repr__ may do anything; recording must not fail for it
         return f"<{type(value).__name__} whose repr raised {type(error).__name__}>"
@@ -139,15 +141,26 @@ def _category_array(values: Sequence[object]) -> pa.Array:
 def _number_array(kind: type, values: Sequence[Any]) -> pa.Array:
     import numpy as np
 
-    kinds = set(map(type, values))
-    if not kinds <= {kind, type(None)}:
-        gaps = list(map(_is_missing, values))
-        values = [None if gap else kind(value) for value, gap in zip(values, gaps, strict=True)]
+    if not set(map(type, values)) <= {kind, type(None)}:
+        values = [_as_number(kind, value) for value in values]
     missing = np.array([value is None for value in values], np.bool_)
-    known: np.ndarray[Any, Any] = np.array(
-        [kind() if value is None else value for value in values] if missing.any() else values, kind
-    )
+    filled = [kind() if value is None else value for value in values] if missing.any() else values
+    try:
+        known: np.ndarray[Any, Any] = np.array(filled, kind)
+    except OverflowError:
+        return _number_array(kind, [_as_number(kind, value) for value in values])
     return _numbers(known, missing | np.isnan(known) if kind is float else missing)
+
+
+def _as_number(kind: type, value: Any) -> Any:
+    """Return a value as the column's type; None if it is missing or cannot be."""
+    if _is_missing(value):
+        return None
+    try:
+        known = kind(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return None if kind is int and not -(2**63) <= known < 2**63 else known
 
 
 def _all_missing(values: Sequence[object]) -> TypeGuard[Sequence[None]]:

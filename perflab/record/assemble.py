@@ -7,13 +7,14 @@ All segments are handled at once: a program with many short operations has many 
 
 from __future__ import annotations
 
+import math
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from perflab.record.arrow import LONGEST_TEXT, as_text
-from perflab.record.block import MISSING, Block, Kind, Span, sampled
+from perflab.record.block import MISSING, Block, Context, Kind, sampled
 from perflab.record.tape import Event, Hit, Segment, Timestamps
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def assemble(
     """
     import numpy as np
 
-    known = _Known([_text(entry.key) for entry in hits.entries], [entry.nbytes for entry in hits.entries])
+    known = _Known()
     kinds: dict[Kind, int] = {("hit", "l1", None, timestamps == "chunk"): 0}
     columns = _columns(segments, hits, known, kinds, timestamps)
     seconds = columns["seconds"]
@@ -92,13 +93,13 @@ def assemble(
         first=first,
         t=t,
         code=columns["code"],
-        kind=columns["kind"],
+        kind=columns["kind"].astype(np.uint8 if len(kinds) < 2**8 else np.int32),
         timed=timed,
         durations=took[timed],
-        texts=known.texts,
-        sizes=np.array(known.sizes, np.int64),
+        texts=[text for text, _ in known.codes],
+        sizes=np.array([size for _, size in known.codes], np.int64),
         kinds=list(kinds),
-        spans=_spans(columns["span"], segments),
+        **_runs(columns["span"], segments),
     )
     return block if sample_ratio >= 1 else sampled(block, sample_ratio)
 
@@ -130,12 +131,13 @@ def _columns(
     is_hit = np.ones(rows, np.bool_)
     is_hit[places] = False
     hit_places = np.flatnonzero(is_hit)
-    code, kind, took = np.empty(rows, np.int32), np.zeros(rows, np.uint16), np.full(rows, np.nan)
-    code[hit_places] = hits.codes
-    code[places] = known.codes(keys, sizes)
-    found = zip(events, tiers, reasons, strict=True)
+    code, kind, took = np.empty(rows, np.int32), np.zeros(rows, np.int32), np.full(rows, np.nan)
+    entries = np.array([known.code(_text(entry.key), entry.nbytes) for entry in hits.entries], np.int32)
+    code[hit_places] = entries[hits.codes]
+    code[places] = [known.code(text, size) for text, size in zip(_texts(keys), sizes, strict=True)]
+    found = zip(events, tiers, map(as_text, reasons), strict=True)
     kind[places] = [kinds.setdefault((*event, False), len(kinds)) for event in found]
-    took[places] = durations
+    took[places] = list(map(_seconds_of, durations))
     timed, timed_s = _timed(segments)
     took[hit_places[timed]] = timed_s
     seconds = _seconds(segments, np.array(read_s, np.float64), places, hit_places, timestamps)
@@ -144,25 +146,41 @@ def _columns(
 
 
 class _Known:
-    """The keys of a block, as text, each with its size; those of the hits come first."""
+    """The keys of a block, as text, each with its size, and their numbers."""
 
-    def __init__(self, texts: list[str | None], sizes: list[int]) -> None:
-        self.texts = texts
-        self.sizes = sizes
+    def __init__(self) -> None:
+        self.codes: dict[tuple[str | None, int], int] = {}
 
-    def codes(self, keys: Sequence[object], sizes: Sequence[int | None]) -> list[int]:
-        """Return the places of keys with their sizes; what is not there is added."""
-        # A key may be slow to print, and the same object comes often; `keys` keeps each alive, so its id stands for it.
-        printed: dict[int, str | None] = {}
-        found: dict[tuple[int, int | None], int] = {}
-        for key, nbytes in zip(keys, sizes, strict=True):
-            if (id(key), nbytes) not in found:
-                if id(key) not in printed:
-                    printed[id(key)] = _text(key)
-                found[id(key), nbytes] = len(self.texts)
-                self.texts.append(printed[id(key)])
-                self.sizes.append(MISSING if nbytes is None else nbytes)
-        return [found[id(key), nbytes] for key, nbytes in zip(keys, sizes, strict=True)]
+    def code(self, text: str | None, nbytes: Any) -> int:
+        """Return the number of a key with its size, -1 for one that is not known."""
+        size = nbytes if type(nbytes) is int and 0 <= nbytes < 2**63 else _size_of(nbytes)
+        return self.codes.setdefault((text, size), len(self.codes))
+
+
+def _size_of(nbytes: Any) -> int:
+    try:
+        size = int(nbytes)
+    except (TypeError, ValueError, OverflowError):
+        return MISSING
+    return size if 0 <= size < 2**63 else MISSING
+
+
+def _seconds_of(duration_s: Any) -> float:
+    if type(duration_s) is float:
+        return duration_s
+    try:
+        return math.nan if duration_s is None else float(duration_s)
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
+
+
+def _texts(keys: Sequence[object]) -> Iterator[str | None]:
+    # A key may be slow to print, and the same object comes often; `keys` keeps each alive, so its id stands for it.
+    printed: dict[int, str | None] = {}
+    for key in keys:
+        if id(key) not in printed:
+            printed[id(key)] = _text(key)
+        yield printed[id(key)]
 
 
 def _text(key: object) -> str | None:
@@ -228,16 +246,19 @@ def _seconds(
     return np.interp(np.arange(rows), where[order], reads[order])
 
 
-def _spans(span: NDArray[np.int64], segments: Sequence[Segment]) -> list[Span]:
+def _runs(span: NDArray[np.int64], segments: Sequence[Segment]) -> dict[str, Any]:
     """Return what neighbouring rows have in common, from the number of each row's segment."""
     import numpy as np
 
-    starts = np.flatnonzero(np.diff(span, prepend=-1))
-    lengths = np.diff(starts, append=len(span)).tolist()
-    found: list[Span] = []
-    for start, rows in zip(starts.tolist(), lengths, strict=True):
-        segment = segments[span[start]]
-        operation = segment.operation
-        name, number = (None, None) if operation is None else (operation.name, operation.number)
-        found.append((rows, name, number, segment.stream))
-    return found
+    contexts: dict[Context, int] = {}
+    numbers = [contexts.setdefault(_context(segment), len(contexts)) for segment in segments]
+    context = np.array(numbers, np.int32)[span]
+    starts = np.flatnonzero(np.diff(context, prepend=-1))
+    lengths = np.diff(starts, append=len(span)).astype(np.int32)
+    return {"lengths": lengths, "context": context[starts], "contexts": list(contexts)}
+
+
+def _context(segment: Segment) -> Context:
+    operation = segment.operation
+    name, number = (None, None) if operation is None else (as_text(operation.name), operation.number)
+    return name, number, segment.stream

@@ -6,7 +6,7 @@ In: arrays, and what they refer to. Out: an Arrow table, when somebody looks or 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from perflab.record.arrow import arrow_schema, category, numbers, times, truths
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-__all__ = ["MISSING", "Block", "Kind", "Span", "sampled"]
+__all__ = ["MISSING", "Block", "Context", "Kind", "sampled"]
 
 MISSING = -1
 _TEXT_BYTES = 60  # an `str` and its place in a list, beside its characters
-_SPAN_BYTES = 100
+_CONTEXT_BYTES = 100
 
 Kind = tuple[str, str | None, str | None, bool]
-Span = tuple[int, str | None, int | None, str]
+Context = tuple[str | None, int | None, str]
 
 
 @dataclass(slots=True)
@@ -38,25 +38,29 @@ class Block:
         Microseconds from `first`; the greatest number of its dtype where the time is not known.
     code : int32 array
         Indices into `texts` and `sizes`: the key, and `nbytes`, -1 where not known. A key's size seldom changes.
-    kind : uint16 array
+    kind : uint8 or int32 array
         Indices into `kinds`: event, tier, reason, and whether `t` is an estimate.
     timed, durations : int64 and float64 arrays
         The rows whose duration is known, and it, in seconds.
-    spans : list of (rows, operation, operation_id, stream)
-        What neighbouring rows have in common.
+    lengths, context : int32 arrays
+        How many neighbouring rows have something in common, and what: indices into `contexts`.
+    contexts : list of (operation, operation_id, stream)
+        The distinct ones.
     """
 
     run_id: str
     first: int
     t: NDArray[np.integer[Any]]
     code: NDArray[np.int32]
-    kind: NDArray[np.uint16]
+    kind: NDArray[np.integer[Any]]
     timed: NDArray[np.int64]
     durations: NDArray[np.float64]
     texts: list[str | None]
     sizes: NDArray[np.int64]
     kinds: list[Kind]
-    spans: list[Span]
+    lengths: NDArray[np.int32]
+    context: NDArray[np.int32]
+    contexts: list[Context]
     text_bytes: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -70,8 +74,8 @@ class Block:
     @property
     def nbytes(self) -> int:
         """Bytes in memory."""
-        arrays = (self.t, self.code, self.kind, self.timed, self.durations, self.sizes)
-        return sum(array.nbytes for array in arrays) + self.text_bytes + _SPAN_BYTES * len(self.spans)
+        arrays = (self.t, self.code, self.kind, self.timed, self.durations, self.sizes, self.lengths, self.context)
+        return sum(array.nbytes for array in arrays) + self.text_bytes + _CONTEXT_BYTES * len(self.contexts)
 
     def tables(self) -> Iterator[pa.Table]:
         """Yield the rows as one table with the columns of the frame."""
@@ -79,13 +83,13 @@ class Block:
         import pyarrow as pa
 
         rows = self.num_rows
-        span = np.repeat(np.arange(len(self.spans), dtype=np.int32), [rows for rows, *_ in self.spans])
+        context = np.repeat(self.context, self.lengths)
         seconds = np.zeros(rows)
         seconds[self.timed] = self.durations
         unknown = np.ones(rows, np.bool_)
         unknown[self.timed] = False
         nbytes = self.sizes[self.code]
-        operation_id = np.array([number or 0 for _, _, number, _ in self.spans], np.int64)[span]
+        operation_id = np.array([number or 0 for _, number, _ in self.contexts], np.int64)[context]
         columns = {
             "run_id": category(np.zeros(rows, np.int32), [self.run_id]),
             "t": times(self.t.astype(np.int64) + self.first, self.t == np.iinfo(self.t.dtype).max),
@@ -94,9 +98,9 @@ class Block:
             "tier": category(self.kind, [kind[1] for kind in self.kinds]),
             "nbytes": numbers(nbytes, nbytes == MISSING),
             "duration_s": numbers(seconds, unknown),
-            "operation": category(span, [name for _, name, _, _ in self.spans]),
+            "operation": category(context, [name for name, _, _ in self.contexts]),
             "operation_id": numbers(operation_id, operation_id == 0),
-            "stream": category(span, [stream for *_, stream in self.spans]),
+            "stream": category(context, [stream for *_, stream in self.contexts]),
             "reason": category(self.kind, [kind[2] for kind in self.kinds]),
             "t_estimated": truths(np.array([kind[3] for kind in self.kinds], np.bool_)[self.kind]),
         }
@@ -110,22 +114,21 @@ def sampled(block: Block, ratio: float) -> Block:
     import xxhash
 
     bound = int(ratio * 2**64)
-    hashes = (xxhash.xxh3_64_intdigest((text or "").encode()) for text in block.texts)
-    kept = np.array([number < bound for number in hashes], np.bool_)[block.code]
-    place = np.cumsum(kept) - 1
+    chosen = np.array([xxhash.xxh3_64_intdigest((text or "").encode()) < bound for text in block.texts], np.bool_)
+    kept = chosen[block.code]
+    place, code = np.cumsum(kept) - 1, np.cumsum(chosen) - 1
     timed = kept[block.timed]
-    ends = np.cumsum([rows for rows, *_ in block.spans])
-    left = np.diff(np.cumsum(kept)[ends - 1], prepend=0)
-    return Block(
-        block.run_id,
-        block.first,
-        block.t[kept],
-        block.code[kept],
-        block.kind[kept],
-        place[block.timed[timed]],
-        block.durations[timed],
-        block.texts,
-        block.sizes,
-        block.kinds,
-        [(int(rows), *span[1:]) for rows, span in zip(left, block.spans, strict=True)],
+    context = np.repeat(block.context, block.lengths)[kept]
+    starts = np.flatnonzero(np.diff(context, prepend=-1))
+    return replace(
+        block,
+        t=block.t[kept],
+        code=code[block.code[kept]].astype(np.int32),
+        kind=block.kind[kept],
+        timed=place[block.timed[timed]],
+        durations=block.durations[timed],
+        texts=[text for text, is_chosen in zip(block.texts, chosen, strict=True) if is_chosen],
+        sizes=block.sizes[chosen],
+        lengths=np.diff(starts, append=len(context)).astype(np.int32),
+        context=context[starts],
     )

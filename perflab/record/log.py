@@ -9,18 +9,22 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from perflab.record.rows import conform
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Log", "Piece", "Rows", "Source"]
+__all__ = ["Log", "Piece", "Row", "Rows", "Source", "Taken"]
+
+Row = tuple[object, ...]
 
 MERGE_PIECES = 32
 SMALL_ROWS = 50_000
 """So many pieces in the run folder that are this small become one, so that a long quiet run is no heap of files."""
+LARGE_ROWS = 4096
+"""Columns from a worker that are this long are a piece at once; others are joined, as each piece costs the readers."""
 
 
 class Rows(Protocol):
@@ -43,6 +47,17 @@ class Source(Protocol):
 
     def take(self) -> Rows | None:
         """Remove and return them."""
+
+    def loose(self, most: int) -> Sequence[Row]:
+        """Remove and return them as they are, if that is smaller than typed columns; else none."""
+
+
+class Taken(NamedTuple):
+    """Rows on the way from one log to another: few as they are, many as columns; and how many were dropped before."""
+
+    loose: Sequence[Row]
+    held: Sequence[Rows]
+    dropped: int
 
 
 @dataclass(slots=True)
@@ -116,12 +131,14 @@ class Log:
         self.dropped = 0
         self._source = source
         self._pieces: list[Piece] = []
+        self._arrived: list[Rows] = []
         self._lock = threading.RLock()
         self._writing = threading.Lock()  # who seals must not wait for a disk
 
     def seal(self) -> None:
         """Turn the gathered rows into a piece of typed columns."""
         with self._lock:
+            self._join_arrived()
             rows = self._source.take()
             if rows is not None:
                 self._hold(rows)
@@ -133,10 +150,32 @@ class Log:
             if table.num_rows:
                 self._hold(Typed(conform(self.frame, table)))
 
+    def take(self, loose: int) -> Taken:
+        """Remove and return the rows that are in memory; those not typed yet as they are, if no more than `loose`."""
+        with self._lock:
+            rows = self._source.loose(loose)
+            self.seal()
+            held = [piece.held for piece in self._pieces if piece.held is not None]
+            dropped = self.dropped
+            self._pieces, self.nbytes, self.dropped = [], 0, 0
+            return Taken(rows, held, dropped)
+
+    def receive(self, held: Sequence[Rows], dropped: int) -> None:
+        """Add columns that were taken from another log, and what it had dropped."""
+        with self._lock:
+            self.dropped += dropped
+            for rows in held:
+                if rows.num_rows >= LARGE_ROWS:
+                    self._hold(rows)
+                else:
+                    self._arrived.append(rows)
+            if len(self._arrived) >= MERGE_PIECES:
+                self._join_arrived()
+
     def forget(self) -> None:
         """Drop everything and make the lock anew: this process was forked, and the rows are its parent's."""
         self._lock, self._writing = threading.RLock(), threading.Lock()
-        self._pieces, self.nbytes, self.dropped = [], 0, 0
+        self._pieces, self._arrived, self.nbytes, self.dropped = [], [], 0, 0
 
     def store(self, write: Callable[..., Path]) -> None:
         """Bring all rows that are only in memory into the run folder.
@@ -172,14 +211,16 @@ class Log:
         with self._lock:
             loose = self._source.look()
             found = [source for piece in self._pieces for source in piece.sources()]
+            found += Joined(self._arrived).tables()
             return found if loose is None else [*found, *loose.tables()]
 
     def size(self) -> tuple[int, int]:
         """Return rows that are not dropped, and bytes of those in memory."""
         with self._lock:
             loose = self._source.look()
-            rows, nbytes = (0, 0) if loose is None else (loose.num_rows, loose.nbytes)
-            return rows + sum(piece.rows for piece in self._pieces), nbytes + self.nbytes
+            unsealed: list[Rows] = self._arrived if loose is None else [*self._arrived, loose]
+            rows = sum(rows.num_rows for rows in unsealed) + sum(piece.rows for piece in self._pieces)
+            return rows, sum(rows.nbytes for rows in unsealed) + self.nbytes
 
     def hand_over(self) -> list[Piece]:
         """Seal and return the pieces, for `moved` once they stand in one file."""
@@ -191,6 +232,11 @@ class Log:
         """Take note that the rows of these pieces stand in one file now; what came since stays where it is."""
         with self._lock:
             self._replace(pieces, Piece(None, path, sum(piece.rows for piece in pieces)))
+
+    def _join_arrived(self) -> None:
+        if self._arrived:
+            self._hold(_one(self._arrived))
+            self._arrived = []
 
     def _hold(self, rows: Rows) -> None:
         self._pieces.append(Piece(rows, None, rows.num_rows))
@@ -215,3 +261,11 @@ class Log:
         kept = [piece for piece in self._pieces if id(piece) not in gone]
         self._pieces = [*kept[:at], new, *kept[at:]]
         self.nbytes = sum(piece.held.nbytes for piece in self._pieces if piece.held is not None)
+
+
+def _one(rows: Sequence[Rows]) -> Rows:
+    import pyarrow as pa
+
+    if len(rows) == 1:
+        return rows[0]
+    return Typed(pa.concat_tables(list(Joined(rows).tables())).unify_dictionaries().combine_chunks())

@@ -12,14 +12,24 @@ from time import perf_counter
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from perflab.errors import PerflabError
+
+from perflab.errors import PerflabError
+
 if TYPE_CHECKING:
     from perflab.record.tape import Tape
 
-__all__ = ["Home", "Operation"]
+__all__ = ["Home", "Operation", "number_from"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 _numbers = itertools.count(1)
+
+
+def number_from(start: int) -> None:
+    """Give operations that are made from now on numbers from `start`, so that they differ from other processes'."""
+    global _numbers
+    _numbers = itertools.count(start)
 
 
 class Home(Protocol):
@@ -36,7 +46,7 @@ class Home(Protocol):
 class Operation:
     """A timed interval of the user's program; assign `nbytes`, `cache_hit` or `related_keys` inside it.
 
-    Use it in a `with` statement, or as a decorator of a function, an async function or a generator function.
+    Use it in one `with` statement, or as a decorator of a function, an async function or a generator function.
 
     Attributes
     ----------
@@ -75,6 +85,7 @@ class Operation:
     stream = ""
     tape: Tape | None = None
     _around: Operation | None = None
+    _token: contextvars.Token[Any] | None = None
 
     def __init__(self, name: str, key: object, home: Home) -> None:
         self.name = name
@@ -83,6 +94,8 @@ class Operation:
         self._home = home
 
     def __enter__(self) -> Operation:
+        if self._token is not None:
+            raise PerflabError(f"the operation {self.name!r} was entered before; begin each one by operation(...)")
         home = self._home
         found = home.current.get(None)
         if found is not None:
@@ -98,9 +111,9 @@ class Operation:
     ) -> None:
         self.ended_s = ended_s = perf_counter()
         self.duration_s = ended_s - self._start
-        if error is not None and kind is not GeneratorExit:  # a reader who has seen enough is no failure
-            self.error = f"{kind.__name__ if kind else ''}: {error}"
         self._leave()
+        if error is not None and kind is not GeneratorExit:  # a reader who has seen enough is no failure
+            self.error = _said(error)
         self._home.finish(self)
 
     def __call__(self, fn: F) -> F:
@@ -108,6 +121,12 @@ class Operation:
         from perflab.record.decorate import recorded
 
         return recorded(fn, lambda key: Operation(self.name, key, self._home), self.key)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel to a worker inside a closure, as what makes an operation there; one that has begun stays at home."""
+        if hasattr(self, "_token"):
+            raise PerflabError(f"The operation {self.name!r} has begun in this process; begin one in the worker's own.")
+        return Operation, (self.name, self.key, self._home)
 
     def pause(self) -> None:
         """Stop being the current operation, as a generator does at each `yield`; the time goes on."""
@@ -153,3 +172,10 @@ def _open(operation: Operation | None) -> Operation | None:
     while operation is not None and operation.ended_s is not None:
         operation = operation._around
     return operation
+
+
+def _said(error: BaseException) -> str:
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # its own __str__ may do anything, and must not hide it
+        return type(error).__name__

@@ -189,6 +189,7 @@ class Recorder:
             operation.stream = self._local.stream = self.tapes.stream or threading.current_thread().name
         if operation.tape is not None:
             self.tapes.cut(operation.tape)
+            operation.tape = None
         if self._ring is not None:
             kind: Kind = "end" if operation.error is None else "failed"
             self._ring.write(kind, operation.name, operation.number, operation.duration_s)
@@ -309,7 +310,7 @@ class Recorder:
     def _as_row(self, recorded: Row | Operation) -> Row:
         if not isinstance(recorded, Operation):
             return recorded
-        related = [as_text(key) for key in recorded.related_keys]
+        related = _texts(recorded.related_keys)
         return (
             self.run_id,
             self.clock.ns(recorded.ended_s or 0.0),
@@ -332,6 +333,7 @@ class Recorder:
             log.store(folder.write)
 
     def _seal(self, log: Log) -> None:
+        self.clock.anchor()
         log.seal()
         self._keep_budget()
 
@@ -358,6 +360,14 @@ class Recorder:
 
 def _now() -> str:
     return dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
+
+
+def _texts(keys: object) -> list[str | None]:
+    if keys is None:
+        return []
+    if isinstance(keys, Iterable) and not isinstance(keys, str | bytes):
+        return [as_text(key) for key in keys]
+    return [as_text(keys)]
 
 
 def _warn(path: Path, error: OSError) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from perflab.record.arrow import to_table
 from perflab.record.assemble import Numbered, assemble, number
-from perflab.record.log import Typed
+from perflab.record.log import Row, Typed
 from perflab.record.tape import Segment, Tapes
 
 if TYPE_CHECKING:
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from perflab.record.clock import Clock
 
 __all__ = ["Accesses", "Gathered", "Row"]
-
-Row = tuple[object, ...]
-
 
 class Gathered:
     """The new rows of a frame in which little happens.
@@ -49,6 +46,14 @@ class Gathered:
             self._last = self._as_row(batch[-1])
         del self.rows[: len(batch)]
         return typed
+
+    def loose(self, most: int) -> list[Row]:
+        """Remove and return the rows as they are if they are no more than so many; else none."""
+        batch = self.rows[: len(self.rows)]
+        if len(batch) > most:
+            return []
+        del self.rows[: len(batch)]
+        return list(map(self._as_row, batch))
 
     def last(self) -> Row | None:
         """Return the row that was recorded last, or None before the first."""
@@ -86,9 +91,18 @@ class Accesses:
             segments = self._tapes.take()
             if not segments:
                 return None
-            hits = number(segments)
+            try:
+                hits = number(segments)
+                block = self._block(segments, hits)
+            except BaseException:  # a key's own __repr__ may raise, or the user interrupt it
+                self._tapes.put_back(segments)
+                raise
             self._tapes.shorten(segments, hits.used)
-            return self._block(segments, hits)
+            return block
+
+    def loose(self, most: int) -> list[Row]:  # noqa: ARG002 - a block is small however few rows it has
+        """Return none: a tape has no rows but those that become columns."""
+        return []
 
     def _block(self, segments: list[Segment], hits: Numbered) -> Block:
         tapes = self._tapes

@@ -40,6 +40,9 @@ event, tier, bytes, duration in seconds, reason."""
 class Tape(list[Any]):
     """The hits of one context. `append` is the whole of noting one; with exact times, `times.append` follows it.
 
+    A context that is copied into another thread, as `asyncio.to_thread` does, goes on writing on the tape that it has:
+    no row is lost, and the stream is that of the thread that the tape was made in until an operation begins.
+
     Attributes
     ----------
     events : list of Event
@@ -68,6 +71,14 @@ class Tape(list[Any]):
         self.begun = begun
         self.noted = 0
         self._home = weakref.ref(home)
+
+    def wipe(self) -> None:
+        """Drop everything."""
+        self.clear()
+        self.times.clear()
+        self.timed.clear()
+        self.events.clear()
+        self.noted = 0
 
     def __del__(self) -> None:
         """Hand over what is left: the thread or task that wrote on the tape is gone."""
@@ -149,7 +160,8 @@ class Tapes:
         tape = self.current.get(None)
         if type(tape) is not Tape:
             tape = self.tape()
-        tape.events.append((len(tape), self._timer(), key, event, tier, nbytes, duration_s, reason))
+        now = self._timer()
+        tape.events.append((len(tape), now, key, event, tier, nbytes, duration_s, reason))
         return len(tape.events)
 
     def cut(self, tape: Tape) -> None:
@@ -162,12 +174,13 @@ class Tapes:
             else:
                 self._hand_on(segment.hits)
                 tape.noted = rows
-            del tape[:rows], tape.times[: len(segment.times)], tape.events[: len(segment.events)]
-            tape.timed.clear()
-            tape.noted, tape.begun = max(0, tape.noted - rows), segment.ended
+            # Kept before it is deleted: what interrupts this may double a row, and loses none.
             if len(segment):
                 self._segments.append(segment)
                 self.rows += len(segment)
+            del tape[:rows], tape.times[: len(segment.times)], tape.events[: len(segment.events)]
+            tape.timed.clear()
+            tape.noted, tape.begun = max(0, tape.noted - rows), segment.ended
 
     def cut_all(self) -> None:
         """Take the rows off every tape."""
@@ -186,8 +199,16 @@ class Tapes:
     def look(self) -> list[Segment]:
         """Return all rows, those still on tapes too; nothing is changed by it."""
         with self.lock:
-            copies = [self._copy(tape) for tape in self._tapes()]
-            return [*self._segments, *(segment for segment in copies if len(segment))]
+            # A thread that ends meanwhile hands its rows over when the last reference to its tape goes: after this.
+            tapes, found = list(self._tapes()), list(self._segments)
+            return found + [segment for tape in tapes if len(segment := self._copy(tape))]
+
+    def put_back(self, segments: list[Segment]) -> None:
+        """Take back what was taken and could not be used."""
+        with self.lock:
+            self._segments[:0] = segments
+            self.rows += sum(map(len, segments))
+            self._taken.subtract(_counts(segments))
 
     def counts(self) -> Counter[object]:
         """Return how often each event was noted."""
@@ -209,7 +230,10 @@ class Tapes:
         return uses
 
     def pull(self, uses: Uses) -> list[list[Any]]:
-        """Remove and return the hits since the last time."""
+        """Remove and return the hits since the last time, in order within a thread.
+
+        Threads, and tasks that take turns in operations of their own, are told of one after the other.
+        """
         with self.lock:
             for tape in self._tapes():
                 self._note(tape)
@@ -231,15 +255,16 @@ class Tapes:
                 last_uses = used() if last_uses is None else last_uses
                 batches[places[0] : places[-1] + 1] = [last_uses]
 
+    def __del__(self) -> None:
+        """Let go of what stands on tapes: contexts keep them for longer."""
+        for tape in self._tapes():
+            tape.wipe()
+
     def forget(self) -> None:
         """Drop every row and make the lock anew: this process was forked, and the rows are its parent's."""
         self.lock = threading.RLock()
         for tape in self._tapes():
-            tape.clear()
-            tape.times.clear()
-            tape.timed.clear()
-            tape.events.clear()
-            tape.noted = 0
+            tape.wipe()
         self._segments, self.rows, self._taken = [], 0, Counter()
         for follower in self._followers:
             uses = follower()
@@ -290,7 +315,7 @@ class Tapes:
         times = array("d", tape.times)
         rows = min(len(tape), len(times)) if self.timestamps == "exact" else len(tape)
         hits = tape[:rows]
-        timed = [pair for pair in tape.timed if pair[0] < rows]
+        timed = [pair for pair in tape.timed if 0 <= pair[0] < rows]  # another thread may have cut it meanwhile
         events = tape.events[: len(tape.events)]
         return Segment(
             hits, times[:rows], timed, events, tape.operation, tape.stream, tape.begun, max(self._timer(), tape.begun)

@@ -9,6 +9,7 @@ import fcntl
 import html
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from perflab.errors import ConfigError, RunError
 from perflab.record import Frames
 from perflab.record.flight import RING
 from perflab.record.flight_read import Flight, flight_frame, last_words, read_ring
-from perflab.record.store import read_info, read_table
+from perflab.record.store import read_info, read_table, size_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -167,7 +168,7 @@ def open_run(path: str | os.PathLike[str]) -> Run:
     """
     folder = Path(path)
     info = read_info(folder)
-    return Run(info, Frames(lambda frame: read_table(folder, frame)), folder)
+    return Run(info, Frames(partial(read_table, folder), sizes=partial(size_of, folder)), folder)
 
 
 def _is_written(folder: Path) -> bool:

@@ -5,7 +5,9 @@ Nothing here asserts a time; each line is for people to read, ratios with their 
 
 from __future__ import annotations
 
+import atexit
 import functools
+import shutil
 import tempfile
 import time
 from collections.abc import Callable
@@ -65,7 +67,9 @@ def in_pieces(rows: int, distinct: int) -> pa.Table:
 @functools.cache
 def on_disk(rows: int, distinct: int, *, same_size: bool = False) -> Path:
     """Return a file of them."""
-    file = Path(tempfile.mkdtemp(prefix="perflab-frames-"), "accesses.parquet")
+    folder = Path(tempfile.mkdtemp(prefix="perflab-frames-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    file = folder / "accesses.parquet"
     write_file(file, [hits(rows, distinct, same_size=same_size)], arrow_schema("accesses"))
     return file
 
