@@ -56,6 +56,8 @@ def requests(accesses: pd.DataFrame) -> Requests:
     import pandas as pd
 
     sizes = pd.to_numeric(accesses["nbytes"]).astype("float64")
+    if "tier" in accesses:  # what is stored, evicted or rejected there has its cost on disk
+        sizes = sizes.mask((accesses["tier"] == "l3") & (accesses["event"] != "hit"))
     by_key = sizes.groupby(accesses["key"].astype(object))
     filled = by_key.bfill().fillna(by_key.ffill())
     wanted = accesses["event"].isin(["hit", "miss"]).to_numpy()

@@ -166,6 +166,7 @@ class MemoryCache(LockedMapping):
                 if old is not None:
                     self._record(old, "invalidate", refusal)
                 return False
+            self._catch_up()  # what was read before comes before it in the order
             self._make_room(self._max_bytes - entry.nbytes, now)
             self._shelf.put(entry)
             self._order.add(entry)
@@ -237,6 +238,7 @@ class MemoryCache(LockedMapping):
         checked_bytes(max_bytes)
         with self._lock:
             self._max_bytes = max_bytes
+            self._catch_up()
             self._make_room(max_bytes, self.timer())
 
     def clear(self, reason: str = "cleared") -> int:  # type: ignore[override]  # a mapping's clear tells nothing
@@ -304,8 +306,6 @@ class MemoryCache(LockedMapping):
     def _make_room(self, allowed: int, now: float) -> None:
         if self._nbytes > allowed:
             self._drop_due(now)
-        if self._nbytes > allowed:
-            self._catch_up()
         while self._nbytes > allowed:
             entry = self._order.victim()
             self._shelf.drop(entry)

@@ -12,6 +12,7 @@ import weakref
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Literal, NamedTuple, Protocol
 
 from perflab.record.operation import Operation
@@ -70,7 +71,8 @@ class Tape(list[Any]):
         self.thread = thread.ident
         self.begun = begun
         self.noted = 0
-        self._home = weakref.ref(home)
+        # A context keeps its tape for longer than the recorder lives.
+        self._home = weakref.ref(home, partial(_wipe, weakref.ref(self)))
 
     def wipe(self) -> None:
         """Drop everything."""
@@ -234,6 +236,8 @@ class Tapes:
 
         Threads, and tasks that take turns in operations of their own, are told of one after the other.
         """
+        if not uses.batches and not any(len(tape) > tape.noted for tape in self._tapes()):
+            return []
         with self.lock:
             for tape in self._tapes():
                 self._note(tape)
@@ -255,16 +259,12 @@ class Tapes:
                 last_uses = used() if last_uses is None else last_uses
                 batches[places[0] : places[-1] + 1] = [last_uses]
 
-    def __del__(self) -> None:
-        """Let go of what stands on tapes: contexts keep them for longer."""
-        for tape in self._tapes():
-            tape.wipe()
-
     def forget(self) -> None:
         """Drop every row and make the lock anew: this process was forked, and the rows are its parent's."""
         self.lock = threading.RLock()
         for tape in self._tapes():
             tape.wipe()
+            tape.stream = self.stream or tape.stream
         self._segments, self.rows, self._taken = [], 0, Counter()
         for follower in self._followers:
             uses = follower()
@@ -320,6 +320,12 @@ class Tapes:
         return Segment(
             hits, times[:rows], timed, events, tape.operation, tape.stream, tape.begun, max(self._timer(), tape.begun)
         )
+
+
+def _wipe(tape: weakref.ref[Tape], _: object) -> None:
+    found = tape()
+    if found is not None:
+        found.wipe()
 
 
 def _counts(segments: list[Segment]) -> Counter[object]:

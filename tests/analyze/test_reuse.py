@@ -127,3 +127,9 @@ def test_only_hits_and_misses_are_requests_and_misses_learn_their_size():
 @pytest.mark.parametrize("rows", [(), (("a", "set", 4),)])
 def test_no_accesses_are_an_empty_trace(rows):
     assert len(requests(frame(*rows))) == 0
+
+
+def test_the_cost_on_disk_is_no_size_in_memory() -> None:
+    rows = [("a", "miss", None, None), ("a", "set", "l3", 900), ("a", "set", "l1", 40), ("a", "hit", "l1", 40)]
+    frame = pd.DataFrame(rows, columns=["key", "event", "tier", "nbytes"])
+    assert requests(frame).nbytes.tolist() == [40, 40]

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 import threading
+from collections import OrderedDict
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from perflab.cache import MISSING, DiskCache, MemoryCache, TieredCache, TTLCache, build_tiers
 from perflab.cache.stats import tier_stats
-from perflab.config import Config
+from perflab.config import Config, RecordSettings
 from perflab.errors import ConfigError, StoreError
 from perflab.record import Recorder
 
@@ -385,3 +386,20 @@ class Model(RuleBasedStateMachine):
 
 TestModel = Model.TestCase
 TestModel.settings = settings(deadline=None, max_examples=12, stateful_step_count=25)
+
+
+@pytest.mark.parametrize("timestamps", ["exact", "chunk", "off"])
+@given(keys=st.lists(st.integers(0, 6), max_size=60), room=st.integers(1, 5))
+def test_noted_hits_give_the_order_that_hits_under_a_lock_would(timestamps: str, keys: list[int], room: int) -> None:
+    recorder = Recorder(settings=RecordSettings(timestamps=timestamps, chunk_rows=16))
+    l1 = MemoryCache(room * 100, weigh=lambda *_: 100, recorder=recorder)
+    cache = TieredCache(l1, TTLCache(0, recorder=recorder), None, recorder)
+    model: OrderedDict[int, None] = OrderedDict()
+    for key in keys:
+        cache.get_or_load(key, lambda key=key: key)
+        if key not in model and len(model) == room:
+            model.popitem(last=False)
+        model[key] = None
+        model.move_to_end(key)
+        assert set(l1) == set(model)
+    assert list(l1) == list(model)
