@@ -123,6 +123,10 @@ def _is_own(value: object, module: str) -> bool:
 
 def _other(value: Any, seen: set[int]) -> Iterator[bytes]:
     """Yield bytes of data, of a container that holds code, or of an object that is called through its class."""
+    stands_for = getattr(type(value), "digest_as", None)
+    if isinstance(stands_for, str):  # what records a function does not change its value, and changes all the time
+        yield stands_for.encode()
+        return
     try:
         yield codec.encode(value)
         return

@@ -8,7 +8,9 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Hashable, MutableMapping
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, NoReturn
+
+from perflab.errors import PerflabError
 
 __all__ = ["MISSING", "LockedMapping"]
 
@@ -25,6 +27,12 @@ class LockedMapping(MutableMapping[Hashable, Any]):
     @abstractmethod
     def _guard(self, key: Hashable) -> AbstractContextManager[object]:
         """Return the reentrant lock that writers of a key hold."""
+
+    def __reduce__(self) -> NoReturn:
+        raise PerflabError(
+            f"A {type(self).__name__} stays in its process; in another one it would be another cache. "
+            "Let the function that goes there return what is to be cached."
+        )
 
     def pop(self, key: Hashable, default: Any = MISSING) -> Any:
         """Remove a key and return its value, or the default; KeyError without one."""

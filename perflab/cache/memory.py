@@ -219,6 +219,10 @@ class MemoryCache(LockedMapping):
             self._catch_up()
             return list(self._order)
 
+    def holds(self, entry: Entry) -> bool:
+        """Tell if an entry whose hits can be noted lies here at the moment; takes no lock."""
+        return self.hot.get(entry.key) is entry
+
     def follow(self, hits: Callable[[], Sequence[Sequence[Entry]]]) -> None:
         """Take the order of eviction from hits that others note: `hits()` gives those since the last call, in order."""
         self._hits = hits
@@ -246,6 +250,8 @@ class MemoryCache(LockedMapping):
         with self._lock:
             removed = self.entries()
             self.reset()
+            self._left_bytes = 0
+            self.release()
         for entry in removed:
             self._record(entry, "invalidate", reason)
         return len(removed)

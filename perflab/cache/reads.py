@@ -44,7 +44,7 @@ class NotedReads(LockedMapping):
         self._tape: Callable[[], Any] = self.recorder.current.get
         self._full = self.recorder.tape_rows
         self._due_s = 0.0
-        first.follow(self.recorder.follow())
+        first.follow(self.recorder.follow(first.holds))
 
     def __getitem__(self, key: Hashable) -> Any:
         try:
@@ -96,7 +96,7 @@ class NotedReads(LockedMapping):
         """Time a repetition of the hit that was noted last, and take the rows off a full tape."""
         current = self._tape
         start = perf_counter()
-        self._hot[entry.key]
+        self._hot.get(entry.key)  # it may have left meanwhile
         current()
         end = perf_counter()
         tape.timed.append((len(tape) - 1, end - start))

@@ -268,8 +268,10 @@ class TieredCache(NotedReads):
         self._closed = True
         if self._sweep is not None:
             self._sweep.close()
+        self.l1.follow(tuple)
         self.l1.reset()
         self.l2.reset()
+        self.recorder.settle()
         if self.l3 is not None:
             self.l3.close()
 

@@ -119,7 +119,7 @@ class Prefetcher:
         """Begin to listen, learn and promote in the background; nothing if it has begun."""
         with self._state:
             if self._thread is None:
-                self._hits = self._cache.recorder.follow()
+                self._hits = self._cache.recorder.follow(self._cache.l1.holds)
                 self._cache.recorder = cast("Recorder", _Tap(self._cache.recorder, self.observe))
                 self._thread = threading.Thread(target=self._run, name="perflab-prefetch", daemon=True)
                 self._thread.start()

@@ -16,6 +16,8 @@ from perflab.errors import PerflabError
 from perflab.parallel.batch import batches
 from perflab.parallel.executors import Kind, shut_down, start
 from perflab.parallel.peak import peak_of
+from perflab.parallel.recording import callers
+from perflab.parallel.reply import Reply
 from perflab.parallel.task import Outcome, in_worker, run_batch, run_call
 
 __all__ = ["Kind", "Workers"]
@@ -137,10 +139,11 @@ class Workers:
             return _call_inline(fn, *args)
         pool = self._enter()
         try:
-            future = pool.submit(run_call, fn, *args)
+            outcome = pool.submit(run_call, fn, args, os.getpid(), callers())
         except BaseException:
             self._leave()
             raise
+        future: Future[R] = Reply(outcome)
         future.add_done_callback(lambda _: self._leave())
         return future
 
@@ -232,7 +235,7 @@ class Workers:
         index = 0
         try:
             for batch in work:
-                pending.append((index, len(batch), pool.submit(run_batch, fn, batch, os.getpid())))
+                pending.append((index, len(batch), pool.submit(run_batch, fn, batch, os.getpid(), callers())))
                 index += len(batch)
                 while len(pending) >= self.in_flight or (pending and pending[0][2].done()):
                     yield from _take(pending)
@@ -243,7 +246,8 @@ class Workers:
             raise
         finally:
             for _, _, future in pending:
-                future.cancel()
+                if not future.cancel():
+                    future.add_done_callback(_deliver)
             self._leave()
 
 
@@ -268,16 +272,24 @@ def _call_inline(fn: Callable[..., R], *args: Any) -> Future[R]:
 
 def _take(pending: deque[tuple[int, int, Future[Outcome]]]) -> Iterator[Any]:
     """Yield the results of the oldest batch; raise its error with the item's number."""
-    first, count, future = pending.popleft()
+    first, count, future = pending[0]
     try:
         outcome = future.result()
     except Exception as error:
         error.add_note(f"items {first} to {first + count - 1} of Workers.map were handed to the worker")
         raise
+    pending.popleft()
+    outcome.deliver()
     yield from outcome.results
     if outcome.error is not None:
         outcome.error.add_note(_name_item(first + len(outcome.results)))
         raise outcome.error
+
+
+def _deliver(future: Future[Outcome]) -> None:
+    """Bring home the rows of a batch whose results nobody waits for any more."""
+    if not future.cancelled() and future.exception() is None:
+        future.result().deliver()
 
 
 def _name_item(index: int) -> str:

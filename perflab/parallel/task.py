@@ -1,6 +1,7 @@
 """What runs inside a worker.
 
-In: a function and a batch of items. Out: the results up to the first error, and that error in a form that travels.
+In: a function and a batch of items. Out: the results up to the first error, that error in a form that travels, and the
+rows that were recorded meanwhile.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from perflab.errors import PerflabError
+from perflab.parallel.recording import carried, on_behalf_of
 
 __all__ = ["Outcome", "in_worker", "run_batch", "run_call"]
 
@@ -23,10 +25,17 @@ _inside: ContextVar[bool] = ContextVar("perflab_inside_worker", default=False)
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one batch: the results up to the first error, and that error."""
+    """What came of one batch: the results up to the first error, that error, and rows for the caller's recorders."""
 
     results: list[Any]
     error: Exception | None
+    # The last field: rows are taken when it is pickled, and results that cannot be pickled must not take them along.
+    rows: Any
+
+    def deliver(self) -> None:
+        """Give the rows to the recorders in this process that they belong to."""
+        if self.rows is not None:
+            self.rows.deliver()
 
 
 def in_worker() -> bool:
@@ -34,27 +43,28 @@ def in_worker() -> bool:
     return _inside.get()
 
 
-def run_batch(fn: Callable[[T], R], batch: list[T], home_pid: int) -> Outcome:
-    """Run in the worker; an item's error is a value here, so that the results before it are not lost."""
+def run_batch(fn: Callable[[T], R], batch: list[T], home_pid: int, callers: tuple[Any, ...] = ()) -> Outcome:
+    """Run in the worker; an item's error is a value here, so that the results before it are not lost.
+
+    `callers` is what `recording.callers` said where the batch was handed out.
+    """
     token = _inside.set(True)
     results: list[R] = []
+    failed: Exception | None = None
     try:
-        for item in batch:
-            results.append(fn(item))  # noqa: PERF401 - the results before an error are wanted
+        with on_behalf_of(callers):
+            for item in batch:
+                results.append(fn(item))  # noqa: PERF401 - the results before an error are wanted
     except Exception as error:
-        return Outcome(results, error if os.getpid() == home_pid else _portable(error))
+        failed = error if os.getpid() == home_pid else _portable(error)
     finally:
         _inside.reset(token)
-    return Outcome(results, None)
+    return Outcome(results, failed, carried())
 
 
-def run_call(fn: Callable[..., R], *args: Any) -> R:
-    """Run one call in the worker."""
-    token = _inside.set(True)
-    try:
-        return fn(*args)
-    finally:
-        _inside.reset(token)
+def run_call(fn: Callable[..., R], args: tuple[Any, ...], home_pid: int, callers: tuple[Any, ...] = ()) -> Outcome:
+    """Run one call in the worker: a batch of one."""
+    return run_batch(lambda given: fn(*given), [args], home_pid, callers)
 
 
 def _portable(error: Exception) -> Exception:

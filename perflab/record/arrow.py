@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-__all__ = ["arrow_schema", "as_text", "category", "empty_table", "numbers", "times", "to_table", "truths"]
+__all__ = ["arrow_schema", "as_number", "as_text", "category", "empty_table", "numbers", "times", "to_table", "truths"]
 
 LONGEST_TEXT = 512
 
@@ -142,17 +142,17 @@ def _number_array(kind: type, values: Sequence[Any]) -> pa.Array:
     import numpy as np
 
     if not set(map(type, values)) <= {kind, type(None)}:
-        values = [_as_number(kind, value) for value in values]
+        values = [as_number(kind, value) for value in values]
     missing = np.array([value is None for value in values], np.bool_)
     filled = [kind() if value is None else value for value in values] if missing.any() else values
     try:
         known: np.ndarray[Any, Any] = np.array(filled, kind)
     except OverflowError:
-        return _number_array(kind, [_as_number(kind, value) for value in values])
+        return _number_array(kind, [as_number(kind, value) for value in values])
     return _numbers(known, missing | np.isnan(known) if kind is float else missing)
 
 
-def _as_number(kind: type, value: Any) -> Any:
+def as_number(kind: type, value: Any) -> Any:
     """Return a value as the column's type; None if it is missing or cannot be."""
     if _is_missing(value):
         return None

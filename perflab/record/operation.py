@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from perflab.errors import PerflabError
 
-from perflab.errors import PerflabError
-
 if TYPE_CHECKING:
     from perflab.record.tape import Tape
 
@@ -83,6 +81,7 @@ class Operation:
     ended_s: float | None = None
     parent: int | None = None
     stream = ""
+    digest_as = "operation"
     tape: Tape | None = None
     _around: Operation | None = None
     _token: contextvars.Token[Any] | None = None
@@ -124,7 +123,7 @@ class Operation:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travel to a worker inside a closure, as what makes an operation there; one that has begun stays at home."""
-        if hasattr(self, "_token"):
+        if self._token is not None:
             raise PerflabError(f"The operation {self.name!r} has begun in this process; begin one in the worker's own.")
         return Operation, (self.name, self.key, self._home)
 

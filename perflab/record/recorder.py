@@ -13,18 +13,18 @@ import threading
 import time
 import uuid
 import warnings
-import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from perflab.config import RecordSettings
+from perflab.record import remote
 from perflab.record.arrow import as_text
 from perflab.record.clock import Clock
 from perflab.record.flight import RING, FlightRing, Kind, begin_text
 from perflab.record.frames import FRAMES, columns
-from perflab.record.log import Log, Piece, Source
+from perflab.record.log import Log, Piece, Source, Taken
 from perflab.record.operation import Operation
 from perflab.record.rows import gather
 from perflab.record.sources import Accesses, Gathered, Row
@@ -49,8 +49,6 @@ _RAW_BYTES = 16
 """A hit that is no column yet: a reference to its entry, and its time."""
 _OPERATION_BYTES = 300
 """An operation that is no column yet: the object and what it has."""
-
-_alive: weakref.WeakSet[Recorder] = weakref.WeakSet()
 
 
 class Recorder:
@@ -116,7 +114,8 @@ class Recorder:
             self.begin = self._began
         self._closing = threading.Event()
         self._flusher = None if run_dir is None else self._start_flusher()
-        _alive.add(self)
+        self.address = uuid.uuid4().hex
+        remote.enter(self)
 
     def access(
         self,
@@ -136,9 +135,12 @@ class Recorder:
         """Rows that a tape may hold before `cut`."""
         return self._chunk_rows
 
-    def follow(self) -> Callable[[], list[list[Any]]]:
-        """Return a function that returns the hits in the first tier since its last call: lists of entries, in order."""
-        return functools.partial(self.tapes.pull, self.tapes.follow())
+    def follow(self, holds: Callable[[Any], bool]) -> Callable[[], list[list[Any]]]:
+        """Return a function that returns the hits in the first tier since its last call: lists of entries, in order.
+
+        Those of entries that `holds` says no to may be left out.
+        """
+        return functools.partial(self.tapes.pull, self.tapes.follow(holds))
 
     def cut(self) -> bool:
         """Take the rows off the tape of the caller; return whether they were so many that they became columns.
@@ -180,6 +182,7 @@ class Recorder:
         return Operation(name, key, self)
 
     begin: Callable[[Operation], None] | None = None
+    digest_as = "recorder"
 
     def finish(self, operation: Operation) -> None:
         """Record an operation that has ended."""
@@ -221,6 +224,24 @@ class Recorder:
         for frame, table in tables.items():
             self._logs[frame].absorb(table)
         self._keep_budget()
+
+    def take(self, frame: str) -> Taken:
+        """Remove and return the rows of a frame that are in memory: they go to that which this one stands for."""
+        return self._logs[frame].take(self._chunk_rows)
+
+    def receive(self, frame: str, taken: Taken) -> None:
+        """Add rows of a frame that were taken from a recorder that stands for this one, as they are."""
+        self._logs[frame].receive(taken.held, taken.dropped)
+        if taken.loose:
+            rows = self._gathered[frame].rows
+            rows.extend(taken.loose)
+            if len(rows) >= self._chunk_rows:
+                self._logs[frame].seal()
+        self._keep_budget()
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        """Travel to a worker inside a closure: there another recorder stands for this one, and its rows come here."""
+        return remote.arrive, (type(self), self.address, self.run_id, self._settings)
 
     def rows(self, frame: str, columns: Sequence[str] | None = None, where: Where | None = None) -> pa.Table:
         """Return the rows of a frame that are not dropped, or some of them, as an Arrow table in order of time."""
@@ -272,6 +293,7 @@ class Recorder:
 
     def forget(self) -> None:
         """Start with no rows and no folder: this process was forked, and both are its parent's."""
+        self.tapes.stream = remote.stream_here()
         self.tapes.forget()
         for gathered in self._gathered.values():
             gathered.forget()
@@ -403,13 +425,15 @@ class SilentRecorder(Recorder):
     def absorb(self, tables: Mapping[str, pa.Table]) -> None:
         """Forget the rows."""
 
+    def take(self, frame: str) -> Taken:  # noqa: ARG002 - all are as empty
+        """Return none."""
+        return Taken((), (), 0)
+
+    def receive(self, frame: str, taken: Taken) -> None:
+        """Forget the rows."""
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        return "NULL_RECORDER" if self is NULL_RECORDER else super().__reduce__()
+
 
 NULL_RECORDER: Recorder = SilentRecorder(run_id="none")
-
-
-def _begin_in_child() -> None:
-    for recorder in list(_alive):
-        recorder.forget()
-
-
-os.register_at_fork(after_in_child=_begin_in_child)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Accesses", "Gathered", "Row"]
 
+
 class Gathered:
     """The new rows of a frame in which little happens.
 

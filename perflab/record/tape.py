@@ -108,10 +108,11 @@ class Segment(NamedTuple):
 class Uses:
     """Hits that one cache has not taken into its order of eviction yet; lists of entries, in order."""
 
-    __slots__ = ("__weakref__", "batches")
+    __slots__ = ("__weakref__", "batches", "holds")
 
-    def __init__(self) -> None:
+    def __init__(self, holds: Callable[[Any], bool]) -> None:
         self.batches: list[list[Any]] = []
+        self.holds = holds
 
 
 class Tapes:
@@ -224,9 +225,12 @@ class Tapes:
             if tape or tape.events:
                 self.cut(tape)
 
-    def follow(self) -> Uses:
-        """Return a queue that every hit will be put into once; it ends with its last reference."""
-        uses = Uses()
+    def follow(self, holds: Callable[[Any], bool] = bool) -> Uses:
+        """Return a queue that every hit will be put into once; it ends with its last reference.
+
+        Hits of entries that `holds` says no to may be left out: they are another cache's, or have left.
+        """
+        uses = Uses(holds)
         with self.lock:
             self._followers = [known for known in self._followers if known() is not None] + [weakref.ref(uses)]
         return uses
@@ -253,11 +257,16 @@ class Tapes:
         last_uses: list[Any] | None = None
         for follower in self._followers:
             uses = follower()
-            batches = [] if uses is None else uses.batches
+            if uses is None:
+                continue
+            batches = uses.batches
             places = [place for place, batch in enumerate(batches) if id(batch) in known]
-            if len(places) > 1 and len(places) == len(known) == places[-1] - places[0] + 1:
+            if places and len(places) == len(known) == places[-1] - places[0] + 1:
                 last_uses = used() if last_uses is None else last_uses
-                batches[places[0] : places[-1] + 1] = [last_uses]
+                before = (entry for batch in reversed(batches[: places[0]]) for entry in reversed(batch))
+                batches[: places[-1] + 1] = [list(dict.fromkeys([*reversed(last_uses), *before]))[::-1]]
+            kept = ([entry for entry in batch if uses.holds(entry)] for batch in batches)
+            uses.batches = [batch for batch in kept if batch]
 
     def forget(self) -> None:
         """Drop every row and make the lock anew: this process was forked, and the rows are its parent's."""

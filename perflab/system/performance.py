@@ -23,6 +23,7 @@ from perflab.host import Monitor
 from perflab.optimize import AutoOptimizer, OptimizationResult, Prefetcher, Relief, Signals, tune, warm
 from perflab.parallel import Workers
 from perflab.record import Frames, Operation, Recorder
+from perflab.system import remote
 from perflab.system.files import FileWork
 from perflab.system.memory import load_frames, rest_workers
 from perflab.system.run import Run, describe_run
@@ -69,6 +70,8 @@ class PerformanceSystem:
     0.75
     """
 
+    digest_as = "system"
+
     def __init__(
         self, config: Config | None = None, *, run_dir: str | os.PathLike[str] | None = None, label: str | None = None
     ) -> None:
@@ -79,6 +82,7 @@ class PerformanceSystem:
         self._events = Events(self._recorder.add)
         self._optimizing = threading.Lock()
         self._closed = False
+        remote.enter(self._recorder, self)
         try:
             self._build()
         except BaseException:
@@ -295,6 +299,10 @@ class PerformanceSystem:
             self.close()
         else:
             self.close("cancelled" if issubclass(kind, KeyboardInterrupt) else "failed")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel to a worker inside a closure, where a `WorkerSystem` stands for this; what it records comes here."""
+        return remote.arrive, (self._recorder,)
 
     def __repr__(self) -> str:
         return f"<PerformanceSystem {self._recorder.run_id}{' closed' if self._closed else ''} {self.frames!r}>"
