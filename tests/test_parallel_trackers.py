@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor
 from functools import partial, wraps
@@ -53,14 +54,22 @@ def children() -> list[str]:
     return [" ".join(child.cmdline()) for child in psutil.Process().children(recursive=True)]
 
 
+def only_child_is(module: str) -> bool:
+    """Tell if one child is left, running this module; between its fork and its exec it has this process's name."""
+    for _ in range(100):
+        left = children()
+        if len(left) == 1 and module in left[0]:
+            return True
+        time.sleep(0.01)
+    return False
+
+
 def only_multiprocessings_tracker() -> bool:
-    left = children()
-    return len(left) == 1 and "multiprocessing.resource_tracker" in left[0]
+    return only_child_is("multiprocessing.resource_tracker")
 
 
 def only_lokys_tracker() -> bool:
-    left = children()
-    return len(left) == 1 and "loky.backend.resource_tracker" in left[0]
+    return only_child_is("loky.backend.resource_tracker")
 
 
 def used() -> Workers:

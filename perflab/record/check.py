@@ -55,8 +55,10 @@ def check_frame(frame: str, rows: pd.DataFrame) -> None:
     --------
     >>> from perflab.record import Recorder
     >>> recorder = Recorder()
-    >>> recorder.access("page", "hit", "l1", nbytes=-5)
-    >>> check_frame("accesses", recorder.frames.accesses)
+    >>> recorder.access("page", "hit", "l1", nbytes=5)
+    >>> accesses = recorder.frames.accesses
+    >>> check_frame("accesses", accesses)
+    >>> check_frame("accesses", accesses.assign(nbytes=-accesses["nbytes"]))
     Traceback (most recent call last):
     ...
     perflab.errors.RunError: The frame 'accesses' does not hold: 'nbytes' is -5 in row 0, allowed is 0 or more.

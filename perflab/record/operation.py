@@ -68,8 +68,8 @@ class Operation:
     ...     return 2 * number
     >>> double(4)
     8
-    >>> recorder.frames.operations[["name", "key", "nbytes"]].astype(str).values.tolist()
-    [['parse', 'a.py', '12'], ['double', '4', '<NA>']]
+    >>> recorder.frames.operations[["name", "key", "nbytes"]].astype(object).values.tolist()
+    [['parse', 'a.py', 12], ['double', '4', <NA>]]
     """
 
     # Most operations set none of these: what is only a class attribute costs an operation nothing.

@@ -178,6 +178,9 @@ class SettingAtMiss:
         if event == "miss":
             self.cache.set(key, "newer")
 
+    def settle(self) -> None:
+        """Keep nothing, so there is nothing to settle."""
+
 
 @both
 def test_nothing_is_kept_of_loads_that_are_over(cache: TieredCache, load: Callable[..., object]) -> None:
