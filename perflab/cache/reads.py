@@ -3,81 +3,106 @@
 In: a key. Out: the value if the key is in the tier's `hot` dict; else whatever the slow way says.
 
 A hit is one look-up and one append to a tape of the recorder. From the tape come both the recorded row and, later, the
-first tier's order of eviction (lazy promotion). The code stands four times, with and without a clock read, with and
-without a default: a call in between would cost a third of the hit.
+first tier's order of eviction (lazy promotion). `perflab._native` does the same in C; it is used where it was built.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
+from contextvars import ContextVar
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from perflab.cache.entry import Entry
 from perflab.cache.mapping import LockedMapping
+from perflab.record.tape import Tape
 
 if TYPE_CHECKING:
     from perflab.cache.memory import MemoryCache
     from perflab.record import Recorder
-    from perflab.record.tape import Tape
 
-__all__ = ["REFUSED", "TIMED_EVERY_S", "ClocklessReads", "NotedReads"]
+__all__ = ["REFUSED", "TIMED_EVERY_S", "NotedReads", "PythonReads", "Reads"]
 
 TIMED_EVERY_S = 50e-6
-"""Hits are timed this far apart at the least: one takes some 0.2 us, and timing it as much again."""
-
-REFUSED: Any = object()
-"""The default of a read that raises KeyError."""
+"""Hits with exact times are timed this far apart at the least: timing one takes as long as the hit."""
 
 
-class NotedReads(LockedMapping):
-    """A mapping over a first tier whose hits are noted with their time."""
+class PythonReads:
+    """`perflab._native.Reads` in Python, where that was not built."""
+
+    _due_s = 0.0
+
+    def _watch(
+        self,
+        hot: dict[Hashable, Any],
+        current: ContextVar[Any],
+        entry: type,  # noqa: ARG002 - of whose slots the module in C must know the places
+        full: int,
+        exact: bool,
+        /,
+    ) -> None:
+        """Find entries of a class in `hot`, and note the hits on the tape that `current` holds."""
+        self._hot = hot
+        self._current = current.get
+        self._full_items = full
+        self._exact = exact
+
+    def __getitem__(self, key: Hashable) -> Any:
+        return self._read(key, REFUSED)
+
+    def get(self, key: Hashable, default: Any = None) -> Any:
+        """Return the value of a key, or the default; one access."""
+        return self._read(key, default)
+
+    def _read(self, key: Hashable, default: Any) -> Any:
+        entry = self._hot.get(key)
+        if entry is None or type(entry.key) is not type(key):  # True finds 1
+            return self._look(key, default)
+        tape = self._current(None)
+        if not isinstance(tape, Tape):
+            return self._look(key, default)  # which makes it
+        now = perf_counter() if self._exact else 0.0
+        tape.note(entry, now)
+        if len(tape) >= self._full_items or (self._exact and now >= self._due_s):
+            self._after_hit(tape, self._repeated_s(key))
+        return entry.value
+
+    def _repeated_s(self, key: Hashable) -> float:
+        start = perf_counter()
+        self._hot.get(key)  # it may have left meanwhile
+        self._current(None)
+        return perf_counter() - start
+
+    @abstractmethod
+    def _look(self, key: Hashable, default: Any) -> Any: ...
+
+    @abstractmethod
+    def _after_hit(self, tape: Tape, duration_s: float) -> None: ...
+
+
+if TYPE_CHECKING:
+    REFUSED: Any = object()
+    """The default of a read that raises KeyError."""
+    Reads = PythonReads
+else:
+    try:
+        from perflab._native import REFUSED, Reads
+    except ImportError:
+        REFUSED, Reads = object(), PythonReads
+
+
+class NotedReads(Reads, LockedMapping):
+    """A mapping over a first tier whose hits are noted, with their time if the recorder wants it."""
 
     recorder: Recorder
 
     def _follow(self, first: MemoryCache) -> None:
+        tapes = self.recorder.tapes
         self._first = first
-        self._hot = first.hot
-        # The tape of this thread or operation. It raises LookupError before there is one; an operation that has no tape
-        # so far stands in its place, and has no `append`. Both lead to the slow way, which makes the tape.
-        self._tape: Callable[[], Any] = self.recorder.current.get
         self._full = self.recorder.tape_rows
-        self._due_s = 0.0
+        self._watch(first.hot, tapes.current, Entry, self._full * tapes.stride, tapes.stride > 1)
         first.follow(self.recorder.follow(first.holds))
-
-    def __getitem__(self, key: Hashable) -> Any:
-        try:
-            entry = self._hot[key]
-            if entry.key is key or type(entry.key) is type(key):
-                current = self._tape
-                tape = current()
-                tape.append(entry)
-                now = perf_counter()
-                tape.times.append(now)
-                if now < self._due_s:
-                    return entry.value
-                return self._after_hit(tape, entry)
-        except (LookupError, AttributeError):
-            pass
-        return self._look(key, REFUSED)
-
-    def get(self, key: Hashable, default: Any = None) -> Any:
-        """Return the value of a key, or the default; one access."""
-        try:
-            entry = self._hot[key]
-            if entry.key is key or type(entry.key) is type(key):
-                current = self._tape
-                tape = current()
-                tape.append(entry)
-                now = perf_counter()
-                tape.times.append(now)
-                if now < self._due_s:
-                    return entry.value
-                return self._after_hit(tape, entry)
-        except (LookupError, AttributeError):
-            pass
-        return self._look(key, default)
 
     @abstractmethod
     def _look(self, key: Hashable, default: Any) -> Any:
@@ -86,60 +111,14 @@ class NotedReads(LockedMapping):
     def _note(self, entry: Entry, duration_s: float) -> None:
         """Note a hit whose duration was measured."""
         tape = self.recorder.tapes.tape()
-        tape.timed.append((len(tape), duration_s))
-        tape.append(entry)
-        tape.times.append(perf_counter())
-        if len(tape) >= self._full:
-            self._cut(tape)
+        tape.note(entry, perf_counter())
+        self._after_hit(tape, duration_s)
 
-    def _after_hit(self, tape: Tape, entry: Entry) -> Any:
-        """Time a repetition of the hit that was noted last, and take the rows off a full tape."""
-        current = self._tape
-        start = perf_counter()
-        self._hot.get(entry.key)  # it may have left meanwhile
-        current()
-        end = perf_counter()
-        tape.timed.append((len(tape) - 1, end - start))
-        self._due_s = end + TIMED_EVERY_S
-        if len(tape) >= self._full:
-            self._cut(tape)
-        return entry.value
-
-    def _cut(self, tape: Tape) -> None:
-        # A thread that was interrupted between the two appends of a hit left one without its time.
-        tape.times.extend([perf_counter()] * (len(tape) - len(tape.times)))
-        if self.recorder.cut():
+    def _after_hit(self, tape: Tape, duration_s: float) -> None:
+        """Keep the duration of the hit that was noted last, and take the rows off a full tape."""
+        rows = tape.rows
+        if rows:  # another thread may have cut it just now
+            tape.timed.append((rows - 1, duration_s))
+        self._due_s = perf_counter() + TIMED_EVERY_S
+        if rows >= self._full and self.recorder.cut():
             self._first.catch_up()
-
-
-class ClocklessReads(NotedReads):
-    """The same without a clock read: the time of a hit is estimated when the tape is cut, or not known."""
-
-    def __getitem__(self, key: Hashable) -> Any:
-        try:
-            entry = self._hot[key]
-            if entry.key is key or type(entry.key) is type(key):
-                current = self._tape
-                tape = current()
-                tape.append(entry)
-                if len(tape) < self._full:
-                    return entry.value
-                return self._after_hit(tape, entry)
-        except (LookupError, AttributeError):
-            pass
-        return self._look(key, REFUSED)
-
-    def get(self, key: Hashable, default: Any = None) -> Any:
-        """Return the value of a key, or the default; one access."""
-        try:
-            entry = self._hot[key]
-            if entry.key is key or type(entry.key) is type(key):
-                current = self._tape
-                tape = current()
-                tape.append(entry)
-                if len(tape) < self._full:
-                    return entry.value
-                return self._after_hit(tape, entry)
-        except (LookupError, AttributeError):
-            pass
-        return self._look(key, default)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator
 from contextlib import AbstractContextManager
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Self
 
@@ -18,7 +19,7 @@ from perflab.cache.loading import Load
 from perflab.cache.mapping import MISSING
 from perflab.cache.memory import MemoryCache
 from perflab.cache.moves import Tiers
-from perflab.cache.reads import REFUSED, ClocklessReads, NotedReads
+from perflab.cache.reads import REFUSED, NotedReads
 from perflab.cache.stats import tier_stats
 from perflab.cache.sweep import Sweep
 from perflab.cache.ttl import TTLCache
@@ -57,18 +58,6 @@ class TieredCache(NotedReads):
     (42, 42, 'none')
     """
 
-    def __new__(
-        cls,
-        l1: MemoryCache,  # noqa: ARG004 - the arguments of __init__
-        l2: TTLCache,  # noqa: ARG004
-        l3: DiskCache | None,  # noqa: ARG004
-        recorder: Recorder = NULL_RECORDER,
-    ) -> TieredCache:
-        """Return the cache whose hits read the clock as the recorder wants it."""
-        if cls is TieredCache and recorder.tapes.timestamps != "exact":
-            cls = _ClocklessTieredCache
-        return super().__new__(cls)
-
     def __init__(self, l1: MemoryCache, l2: TTLCache, l3: DiskCache | None, recorder: Recorder = NULL_RECORDER) -> None:
         self.l1 = l1
         self.l2 = l2
@@ -80,7 +69,7 @@ class TieredCache(NotedReads):
         self._sweep: Sweep | None = None
         self._tiers = Tiers(l1, l2, l3, self.recorder)
         self._follow(l1)
-        l1.release = l2.release = self.recorder.settle
+        l1.release = l2.release = partial(self.recorder.settle, wait=False)  # it is called under a tier's lock
 
     def __setitem__(self, key: Hashable, value: object) -> None:
         self.set(key, value)
@@ -338,7 +327,3 @@ class TieredCache(NotedReads):
         self.recorder.access(load.key, "load", duration_s=duration_s)
         self._check_open()
         self._tiers.store(load.key, value, ttl, load)
-
-
-class _ClocklessTieredCache(ClocklessReads, TieredCache):
-    """The tiers for a recorder that wants no clock read at a hit in l1."""

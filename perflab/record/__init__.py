@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from perflab.record.frames import ACCESS_EVENTS, FRAMES, SCHEMA, Column, columns
 from perflab.record.operation import Operation
-from perflab.record.recorder import NULL_RECORDER, Recorder, SilentRecorder
+from perflab.record.recorder import Recorder
+from perflab.record.silent import NULL_RECORDER, SilentRecorder
 from perflab.record.view import Frames
 
 __all__ = [

@@ -48,11 +48,22 @@ def number(segments: Sequence[Segment]) -> Numbered:
     """
     import numpy as np
 
-    entries = list(set(chain.from_iterable(segment.hits for segment in segments)))
+    entries, codes = numbered([segment.hits for segment in segments])
+    return Numbered(entries, np.frombuffer(codes, np.int32))
+
+
+def _numbered(batches: Sequence[Sequence[Hit]]) -> tuple[list[Hit], array[int]]:
+    """Do what `perflab._native.numbered` does, where that was not built."""
+    entries = list(set(chain.from_iterable(batches)))
     for code, entry in enumerate(entries):
         entry.code = code
-    codes = array("i", [entry.code for segment in segments for entry in segment.hits])
-    return Numbered(entries, np.array(codes, np.int32))
+    return entries, array("i", [entry.code for batch in batches for entry in batch])
+
+
+try:
+    from perflab._native import numbered
+except ImportError:
+    numbered = _numbered  # type: ignore[assignment]  # it takes lists alone
 
 
 def assemble(

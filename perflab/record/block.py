@@ -5,6 +5,7 @@ In: arrays, and what they refer to. Out: an Arrow table, when somebody looks or 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -76,6 +77,15 @@ class Block:
         """Bytes in memory."""
         arrays = (self.t, self.code, self.kind, self.timed, self.durations, self.sizes, self.lengths, self.context)
         return sum(array.nbytes for array in arrays) + self.text_bytes + _CONTEXT_BYTES * len(self.contexts)
+
+    def events(self) -> Counter[object]:
+        """Return how often each event stands in the rows."""
+        import numpy as np
+
+        found: Counter[object] = Counter()
+        for (event, *_), count in zip(self.kinds, np.bincount(self.kind, minlength=len(self.kinds)), strict=True):
+            found[event] += int(count)
+        return found
 
     def tables(self) -> Iterator[pa.Table]:
         """Yield the rows as one table with the columns of the frame."""

@@ -6,6 +6,7 @@ In: rows, tables. Out: the pieces, each in memory, in the run folder, or both.
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,9 @@ class Rows(Protocol):
     def num_rows(self) -> int: ...
 
     def tables(self) -> Iterator[pa.Table]: ...
+
+    def events(self) -> Counter[object]:
+        """Return how often each event stands in rows of `accesses`."""
 
 
 class Source(Protocol):
@@ -77,6 +81,10 @@ class Typed:
     def tables(self) -> Iterator[pa.Table]:
         yield self.arrow
 
+    def events(self) -> Counter[object]:
+        counts = self.arrow["event"].value_counts().to_pylist()
+        return Counter({item["values"]: item["counts"] for item in counts})
+
 
 @dataclass(slots=True)
 class Joined:
@@ -96,6 +104,9 @@ class Joined:
         for part in self.parts:
             yield from part.tables()
 
+    def events(self) -> Counter[object]:
+        return sum((part.events() for part in self.parts), Counter())
+
 
 @dataclass(slots=True, eq=False)
 class Piece:
@@ -104,6 +115,7 @@ class Piece:
     held: Rows | None
     path: Path | None = None
     rows: int = 0
+    writing: bool = False
 
     def sources(self) -> Iterator[pa.Table | Path]:
         """Yield the rows, piece by piece, or the file that they are in if they have left memory."""
@@ -135,13 +147,17 @@ class Log:
         self._lock = threading.RLock()
         self._writing = threading.Lock()  # who seals must not wait for a disk
 
-    def seal(self) -> None:
-        """Turn the gathered rows into a piece of typed columns."""
-        with self._lock:
+    def seal(self, wait: bool = True) -> None:
+        """Turn the gathered rows into a piece of typed columns; without `wait`, not if another thread is about it."""
+        if not self._lock.acquire(blocking=wait):
+            return
+        try:
             self._join_arrived()
             rows = self._source.take()
             if rows is not None:
                 self._hold(rows)
+        finally:
+            self._lock.release()
 
     def absorb(self, table: pa.Table) -> None:
         """Add rows that another recorder made; they keep their own run_id and time."""
@@ -193,9 +209,13 @@ class Log:
                 self._rewrite(small, write)
 
     def let_go(self) -> int:
-        """Take the oldest piece out of memory and return its bytes; rows that are nowhere else count as dropped."""
+        """Take the oldest piece out of memory and return its bytes; rows that are nowhere else count as dropped.
+
+        A piece that is on its way to the run folder stays until it is there.
+        """
         with self._lock:
-            piece = next((piece for piece in self._pieces if piece.held is not None), None)
+            in_memory = (piece for piece in self._pieces if piece.held is not None and not piece.writing)
+            piece = next(in_memory, None)
             if piece is None or piece.held is None:
                 return 0
             freed = piece.held.nbytes
@@ -209,9 +229,11 @@ class Log:
     def sources(self) -> list[pa.Table | Path]:
         """Return tables, and files, of all rows that are not dropped, oldest first; nothing is changed by it."""
         with self._lock:
+            # Before the look: a key that uses a cache to print itself may cause rows to be sealed meanwhile.
+            pieces, arrived = list(self._pieces), list(self._arrived)
             loose = self._source.look()
-            found = [source for piece in self._pieces for source in piece.sources()]
-            found += Joined(self._arrived).tables()
+            found = [source for piece in pieces for source in piece.sources()]
+            found += Joined(arrived).tables()
             return found if loose is None else [*found, *loose.tables()]
 
     def size(self) -> tuple[int, int]:
@@ -246,10 +268,17 @@ class Log:
         if not pieces:
             return
         old = [piece.path for piece in pieces if piece.path is not None]
-        held = [piece.held for piece in pieces if piece.held is not None]
-        path = write(self.frame, (source for piece in pieces for source in piece.sources()), replaces=old)
         with self._lock:
-            in_memory = all(piece.held is not None for piece in pieces)  # the oldest may have been let go meanwhile
+            for piece in pieces:
+                piece.writing = True
+        try:
+            path = write(self.frame, (source for piece in pieces for source in piece.sources()), replaces=old)
+        finally:
+            for piece in pieces:
+                piece.writing = False
+        with self._lock:
+            held = [piece.held for piece in pieces if piece.held is not None]
+            in_memory = len(held) == len(pieces)  # of those in a file some may have been let go
             rows = sum(piece.rows for piece in pieces)
             self._replace(pieces, Piece(Joined(held) if in_memory else None, path, rows))
         for file in old:

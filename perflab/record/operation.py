@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Callable
 from time import perf_counter
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from perflab.errors import PerflabError
 
@@ -56,6 +56,8 @@ class Operation:
         Bytes that the operation says it handled.
     parent : int or None
         Number of the operation around it.
+    around : Operation or None
+        The operation around it, or around the reader who lets a generator go on.
 
     Examples
     --------
@@ -83,7 +85,8 @@ class Operation:
     stream = ""
     digest_as = "operation"
     tape: Tape | None = None
-    _around: Operation | None = None
+    around: Operation | None = None
+    _inside: Tape | Operation | None = None
     _token: contextvars.Token[Any] | None = None
 
     def __init__(self, name: str, key: object, home: Home) -> None:
@@ -128,12 +131,19 @@ class Operation:
         return Operation, (self.name, self.key, self._home)
 
     def pause(self) -> None:
-        """Stop being the current operation, as a generator does at each `yield`; the time goes on."""
-        self._leave()
+        """Give the reader back the operation that was current before, as a generator does at each `yield`."""
+        if self.ended_s is not None:
+            return
+        self._inside = self._home.current.get(None)
+        self._restore()
 
     def resume(self) -> None:
-        """Be the current operation again."""
-        self._token = self._home.current.set(self)
+        """Go on in the operation, or the one inside it, that was current at the pause; the time went on."""
+        if self.ended_s is not None:
+            return
+        current = self._home.current
+        self.around = _operation_of(current.get(None))
+        self._token = current.set(self._inside)
 
     def end_after(self, duration_s: float) -> None:
         """Be an operation that ends now and took so many seconds; what it did was not recorded as its own."""
@@ -143,9 +153,9 @@ class Operation:
         self.duration_s, self.ended_s = duration_s, perf_counter()
 
     def _begin_inside(self, found: Tape | Operation) -> None:
-        around = found if isinstance(found, Operation) else found.operation
+        around = _operation_of(found)
         if around is not None:
-            self._around, self.parent = around, around.number
+            self.around, self.parent = around, around.number
 
     def _leave(self) -> None:
         """Make the operation around this one the current one.
@@ -154,22 +164,29 @@ class Operation:
         the other one, when it ends, passes over it.
         """
         current = self._home.current
-        found = current.get(None)
-        if found is not self and getattr(found, "operation", None) is not self:
+        if _operation_of(current.get(None)) is not self:
             return
-        around = self._around
+        around = self.around
         if around is not None and around.ended_s is not None:
             current.set(_open(around))
             return
+        self._restore()
+
+    def _restore(self) -> None:
+        current = self._home.current
         try:
-            current.reset(self._token)
+            current.reset(cast("contextvars.Token[Any]", self._token))
         except ValueError:  # it began in another context, as an async generator can
-            current.set(around)
+            current.set(self.around)
+
+
+def _operation_of(found: Tape | Operation | None) -> Operation | None:
+    return found if found is None or isinstance(found, Operation) else found.operation
 
 
 def _open(operation: Operation | None) -> Operation | None:
     while operation is not None and operation.ended_s is not None:
-        operation = operation._around
+        operation = operation.around
     return operation
 
 

@@ -12,7 +12,7 @@ import os
 import threading
 import time
 import uuid
-import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
@@ -22,14 +22,15 @@ from perflab.config import RecordSettings
 from perflab.record import remote
 from perflab.record.arrow import as_text
 from perflab.record.clock import Clock
-from perflab.record.flight import RING, FlightRing, Kind, begin_text
+from perflab.record.flight import Kind, begin_text
 from perflab.record.frames import FRAMES, columns
-from perflab.record.log import Log, Piece, Source, Taken
+from perflab.record.log import Log, Piece, Source, Taken, Typed
 from perflab.record.operation import Operation
 from perflab.record.rows import gather
+from perflab.record.running import RunningFolder
 from perflab.record.sources import Accesses, Gathered, Row
 from perflab.record.store import RunFolder
-from perflab.record.tape import Tapes
+from perflab.record.tapes import Tapes
 from perflab.record.view import Frames
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
     from perflab.record.where import Where
 
-__all__ = ["NULL_RECORDER", "Recorder", "SilentRecorder"]
+__all__ = ["Recorder"]
 
 _NAMES = {frame: tuple(column.name for column in columns(frame))[2:] for frame in FRAMES}
 _KNOWN = {frame: frozenset(names) for frame, names in _NAMES.items()}
@@ -106,14 +107,11 @@ class Recorder:
         sources: dict[str, Source] = {**self._gathered, "accesses": accesses}
         self._logs = {frame: Log(frame, sources[frame]) for frame in FRAMES}
         self._local = threading.local()
-        self._pid = os.getpid()
-        facts = {"run_id": self.run_id, "started": _now(), "pid": self._pid, **(info or {})}
-        self._folder = None if run_dir is None else RunFolder(run_dir, facts)
-        self._ring = None if run_dir is None else FlightRing(run_dir / RING)
+        self._absorbed: Counter[object] = Counter()
+        self._running = None if run_dir is None else self._start(run_dir, info or {})
+        self._ring = None if self._running is None else self._running.ring
         if self._ring is not None:
             self.begin = self._began
-        self._closing = threading.Event()
-        self._flusher = None if run_dir is None else self._start_flusher()
         self.address = uuid.uuid4().hex
         remote.enter(self)
 
@@ -150,12 +148,15 @@ class Recorder:
         self.tapes.cut(self.tapes.tape())
         if self.tapes.rows < self._raw_rows:
             return False
-        self._seal(self._logs["accesses"])
+        self._seal(self._logs["accesses"], wait=False)  # the caller may hold a cache's lock
         return True
 
-    def settle(self) -> None:
-        """Turn all rows of `accesses` into columns, so that none of them holds on to a cached value any more."""
-        self._seal(self._logs["accesses"])
+    def settle(self, wait: bool = True) -> None:
+        """Turn all rows of `accesses` into columns, so that none of them holds on to a cached value any more.
+
+        Who holds a lock of a cache must not `wait` for a thread that does so already: printing a key, it may need it.
+        """
+        self._seal(self._logs["accesses"], wait)
 
     def add(self, frame: str, **values: object) -> None:
         """Record one row of a low-rate frame; a column that is not named is a missing value.
@@ -191,8 +192,7 @@ class Recorder:
         except AttributeError:
             operation.stream = self._local.stream = self.tapes.stream or threading.current_thread().name
         if operation.tape is not None:
-            self.tapes.cut(operation.tape)
-            operation.tape = None
+            self.tapes.finish(operation)
         if self._ring is not None:
             kind: Kind = "end" if operation.error is None else "failed"
             self._ring.write(kind, operation.name, operation.number, operation.duration_s)
@@ -223,6 +223,8 @@ class Recorder:
         """Add the rows of another run; they keep their own run_id and time."""
         for frame, table in tables.items():
             self._logs[frame].absorb(table)
+            if frame == "accesses":
+                self._absorbed += Typed(table).events()
         self._keep_budget()
 
     def take(self, frame: str) -> Taken:
@@ -232,6 +234,8 @@ class Recorder:
     def receive(self, frame: str, taken: Taken) -> None:
         """Add rows of a frame that were taken from a recorder that stands for this one, as they are."""
         self._logs[frame].receive(taken.held, taken.dropped)
+        if frame == "accesses":
+            self._absorbed += sum((rows.events() for rows in taken.held), Counter())
         if taken.loose:
             rows = self._gathered[frame].rows
             rows.extend(taken.loose)
@@ -249,7 +253,7 @@ class Recorder:
 
     def totals(self) -> Mapping[object, int]:
         """Return how often each event of `accesses` was recorded; no columns are made for it, dropped rows count."""
-        return self.tapes.counts()
+        return self.tapes.counts() + self._absorbed
 
     def last(self, frame: str) -> dict[str, Any]:
         """Return the row of a low-rate frame that was recorded last, as a mapping; nothing before the first."""
@@ -263,33 +267,21 @@ class Recorder:
 
     def note(self, **facts: Any) -> None:
         """Add facts to the run's `run.json`, if there is one."""
-        self._on_disk(lambda folder: folder.update(**facts))
+        if self._running is not None:
+            self._running.use(lambda folder: folder.update(**facts))
 
     def flush(self) -> None:
         """Bring all rows into the run folder, if there is one."""
-        self._on_disk(self._store_all)
+        if self._running is not None:
+            self._running.use(self._store_all)
 
     def close(self, status: str = "finished") -> None:
         """Finish the run folder; a second call does nothing. `status`: finished, cancelled or failed.
 
         Rows that are recorded after it began stay in memory.
         """
-        folder, self._folder = self._folder, None
-        if folder is None or os.getpid() != self._pid:
-            return
-        self._stop_flusher()
-        try:
-            handed = {frame: log.hand_over() for frame, log in self._logs.items()}
-            sources = {frame: chain.from_iterable(map(Piece.sources, pieces)) for frame, pieces in handed.items()}
-            files = folder.finish(sources, status=status, finished=_now(), rows_dropped=self.rows_dropped)
-            for frame, log in self._logs.items():
-                log.moved(handed[frame], files[frame])
-            if self._ring is not None:
-                self._ring.close()
-        except OSError as error:
-            _warn(folder.path, error)
-        finally:
-            folder.release()
+        if self._running is not None:
+            self._running.finish(functools.partial(self._finish, status))
 
     def forget(self) -> None:
         """Start with no rows and no folder: this process was forked, and both are its parent's."""
@@ -301,26 +293,23 @@ class Recorder:
             log.forget()
         self._operations = self._gathered["operations"].rows
         self._local = threading.local()
-        self._folder = self._flusher = None
-        self._pid = os.getpid()
+        self._running = self._ring = None
+        self._absorbed = Counter()
 
     def _began(self, operation: Operation) -> None:
         if self._ring is not None:
             self._ring.write("begin", begin_text(operation.name, operation.key), operation.number)
 
-    def _start_flusher(self) -> threading.Thread:
-        thread = threading.Thread(target=self._flush_now_and_then, name="perflab-recorder", daemon=True)
-        thread.start()
-        return thread
+    def _start(self, run_dir: Path, info: Mapping[str, Any]) -> RunningFolder:
+        facts = {"run_id": self.run_id, "started": _now(), "pid": os.getpid(), **info}
+        return RunningFolder(run_dir, facts, self.flush, self._settings.flush_interval_s)
 
-    def _flush_now_and_then(self) -> None:
-        while not self._closing.wait(self._settings.flush_interval_s):
-            self.flush()
-
-    def _stop_flusher(self) -> None:
-        self._closing.set()
-        if self._flusher is not None and self._flusher is not threading.current_thread():
-            self._flusher.join()
+    def _finish(self, status: str, folder: RunFolder) -> None:
+        handed = {frame: log.hand_over() for frame, log in self._logs.items()}
+        sources = {frame: chain.from_iterable(map(Piece.sources, pieces)) for frame, pieces in handed.items()}
+        files = folder.finish(sources, status=status, finished=_now(), rows_dropped=self.rows_dropped)
+        for frame, log in self._logs.items():
+            log.moved(handed[frame], files[frame])
 
     def _facts(self, frame: str) -> dict[str, Any]:
         ratio = self._settings.sample_ratio if frame == "accesses" else 1.0
@@ -354,9 +343,9 @@ class Recorder:
         for log in self._logs.values():
             log.store(folder.write)
 
-    def _seal(self, log: Log) -> None:
+    def _seal(self, log: Log, wait: bool = True) -> None:
         self.clock.anchor()
-        log.seal()
+        log.seal(wait)
         self._keep_budget()
 
     def _keep_budget(self) -> None:
@@ -365,19 +354,10 @@ class Recorder:
             return
         self.flush()
         while over > 0:
-            largest = max(self._logs.values(), key=lambda log: log.nbytes)
-            over -= max(1, largest.let_go())
-
-    def _on_disk(self, action: Callable[[RunFolder], None]) -> None:
-        folder = self._folder
-        if folder is None or os.getpid() != self._pid:
-            return
-        try:
-            action(folder)
-        except OSError as error:
-            self._folder = None
-            folder.release()
-            _warn(folder.path, error)
+            freed = max(self._logs.values(), key=lambda log: log.nbytes).let_go()
+            if freed == 0:
+                return
+            over -= freed
 
 
 def _now() -> str:
@@ -390,50 +370,3 @@ def _texts(keys: object) -> list[str | None]:
     if isinstance(keys, Iterable) and not isinstance(keys, str | bytes):
         return [as_text(key) for key in keys]
     return [as_text(keys)]
-
-
-def _warn(path: Path, error: OSError) -> None:
-    warnings.warn(
-        f"The run folder {str(path)!r} cannot be written ({error.strerror or error}); recording goes on in memory.",
-        RuntimeWarning,
-        stacklevel=4,
-    )
-
-
-class SilentRecorder(Recorder):
-    """Keeps nothing; for a cache that is used on its own, which still keeps its order of eviction by the hits."""
-
-    def access(self, *values: object, **named: object) -> None:
-        """Forget the event."""
-
-    def cut(self) -> bool:
-        """Forget the rows of the caller's tape."""
-        self.tapes.cut(self.tapes.tape())
-        return bool(self.tapes.take())
-
-    def settle(self) -> None:
-        """Forget the rows of all tapes."""
-        self.tapes.cut_all()
-        self.tapes.take()
-
-    def add(self, frame: str, **values: object) -> None:
-        """Forget the row."""
-
-    def finish(self, operation: Operation) -> None:
-        """Forget the operation."""
-
-    def absorb(self, tables: Mapping[str, pa.Table]) -> None:
-        """Forget the rows."""
-
-    def take(self, frame: str) -> Taken:  # noqa: ARG002 - all are as empty
-        """Return none."""
-        return Taken((), (), 0)
-
-    def receive(self, frame: str, taken: Taken) -> None:
-        """Forget the rows."""
-
-    def __reduce__(self) -> str | tuple[Any, ...]:
-        return "NULL_RECORDER" if self is NULL_RECORDER else super().__reduce__()
-
-
-NULL_RECORDER: Recorder = SilentRecorder(run_id="none")

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from perflab.record.arrow import to_table
 from perflab.record.assemble import Numbered, assemble, number
 from perflab.record.log import Row, Typed
-from perflab.record.tape import Segment, Tapes
+from perflab.record.tape import Segment
+from perflab.record.tapes import Tapes
 
 if TYPE_CHECKING:
     from perflab.record.block import Block
@@ -78,28 +79,32 @@ class Accesses:
         self._run_id = run_id
         self._sample_ratio = sample_ratio
 
+    # An entry is numbered for a block and for that block alone, so numbers are given under the lock. Keys are printed
+    # outside of it: what they do to print themselves is theirs, and may be to use a cache.
+
     def look(self) -> Block | None:
         """Return the rows as columns, those on tapes too; None without any."""
         with self._tapes.lock:
             segments = self._tapes.look()
-            return self._block(segments, number(segments)) if segments else None
+            hits = number(segments)
+        return self._block(segments, hits) if segments else None
 
     def take(self) -> Block | None:
         """Remove and return the rows as columns."""
-        # An entry is numbered for a block and for that block alone, so one block is made at a time.
-        with self._tapes.lock:
-            self._tapes.cut_all()
-            segments = self._tapes.take()
+        segments: list[Segment] = []
+        try:
+            with self._tapes.lock:
+                self._tapes.cut_all()
+                segments = self._tapes.take()
+                hits = number(segments)
             if not segments:
                 return None
-            try:
-                hits = number(segments)
-                block = self._block(segments, hits)
-            except BaseException:  # a key's own __repr__ may raise, or the user interrupt it
-                self._tapes.put_back(segments)
-                raise
-            self._tapes.shorten(segments, hits.used)
-            return block
+            block = self._block(segments, hits)
+        except BaseException:  # a key's own __repr__ may raise, or the user interrupt it
+            self._tapes.put_back(segments)
+            raise
+        self._tapes.shorten(segments, hits.used)
+        return block
 
     def loose(self, most: int) -> list[Row]:  # noqa: ARG002 - a block is small however few rows it has
         """Return none: a tape has no rows but those that become columns."""

@@ -186,8 +186,7 @@ def test_odd_keys_are_told_by_their_text(mode: Timestamps) -> None:
     recorder = Recorder(settings=RecordSettings(timestamps=mode))
     for key in ODD_KEYS:
         recorder.access(key, "miss")
-        recorder.tapes.tape().append(Found(key))
-        recorder.tapes.tape().times.append(recorder.clock.timer())
+        recorder.tapes.tape().note(Found(key), recorder.clock.timer())
     table = recorder.rows("accesses")
     assert table["key"].to_pylist() == [as_text(key) for key in ODD_KEYS for _ in range(2)]
     assert table["event"].to_pylist() == ["miss", "hit"] * len(ODD_KEYS)
@@ -327,10 +326,8 @@ def retained(record: Callable[[Recorder, int], None], rows: int, mode: Timestamp
 def hit(recorder: Recorder, entries: Iterable[Found]) -> None:
     tape = recorder.tapes.tape()
     for place, entry in enumerate(entries):
-        tape.append(entry)
-        if recorder.tapes.timestamps == "exact":
-            tape.times.append(place / 1e6)
-        if len(tape) >= recorder.tape_rows:
+        tape.note(entry, place / 1e6)
+        if tape.rows >= recorder.tape_rows:
             recorder.cut()
 
 

@@ -303,10 +303,6 @@ def test_generators_that_take_turns_do_not_mix(recorder: Recorder) -> None:
     assert recorder.rows("operations")["parent_id"].to_pylist() == [None] * 3
 
 
-INNER = "an operation inside a generator stays current at a yield, and the generator's own is not restored to it"
-
-
-@pytest.mark.xfail(strict=True, reason=INNER)
 def test_a_generator_that_yields_inside_another_operation_leaves_both_to_its_reader(recorder: Recorder) -> None:
     @recorder.operation("outer")
     def generate() -> Iterator[int]:
@@ -471,7 +467,6 @@ def test_async_generators_of_several_tasks_do_not_mix(recorder: Recorder) -> Non
     ]
 
 
-@pytest.mark.xfail(strict=True, reason=INNER)
 def test_an_async_generator_that_yields_inside_another_operation_leaves_both_to_its_reader(recorder: Recorder) -> None:
     @recorder.operation("outer")
     async def generate() -> AsyncIterator[int]:

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from perflab.record import Recorder
-from perflab.record.tape import Segment, Tape, Tapes, Timestamps, Uses
+from perflab.record.tape import Segment, Tape, Timestamps
+from perflab.record.tapes import Tapes
+from perflab.record.uses import Uses
 
 MODES: tuple[Timestamps, ...] = ("exact", "chunk", "off")
 
@@ -41,8 +43,7 @@ class Timer:
 
 def note(tape: Tape, *keys: str) -> None:
     for key in keys:
-        tape.append(Found(key))
-        tape.times.append(float(len(tape.times)))
+        tape.note(Found(key), float(tape.rows))
 
 
 def miss(tapes: Tapes, key: str) -> None:
@@ -219,20 +220,6 @@ def test_tapes_are_garbage_although_a_tape_is_current_in_the_main_context() -> N
     assert ended() is None
 
 
-def test_hits_without_their_time_wait_for_it() -> None:
-    # As if the thread stood between the two appends of a hit while another looks and cuts.
-    tapes = Tapes(Timer())
-    tape = tapes.tape()
-    note(tape, "a")
-    tape.append(Found("b"))
-    assert keys(tapes.look()) == ["a"]
-    tapes.cut(tape)
-    tape.times.append(7.0)
-    assert [(hit.key, when) for segment in tapes.look() for hit, when in zip(segment.hits, segment.times, strict=True)][
-        -1
-    ] == ("b", 7.0)
-
-
 def test_durations_stay_with_their_hits_when_another_thread_cuts() -> None:
     tapes = Tapes(Timer(), "chunk")
     tape = tapes.tape()
@@ -312,7 +299,7 @@ def test_the_tape_of_an_operation_goes_with_the_operation() -> None:
 def test_hits_are_garbage_when_the_recorder_is() -> None:
     recorder = Recorder()
     hit = Found("a")
-    recorder.tapes.tape().append(hit)
+    recorder.tapes.tape().note(hit, 0.0)
     gone = weakref.ref(hit)
     del recorder, hit
     gc.collect()

@@ -1,0 +1,16 @@
+from collections.abc import Hashable
+from contextvars import ContextVar
+from typing import Any
+
+REFUSED: Any
+
+class Reads:
+    _due_s: float
+
+    def get(self, key: Hashable, default: Any = None) -> Any: ...
+    def __getitem__(self, key: Hashable) -> Any: ...
+    def _watch(
+        self, hot: dict[Hashable, Any], current: ContextVar[Any], entry: type, full: int, exact: bool, /
+    ) -> None: ...
+
+def numbered(batches: list[list[Any]], /) -> tuple[list[Any], bytearray]: ...

@@ -1,0 +1,101 @@
+"""The run folder of a program that goes on.
+
+In: what is to be done with the folder, now and then or at the end. Out: it is done, or given up with one warning.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from perflab.record.flight import RING, FlightRing
+from perflab.record.store import RunFolder
+
+__all__ = ["RunningFolder"]
+
+
+class RunningFolder:
+    """A run folder with its flight ring, and a thread that has new rows brought into it.
+
+    Parameters
+    ----------
+    path, facts
+        As for `RunFolder`.
+    flush
+        Brings all rows into the folder. It is called every `interval_s` seconds until the end, and once more when the
+        interpreter ends, for the program that closes nothing.
+    interval_s
+        Seconds between flushes.
+
+    Raises
+    ------
+    RunError
+        If the folder cannot be used.
+    """
+
+    def __init__(self, path: Path, facts: Mapping[str, Any], flush: Callable[[], object], interval_s: float) -> None:
+        self._path = path
+        self._folder: RunFolder | None = RunFolder(path, facts)
+        self.ring = FlightRing(path / RING)
+        self._pid = os.getpid()
+        self._closing = threading.Event()
+        self._flush = flush
+        self._thread = threading.Thread(target=self._work, args=(interval_s,), name="perflab-recorder", daemon=True)
+        self._thread.start()
+        atexit.register(self._flush_once)
+
+    def use(self, action: Callable[[RunFolder], object]) -> None:
+        """Do something with the folder unless it was given up; an error of the disk gives it up, with one warning."""
+        folder = self._here()
+        if folder is None:
+            return
+        try:
+            action(folder)
+        except OSError as error:
+            self._folder = None
+            folder.release()
+            self._warn(error)
+
+    def finish(self, action: Callable[[RunFolder], object]) -> None:
+        """Do something with the folder for the last time; the ring stays if that fails."""
+        folder, self._folder = self._here(), None
+        if folder is None:
+            return
+        self._stop()
+        try:
+            action(folder)
+            self.ring.close()
+        except OSError as error:
+            self._warn(error)
+        finally:
+            folder.release()
+
+    def _here(self) -> RunFolder | None:
+        return self._folder if os.getpid() == self._pid else None
+
+    def _flush_once(self) -> None:
+        if self._here() is not None:
+            self._flush()
+
+    def _work(self, interval_s: float) -> None:
+        while not self._closing.wait(interval_s):
+            self._flush_once()
+
+    def _stop(self) -> None:
+        atexit.unregister(self._flush_once)
+        self._closing.set()
+        if self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def _warn(self, error: OSError) -> None:
+        warnings.warn(
+            f"The run folder {str(self._path)!r} cannot be written ({error.strerror or error}); "
+            "recording goes on in memory.",
+            RuntimeWarning,
+            stacklevel=5,
+        )

@@ -1,0 +1,120 @@
+"""The module in C against the same in Python, and against callers who use it wrongly."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perflab.cache import MemoryCache, TieredCache, TTLCache
+from perflab.cache.entry import Entry
+from perflab.record import Recorder
+from perflab.record.assemble import _numbered
+
+native = pytest.importorskip("perflab._native", reason="perflab._native is not built: there was no C compiler")
+
+
+def make() -> TieredCache:
+    recorder = Recorder()
+    cache = TieredCache(MemoryCache(10**6, recorder=recorder), TTLCache(0, recorder=recorder), None, recorder)
+    cache["a"] = cache[1] = "value"
+    return cache
+
+
+class Plain:
+    """An entry whose attributes lie in a dict."""
+
+    def __init__(self) -> None:
+        self.code = 0
+
+
+def entries_of(numbered: tuple[list[Any], Any], batches: list[list[Any]]) -> bool:
+    """Tell if each hit's number is the place of its entry, and each entry has one place."""
+    distinct, codes = numbered
+    hits = [hit for batch in batches for hit in batch]
+    places = list(memoryview(codes).cast("B").cast("i"))
+    return len({id(entry) for entry in distinct}) == len(distinct) and all(
+        distinct[place] is hit for place, hit in zip(places, hits, strict=True)
+    )
+
+
+@given(st.lists(st.lists(st.integers(0, 9), max_size=20), max_size=5), st.lists(st.integers(-1, 12), min_size=10))
+def test_hits_get_the_numbers_of_their_entries_whatever_was_counted_before(
+    drawn: list[list[int]], codes: list[int]
+) -> None:
+    pool: list[Any] = [Plain() if place % 3 == 0 else Entry(place, place, 8) for place in range(10)]
+    for entry, code in zip(pool, codes, strict=False):
+        entry.code = code
+    batches = [[pool[place] for place in batch] for batch in drawn]
+    assert entries_of(native.numbered(batches), batches)
+    again = batches[::-1]
+    assert entries_of(native.numbered(again), again)
+    assert entries_of(_numbered(batches), batches)
+    assert {id(entry) for entry in native.numbered(batches)[0]} == {id(entry) for entry in _numbered(batches)[0]}
+
+
+@pytest.mark.parametrize("batches", [(), [()], None, [[object()]], [["text"]]])
+def test_what_are_no_lists_of_entries_is_refused(batches: Any) -> None:
+    with pytest.raises((TypeError, AttributeError)):
+        native.numbered(batches)
+
+
+def test_a_read_takes_what_the_method_of_a_dict_takes_and_a_named_default() -> None:
+    cache = make()
+    assert cache.get("a") == cache.get("a", None) == cache.get(key="a") == cache["a"] == "value"
+    assert [cache.get("b"), cache.get("b", 7), cache.get("b", default=8), cache.get(default=9, key="b")] == [
+        None,
+        7,
+        8,
+        9,
+    ]
+    for wrong in (
+        cache.get,
+        lambda: cache.get("a", 1, 2),
+        lambda: cache.get("a", key="a"),
+        lambda: cache.get("a", x=1),
+    ):
+        with pytest.raises(TypeError, match=r"get\(\) takes a key and a default"):
+            wrong()
+    for read in (cache.get, cache.__getitem__):
+        with pytest.raises(TypeError, match="unhashable"):
+            read([])
+
+
+def test_a_read_before_the_cache_is_made_finds_nothing() -> None:
+    class Bare(native.Reads):  # type: ignore[misc, name-defined]  # a module that may not be there
+        def _look(self, key: object, default: object) -> tuple[object, object]:
+            return key, default
+
+    assert Bare().get("a", 5) == ("a", 5)
+    with pytest.raises(TypeError, match="'key' and 'value'"):
+        Bare()._watch({}, Recorder().current, Plain, 10, True)
+
+
+def test_an_error_of_the_slow_way_reaches_the_caller() -> None:
+    cache = make()
+    cache.close()
+    with pytest.raises(Exception, match="closed"):
+        cache.get("a")
+    with pytest.raises(Exception, match="closed"):
+        cache["a"]
+
+
+def test_reads_keep_no_reference_too_many_and_drop_none() -> None:
+    cache = make()
+    value = object()
+    cache["k"] = value
+    cache.get("k")
+    cache.recorder.settle()
+    before = sys.getrefcount(value), sys.getrefcount(cache.l1.peek("k")), sys.getrefcount(None)
+    for _ in range(10_000):
+        cache.get("k")
+        cache["k"]
+        cache.get("absent")
+    cache.recorder.settle()
+    after = sys.getrefcount(value), sys.getrefcount(cache.l1.peek("k")), sys.getrefcount(None)
+    assert after[:2] == before[:2]
+    assert abs(after[2] - before[2]) < 5_000
