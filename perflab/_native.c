@@ -1,7 +1,7 @@
-/* The two places where a call a row is too many: noting a hit, and numbering the hits of a tape.
+/* Where a line of Python a row is too much: noting a hit, taking hits off a tape, numbering their entries.
 
-   In: dicts, tapes and entries that Python made. Out: the same objects and results as `cache/reads.py` and
-   `record/assemble.py` give without this module, which is optional. */
+   In: dicts, tapes and entries that Python made. Out: the same objects and results as `cache/reads.py`,
+   `record/tape.py` and `record/assemble.py` give without this module, which is optional. */
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -396,12 +396,55 @@ done:
     return result;
 }
 
+/* ---- unzipped ---- */
+
+static PyObject *
+unzipped(PyObject *module, PyObject *args)
+{
+    PyObject *items, *entries, *times, *result;
+    Py_ssize_t rows, row;
+    double *next;
+    if (!PyArg_ParseTuple(args, "O!n", &PyList_Type, &items, &rows)) {
+        return NULL;
+    }
+    if (rows < 0 || rows > PyList_GET_SIZE(items) / 2) {
+        PyErr_Format(PyExc_ValueError, "there are no %zd pairs in %zd items", rows, PyList_GET_SIZE(items));
+        return NULL;
+    }
+    entries = PyList_New(rows);
+    times = PyByteArray_FromStringAndSize(NULL, rows * (Py_ssize_t)sizeof(double));
+    if (entries == NULL || times == NULL) {
+        goto failed;
+    }
+    next = (double *)PyByteArray_AS_STRING(times);
+    for (row = 0; row < rows; row++) {
+        PyObject *when = PyList_GET_ITEM(items, 2 * row);
+        if (!PyFloat_CheckExact(when)) {
+            PyErr_SetString(PyExc_TypeError, "a time goes before each entry, as a float");
+            goto failed;
+        }
+        next[row] = PyFloat_AS_DOUBLE(when);
+        PyList_SET_ITEM(entries, row, Py_NewRef(PyList_GET_ITEM(items, 2 * row + 1)));
+    }
+    result = PyTuple_Pack(2, entries, times);
+    Py_DECREF(entries);
+    Py_DECREF(times);
+    return result;
+failed:
+    Py_XDECREF(entries);
+    Py_XDECREF(times);
+    return NULL;
+}
+
 /* ---- module ---- */
 
 static PyMethodDef functions[] = {
     {"numbered", numbered, METH_O,
      PyDoc_STR("numbered($module, batches, /)\n--\n\n"
                "Return the distinct entries of lists of hits, and of each hit the place of its entry, as int32 bytes.")},
+    {"unzipped", unzipped, METH_VARARGS,
+     PyDoc_STR("unzipped($module, items, rows, /)\n--\n\n"
+               "Return the entries of so many pairs of a time and an entry, and the times as bytes of float64.")},
     {NULL, NULL, 0, NULL},
 };
 
@@ -429,7 +472,7 @@ static PyModuleDef_Slot module_slots[] = {{Py_mod_exec, fill}, {0, NULL}};
 static PyModuleDef definition = {
     PyModuleDef_HEAD_INIT,
     .m_name = "perflab._native",
-    .m_doc = PyDoc_STR("Noting hits and numbering them; optional."),
+    .m_doc = PyDoc_STR("What is done for each hit; optional."),
     .m_size = 0,
     .m_methods = functions,
     .m_slots = module_slots,

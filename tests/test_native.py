@@ -13,6 +13,7 @@ from perflab.cache import MemoryCache, TieredCache, TTLCache
 from perflab.cache.entry import Entry
 from perflab.record import Recorder
 from perflab.record.assemble import _numbered
+from perflab.record.tape import _unzipped
 
 native = pytest.importorskip("perflab._native", reason="perflab._native is not built: there was no C compiler")
 
@@ -60,6 +61,21 @@ def test_hits_get_the_numbers_of_their_entries_whatever_was_counted_before(
 def test_what_are_no_lists_of_entries_is_refused(batches: Any) -> None:
     with pytest.raises((TypeError, AttributeError)):
         native.numbered(batches)
+
+
+@given(st.lists(st.floats(allow_nan=False)), st.integers(0, 3))
+def test_pairs_come_apart_as_they_do_in_python(times: list[float], more: int) -> None:
+    items = [item for when in times for item in (when, object())]
+    rows = max(0, len(times) - more)
+    entries, found = native.unzipped(items, rows)
+    wanted, in_python = _unzipped(items, rows)
+    assert (entries, bytes(found)) == (wanted, in_python.tobytes())
+
+
+@pytest.mark.parametrize("wrong", [([1.0, "a"], 2), ([1.0, "a"], -1), ([1, "a"], 1), ((1.0, "a"), 1), ([], 1)])
+def test_what_are_no_pairs_is_refused(wrong: Any) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        native.unzipped(*wrong)
 
 
 def test_a_read_takes_what_the_method_of_a_dict_takes_and_a_named_default() -> None:

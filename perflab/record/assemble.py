@@ -92,27 +92,42 @@ def assemble(
     known = _Known()
     kinds: dict[Kind, int] = {("hit", "l1", None, timestamps == "chunk"): 0}
     columns = _columns(segments, hits, known, kinds, timestamps)
-    seconds = columns["seconds"]
+    seconds, timed, durations = columns["seconds"], columns["timed"], columns["durations"]
     if (seconds[1:] < seconds[:-1]).any():
         order = np.argsort(seconds, kind="stable")
-        columns = {name: column[order] for name, column in columns.items()}
-    took = columns["took"]
-    timed = np.flatnonzero(~np.isnan(took))
+        columns |= {name: columns[name][order] for name in ("seconds", "code", "kind")}
+        timed, durations = _moved(timed, durations, order)
+        runs = _runs(segments, order)
+    else:
+        runs = _runs(segments)
     first, t = _from_first(columns["seconds"], zero_ns, columns["kind"] == 0 if timestamps == "off" else None)
     block = Block(
         run_id=run_id,
         first=first,
         t=t,
         code=columns["code"],
-        kind=columns["kind"].astype(np.uint8 if len(kinds) < 2**8 else np.int32),
+        kind=columns["kind"],
         timed=timed,
-        durations=took[timed],
+        durations=durations,
         texts=[text for text, _ in known.codes],
         sizes=np.array([size for _, size in known.codes], np.int64),
         kinds=list(kinds),
-        **_runs(columns["span"], segments),
+        **runs,
     )
     return block if sample_ratio >= 1 else sampled(block, sample_ratio)
+
+
+def _moved(
+    timed: NDArray[np.int64], durations: NDArray[np.float64], order: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return which rows are timed, and their durations, after the rows were put in order."""
+    import numpy as np
+
+    places = np.empty(len(order), np.int64)
+    places[order] = np.arange(len(order))
+    moved = places[timed]
+    by_place = np.argsort(moved)
+    return moved[by_place], durations[by_place]
 
 
 def _from_first(
@@ -139,21 +154,28 @@ def _columns(
     at, read_s, keys, events, tiers, sizes, durations, reasons = _transposed(segments)
     rows = len(hits.codes) + len(at)
     places = _places(segments, at)
-    is_hit = np.ones(rows, np.bool_)
-    is_hit[places] = False
-    hit_places = np.flatnonzero(is_hit)
-    code, kind, took = np.empty(rows, np.int32), np.zeros(rows, np.int32), np.full(rows, np.nan)
+    hit_places = _others(rows, places)
+    found = zip(events, tiers, map(as_text, reasons), strict=True)
+    numbers = [kinds.setdefault((*event, False), len(kinds)) for event in found]
+    code, kind = np.empty(rows, np.int32), np.zeros(rows, np.uint8 if len(kinds) < 2**8 else np.int32)
     entries = np.array([known.code(_text(entry.key), entry.nbytes) for entry in hits.entries], np.int32)
     code[hit_places] = entries[hits.codes]
     code[places] = [known.code(text, size) for text, size in zip(_texts(keys), sizes, strict=True)]
-    found = zip(events, tiers, map(as_text, reasons), strict=True)
-    kind[places] = [kinds.setdefault((*event, False), len(kinds)) for event in found]
-    took[places] = list(map(_seconds_of, durations))
-    timed, timed_s = _timed(segments)
-    took[hit_places[timed]] = timed_s
+    kind[places] = numbers
+    timed, took = _timed(segments, places, hit_places, np.array(list(map(_seconds_of, durations)), np.float64))
     seconds = _seconds(segments, np.array(read_s, np.float64), places, hit_places, timestamps)
-    span = np.repeat(np.arange(len(segments)), [len(segment) for segment in segments])
-    return {"seconds": seconds, "code": code, "kind": kind, "took": took, "span": span}
+    return {"seconds": seconds, "code": code, "kind": kind, "timed": timed, "durations": took}
+
+
+def _others(rows: int, places: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the rows that are at none of these places."""
+    import numpy as np
+
+    if not len(places):
+        return np.arange(rows)
+    other = np.ones(rows, np.bool_)
+    other[places] = False
+    return np.flatnonzero(other)
 
 
 class _Known:
@@ -216,19 +238,27 @@ def _places(segments: Sequence[Segment], at: Sequence[int]) -> NDArray[np.int64]
     return np.maximum.accumulate(before) + np.arange(len(at)) if len(at) else before
 
 
-def _timed(segments: Sequence[Segment]) -> tuple[NDArray[np.int64], list[float]]:
-    """Return which of all hits were timed, and their durations in seconds."""
+def _timed(
+    segments: Sequence[Segment],
+    places: NDArray[np.int64],
+    hit_places: NDArray[np.int64],
+    event_s: NDArray[np.float64],
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return which rows were timed, in order, and their durations in seconds."""
     import numpy as np
 
     found: list[int] = []
-    durations: list[float] = []
+    hit_s: list[float] = []
     before = 0
     for segment in segments:
         for position, duration_s in segment.timed:
             found.append(before + position)
-            durations.append(duration_s)
+            hit_s.append(duration_s)
         before += len(segment.hits)
-    return np.array(found, np.int64), durations
+    known = ~np.isnan(event_s)
+    rows = np.concatenate((hit_places[np.array(found, np.int64)], places[known]))
+    order = np.argsort(rows)
+    return rows[order], np.concatenate((hit_s, event_s[known]))[order]
 
 
 def _seconds(
@@ -245,7 +275,7 @@ def _seconds(
     if timestamps == "exact":
         seconds = np.empty(rows)
         seconds[places] = read_s
-        seconds[hit_places] = np.concatenate([segment.times for segment in segments])
+        seconds[hit_places] = np.frombuffer(b"".join(segment.times for segment in segments))
         return seconds
     stops = np.cumsum([len(segment) for segment in segments])
     starts = stops - [len(segment) for segment in segments]
@@ -257,16 +287,20 @@ def _seconds(
     return np.interp(np.arange(rows), where[order], reads[order])
 
 
-def _runs(span: NDArray[np.int64], segments: Sequence[Segment]) -> dict[str, Any]:
-    """Return what neighbouring rows have in common, from the number of each row's segment."""
+def _runs(segments: Sequence[Segment], order: NDArray[np.int64] | None = None) -> dict[str, Any]:
+    """Return what neighbouring rows have in common; rows are those of the segments one by one, or in an order."""
     import numpy as np
 
     contexts: dict[Context, int] = {}
     numbers = [contexts.setdefault(_context(segment), len(contexts)) for segment in segments]
-    context = np.array(numbers, np.int32)[span]
+    context = np.array(numbers, np.int32)
+    lengths = np.array([len(segment) for segment in segments], np.int64)
+    if order is not None:
+        context = np.repeat(context, lengths)[order]
+        lengths = np.ones(len(order), np.int64)
     starts = np.flatnonzero(np.diff(context, prepend=-1))
-    lengths = np.diff(starts, append=len(span)).astype(np.int32)
-    return {"lengths": lengths, "context": context[starts], "contexts": list(contexts)}
+    sums = np.add.reduceat(lengths, starts).astype(np.int32)
+    return {"lengths": sums, "context": context[starts], "contexts": list(contexts)}
 
 
 def _context(segment: Segment) -> Context:

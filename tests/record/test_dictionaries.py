@@ -3,7 +3,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from perflab.record.dictionaries import compact, joined
+from perflab.record.dictionaries import codes, compact, joined
 
 TEXT = pa.dictionary(pa.int32(), pa.string())
 
@@ -31,6 +31,30 @@ def test_pieces_become_one_array_with_each_text_once(chunks: tuple[list[str | No
     assert sorted(found.dictionary.to_pylist()) == sorted(
         {text for chunk in chunks for text in chunk if text is not None}
     )
+
+
+def told(column: pa.ChunkedArray) -> list[str | None]:
+    places, texts = codes(column)
+    return [None if place < 0 else texts[place].as_py() for place in places.tolist()]
+
+
+@pytest.mark.parametrize("distinct", [3, 127, 128, 40_000])
+def test_codes_are_the_places_of_the_texts_in_the_narrowest_integers(distinct: int) -> None:
+    half = [f"text-{number}" for number in range(distinct)]
+    column = chunked(half[: distinct // 2], [None, *half[::-1], None], half)
+    places, texts = codes(column)
+    assert told(column) == column.to_pylist()
+    assert len(texts) == distinct
+    assert places.dtype == ("int8" if distinct <= 127 else "int16" if distinct <= 32_767 else "int32")
+
+
+def test_codes_of_slices_with_missing_values_are_those_of_their_rows() -> None:
+    whole = pa.array(["a", None, "b", None, "c", "a", None, "b", "b", None]).dictionary_encode()
+    column = pa.chunked_array(
+        [whole.slice(3, 4), chunked(["c", "x", None]).chunk(0), whole.slice(9), whole.slice(1, 0)]
+    )
+    assert told(column) == [None, "c", "a", None, "c", "x", None, None]
+    assert told(chunked()) == told(chunked([])) == []
 
 
 def test_pieces_that_share_a_dictionary_keep_it() -> None:
