@@ -221,7 +221,7 @@ class MemoryCache(LockedMapping):
 
     def holds(self, entry: Entry) -> bool:
         """Tell if an entry lies here at the moment; takes no lock."""
-        return self._shelf.find(entry.key) is entry
+        return self.hot.get(entry.key) is entry or self._shelf.find(entry.key) is entry
 
     def follow(self, hits: Callable[[], Sequence[Sequence[Entry]]]) -> None:
         """Take the order of eviction from hits that others note: `hits()` gives those since the last call, in order."""

@@ -11,12 +11,24 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from perflab.record.frames import columns
+from perflab.record.texts import Texts
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-__all__ = ["arrow_schema", "as_number", "as_text", "category", "empty_table", "numbers", "times", "to_table", "truths"]
+__all__ = [
+    "arrow_schema",
+    "as_number",
+    "as_text",
+    "category",
+    "empty_table",
+    "indexed",
+    "numbers",
+    "times",
+    "to_table",
+    "truths",
+]
 
 LONGEST_TEXT = 512
 
@@ -95,11 +107,17 @@ def to_table(frame: str, rows: Sequence[tuple[object, ...]]) -> pa.Table:
 def category(codes: np.ndarray[Any, Any], names: Sequence[str | None]) -> pa.Array:
     """Return text that repeats, as indices into its distinct values; a name that is None is a missing value."""
     import numpy as np
-    import pyarrow as pa
 
     distinct = {name: code for code, name in enumerate(dict.fromkeys(name for name in names if name is not None))}
-    translated = np.array([-1 if name is None else distinct[name] for name in names], np.int32)[codes]
-    return pa.DictionaryArray.from_arrays(_primitive(pa.int32(), translated, translated < 0), _utf8(list(distinct)))
+    places = np.array([-1 if name is None else distinct[name] for name in names], np.int32)
+    return indexed(places[codes], Texts.of(list(distinct)).arrow())
+
+
+def indexed(places: np.ndarray[Any, Any], texts: pa.Array) -> pa.Array:
+    """Return text that repeats, from int32 places among its distinct values; -1 is a missing value."""
+    import pyarrow as pa
+
+    return pa.DictionaryArray.from_arrays(_primitive(pa.int32(), places, places < 0), texts)
 
 
 def numbers(values: np.ndarray[Any, Any], missing: np.ndarray[Any, Any]) -> pa.Array:
@@ -192,12 +210,9 @@ def _utf8(texts: Sequence[str | None]) -> pa.Array:
     import numpy as np
     import pyarrow as pa
 
-    encoded = [b"" if text is None else text.encode() for text in texts]
-    offsets = np.zeros(len(encoded) + 1, np.int32)
-    np.cumsum([len(text) for text in encoded], out=offsets[1:])
+    held = Texts.of([text or "" for text in texts]).arrow()
     missing = np.array([text is None for text in texts], np.bool_)
-    buffers = [_validity(missing), pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))]
-    return pa.Array.from_buffers(pa.string(), len(encoded), buffers)
+    return pa.Array.from_buffers(pa.string(), len(texts), [_validity(missing), *held.buffers()[1:]])
 
 
 def _validity(missing: np.ndarray[Any, Any]) -> pa.Buffer | None:

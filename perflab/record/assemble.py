@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from perflab.record.arrow import LONGEST_TEXT, as_text
 from perflab.record.block import MISSING, Block, Context, Kind, sampled
 from perflab.record.tape import Event, Hit, Segment, Timestamps
+from perflab.record.texts import Texts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -89,7 +90,7 @@ def assemble(
     """
     import numpy as np
 
-    known = _Known()
+    known = _Known(hits.entries)
     kinds: dict[Kind, int] = {("hit", "l1", None, timestamps == "chunk"): 0}
     columns = _columns(segments, hits, known, kinds, timestamps)
     seconds, timed, durations = columns["seconds"], columns["timed"], columns["durations"]
@@ -109,9 +110,8 @@ def assemble(
         kind=columns["kind"],
         timed=timed,
         durations=durations,
-        texts=[text for text, _ in known.codes],
-        sizes=np.array([size for _, size in known.codes], np.int64),
         kinds=list(kinds),
+        **known.columns(),
         **runs,
     )
     return block if sample_ratio >= 1 else sampled(block, sample_ratio)
@@ -156,12 +156,11 @@ def _columns(
     places = _places(segments, at)
     hit_places = _others(rows, places)
     found = zip(events, tiers, map(as_text, reasons), strict=True)
-    numbers = [kinds.setdefault((*event, False), len(kinds)) for event in found]
+    happened = [kinds.setdefault((*event, False), len(kinds)) for event in found]
     code, kind = np.empty(rows, np.int32), np.zeros(rows, np.uint8 if len(kinds) < 2**8 else np.int32)
-    entries = np.array([known.code(_text(entry.key), entry.nbytes) for entry in hits.entries], np.int32)
-    code[hit_places] = entries[hits.codes]
-    code[places] = [known.code(text, size) for text, size in zip(_texts(keys), sizes, strict=True)]
-    kind[places] = numbers
+    code[hit_places] = hits.codes
+    code[places] = known.numbers(_texts(keys), sizes)
+    kind[places] = happened
     timed, took = _timed(segments, places, hit_places, np.array(list(map(_seconds_of, durations)), np.float64))
     seconds = _seconds(segments, np.array(read_s, np.float64), places, hit_places, timestamps)
     return {"seconds": seconds, "code": code, "kind": kind, "timed": timed, "durations": took}
@@ -179,18 +178,40 @@ def _others(rows: int, places: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 class _Known:
-    """The keys of a block, as text, each with its size, and their numbers."""
+    """The keys of a block: their texts, each once, and under each number a key with its size.
 
-    def __init__(self) -> None:
-        self.codes: dict[tuple[str | None, int], int] = {}
+    An entry has a number of its own; events with the same key and size, which come all at once, share one.
+    """
 
-    def code(self, text: str | None, nbytes: Any) -> int:
-        """Return the number of a key with its size, -1 for one that is not known."""
-        size = nbytes if type(nbytes) is int and 0 <= nbytes < 2**63 else _size_of(nbytes)
-        return self.codes.setdefault((text, size), len(self.codes))
+    def __init__(self, entries: Sequence[Hit]) -> None:
+        self.texts: dict[str, int] = {}
+        self.keys = [self._place(_text(entry.key)) for entry in entries]
+        self.sizes = [_size_of(entry.nbytes) for entry in entries]
+        self._numbers: dict[tuple[int, int], int] = {}
+
+    def numbers(self, texts: Iterable[str | None], sizes: Iterable[Any]) -> list[int]:
+        """Return the numbers of events, from the texts of their keys and their sizes."""
+        pairs = [(self._place(text), _size_of(size)) for text, size in zip(texts, sizes, strict=True)]
+        first = len(self.keys)
+        found = [self._numbers.setdefault(pair, first + len(self._numbers)) for pair in pairs]
+        self.keys += [key for key, _ in self._numbers]
+        self.sizes += [size for _, size in self._numbers]
+        return found
+
+    def columns(self) -> dict[str, Any]:
+        """Return what a block holds of them."""
+        import numpy as np
+
+        keys, sizes = np.array(self.keys, np.int32), np.array(self.sizes, np.int64)
+        return {"texts": Texts.of(list(self.texts)), "keys": keys, "sizes": sizes}
+
+    def _place(self, text: str | None) -> int:
+        return -1 if text is None else self.texts.setdefault(text, len(self.texts))
 
 
 def _size_of(nbytes: Any) -> int:
+    if type(nbytes) is int and 0 <= nbytes < 2**63:
+        return nbytes
     try:
         size = int(nbytes)
     except (TypeError, ValueError, OverflowError):

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from perflab.record.arrow import arrow_schema, category, numbers, times, truths
+from perflab.record.arrow import arrow_schema, category, indexed, numbers, times, truths
+from perflab.record.texts import Texts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["MISSING", "Block", "Context", "Kind", "sampled"]
 
 MISSING = -1
-_TEXT_BYTES = 60  # an `str` and its place in a list, beside its characters
 _CONTEXT_BYTES = 100
 
 Kind = tuple[str, str | None, str | None, bool]
@@ -38,7 +38,8 @@ class Block:
     t : uint32 or int64 array
         Microseconds from `first`; the greatest number of its dtype where the time is not known.
     code : int32 array
-        Indices into `texts` and `sizes`: the key, and `nbytes`, -1 where not known. A key's size seldom changes.
+        Indices into `keys`, places of keys among `texts`, -1 for a missing one, and `sizes`, `nbytes` or -1 where it is
+        not known. A key's size seldom changes.
     kind : uint8 or int32 array
         Indices into `kinds`: event, tier, reason, and whether `t` is an estimate.
     timed, durations : int64 and float64 arrays
@@ -56,16 +57,13 @@ class Block:
     kind: NDArray[np.integer[Any]]
     timed: NDArray[np.int64]
     durations: NDArray[np.float64]
-    texts: list[str | None]
+    texts: Texts
+    keys: NDArray[np.int32]
     sizes: NDArray[np.int64]
     kinds: list[Kind]
     lengths: NDArray[np.int32]
     context: NDArray[np.int32]
     contexts: list[Context]
-    text_bytes: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.text_bytes = sum(len(text) + _TEXT_BYTES for text in self.texts if text is not None)
 
     @property
     def num_rows(self) -> int:
@@ -75,8 +73,9 @@ class Block:
     @property
     def nbytes(self) -> int:
         """Bytes in memory."""
-        arrays = (self.t, self.code, self.kind, self.timed, self.durations, self.sizes, self.lengths, self.context)
-        return sum(array.nbytes for array in arrays) + self.text_bytes + _CONTEXT_BYTES * len(self.contexts)
+        rows = self.t, self.code, self.kind, self.timed, self.durations, self.lengths, self.context
+        arrays = (*rows, self.texts, self.keys, self.sizes)
+        return sum(array.nbytes for array in arrays) + _CONTEXT_BYTES * len(self.contexts)
 
     def events(self) -> Counter[object]:
         """Return how often each event stands in the rows."""
@@ -103,7 +102,7 @@ class Block:
         columns = {
             "run_id": category(np.zeros(rows, np.int32), [self.run_id]),
             "t": times(self.t.astype(np.int64) + self.first, self.t == np.iinfo(self.t.dtype).max),
-            "key": category(self.code, self.texts),
+            "key": indexed(self.keys[self.code], self.texts.arrow()),
             "event": category(self.kind, [kind[0] for kind in self.kinds]),
             "tier": category(self.kind, [kind[1] for kind in self.kinds]),
             "nbytes": numbers(nbytes, nbytes == MISSING),
@@ -124,7 +123,8 @@ def sampled(block: Block, ratio: float) -> Block:
     import xxhash
 
     bound = int(ratio * 2**64)
-    chosen = np.array([xxhash.xxh3_64_intdigest((text or "").encode()) < bound for text in block.texts], np.bool_)
+    hashes = [xxhash.xxh3_64_intdigest(text.encode()) for text in (*block.texts, "")]  # the last for a missing key
+    chosen = np.array([hashes[key] < bound for key in block.keys.tolist()], np.bool_)
     kept = chosen[block.code]
     place, code = np.cumsum(kept) - 1, np.cumsum(chosen) - 1
     timed = kept[block.timed]
@@ -137,7 +137,7 @@ def sampled(block: Block, ratio: float) -> Block:
         kind=block.kind[kept],
         timed=place[block.timed[timed]],
         durations=block.durations[timed],
-        texts=[text for text, is_chosen in zip(block.texts, chosen, strict=True) if is_chosen],
+        keys=block.keys[chosen],
         sizes=block.sizes[chosen],
         lengths=np.diff(starts, append=len(context)).astype(np.int32),
         context=context[starts],

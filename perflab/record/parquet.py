@@ -26,6 +26,7 @@ ROW_GROUP = 1 << 17
 leave less to skip. With up to 65,536 distinct keys an index has two whole bytes, in which zstd finds more."""
 
 _LEVEL = 3
+_FEW = 255
 
 
 def write_file(file: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> None:
@@ -43,7 +44,7 @@ def write_file(file: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> Non
 
     with _replacing(file) as hidden, pq.ParquetWriter(hidden, schema, **_encodings(schema)) as writer:
         for rows in _row_groups(tables):
-            arrays = [compact(joined(column)) if _is_text(column.type) else column for column in rows.columns]
+            arrays = [_small(column) if _is_text(column.type) else column for column in rows.columns]
             writer.write_table(pa.Table.from_arrays(arrays, schema=rows.schema), row_group_size=ROW_GROUP)
             # The allocator would keep what each row group took, 40 MB and more in the end.
             pa.default_memory_pool().release_unused()
@@ -133,6 +134,11 @@ def _is_text(kind: pa.DataType) -> bool:
     import pyarrow as pa
 
     return bool(pa.types.is_dictionary(kind))
+
+
+def _small(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    whole = joined(column)
+    return compact(whole) if len(whole.dictionary) > _FEW else whole  # of few texts it is not worth the time
 
 
 def _row_groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:

@@ -58,7 +58,7 @@ class Followers:
                 last_uses = used() if last_uses is None else last_uses
                 before = (entry for batch in reversed(batches[: places[0]]) for entry in reversed(batch))
                 batches[: places[-1] + 1] = [list(dict.fromkeys([*reversed(last_uses), *before]))[::-1]]
-            kept = ([entry for entry in batch if uses.holds(entry)] for batch in batches)
+            kept = (list(filter(uses.holds, batch)) for batch in batches)
             uses.batches = [batch for batch in kept if batch]
 
     def forget(self) -> None:
