@@ -1,10 +1,11 @@
 """Arrow tables as pandas DataFrames.
 
-In: a table of `rows.gather`. Out: a DataFrame with the documented dtypes and its units.
+In: a table of `rows.gather`, or the columns of one. Out: a DataFrame with the documented dtypes and its units.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from perflab.record.arrow import empty_table
@@ -13,21 +14,34 @@ from perflab.record.dictionaries import codes
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+    from pandas.api.extensions import ExtensionArray
 
-__all__ = ["dtypes", "to_dataframe"]
+__all__ = ["assembled", "dtypes", "to_dataframe", "values"]
 
 
 def to_dataframe(table: pa.Table) -> pd.DataFrame:
     """Return a table as a DataFrame whose `attrs` have `units`, column -> unit; writing to it changes no table."""
+    return assembled({name: values(table.column(name)) for name in table.column_names}, table.schema, table.num_rows)
+
+
+def values(column: pa.ChunkedArray) -> ExtensionArray:
+    """Return a column as pandas holds it in the documented dtype."""
     import pandas as pd
     import pyarrow as pa
 
+    if pa.types.is_dictionary(column.type):
+        return _categorical(column)
     nullable = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
-    texts = [field.name for field in table.schema if pa.types.is_dictionary(field.type)]
-    others = table.drop_columns(texts).to_pandas(types_mapper=nullable.get)
-    arrays = {name: _categorical(table.column(name)) if name in texts else others[name] for name in table.column_names}
-    frame = pd.DataFrame(arrays, index=pd.RangeIndex(table.num_rows), copy=False)
-    units = {field.name: (field.metadata or {}).get(b"unit", b"").decode() for field in table.schema}
+    held: ExtensionArray = pa.table({"": column}).to_pandas(types_mapper=nullable.get)[""].array
+    return held
+
+
+def assembled(arrays: Mapping[str, ExtensionArray], schema: pa.Schema, rows: int) -> pd.DataFrame:
+    """Return columns as a DataFrame, without a copy; `schema` has their units."""
+    import pandas as pd
+
+    frame = pd.DataFrame(arrays, index=pd.RangeIndex(rows), copy=False)
+    units = {name: (schema.field(name).metadata or {}).get(b"unit", b"").decode() for name in arrays}
     frame.attrs["units"] = {name: unit for name, unit in units.items() if unit}
     return frame
 

@@ -5,6 +5,7 @@ In: accesses, operations and rows of the low-rate frames. Out: `recorder.frames`
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import functools
 import json
@@ -16,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from perflab.config import RecordSettings
 from perflab.record import remote
@@ -26,10 +27,10 @@ from perflab.record.flight import Kind, begin_text
 from perflab.record.frames import FRAMES, columns
 from perflab.record.log import Log, Piece, Source, Taken, Typed
 from perflab.record.operation import Operation
-from perflab.record.rows import gather
+from perflab.record.rows import gather, visit
 from perflab.record.running import RunningFolder
 from perflab.record.sources import Accesses, Gathered, Row
-from perflab.record.store import RunFolder
+from perflab.record.store import READ_ATTEMPTS, RunFolder
 from perflab.record.tapes import Tapes
 from perflab.record.view import Frames
 
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from perflab.record.where import Where
 
 __all__ = ["Recorder"]
+
+T = TypeVar("T")
 
 _NAMES = {frame: tuple(column.name for column in columns(frame))[2:] for frame in FRAMES}
 _KNOWN = {frame: frozenset(names) for frame, names in _NAMES.items()}
@@ -92,7 +95,7 @@ class Recorder:
     ) -> None:
         self.run_id = run_id or uuid.uuid4().hex[:12]
         self.run_dir = run_dir
-        self.frames = Frames(self.rows, facts=self._facts, sizes=self._size)
+        self.frames = Frames(self.rows, visit=self.visit, facts=self._facts, sizes=self._size)
         self.clock = Clock()
         self._settings = settings or RecordSettings()
         self.tapes = Tapes(self.clock.timer, self._settings.timestamps, stream)
@@ -249,7 +252,18 @@ class Recorder:
 
     def rows(self, frame: str, columns: Sequence[str] | None = None, where: Where | None = None) -> pa.Table:
         """Return the rows of a frame that are not dropped, or some of them, as an Arrow table in order of time."""
-        return gather(frame, self._logs[frame].sources(), columns, where)
+        return self._attempted(frame, lambda sources: gather(frame, sources, columns, where))
+
+    def visit(self, frame: str, see: Callable[[str, pa.ChunkedArray], object]) -> None:
+        """Show the columns of the same rows one after the other."""
+        self._attempted(frame, lambda sources: visit(frame, sources, see))
+
+    def _attempted(self, frame: str, read: Callable[[Sequence[pa.Table | Path]], T]) -> T:
+        for _ in range(READ_ATTEMPTS - 1):
+            # Between the two steps the thread that flushes may have put a larger file in place of small ones.
+            with contextlib.suppress(FileNotFoundError):
+                return read(self._logs[frame].sources())
+        return read(self._logs[frame].sources())
 
     def totals(self) -> Mapping[object, int]:
         """Return how often each event of `accesses` was recorded; no columns are made for it, dropped rows count."""

@@ -5,7 +5,8 @@ In: tables and files, oldest first; columns and filters. Out: one table, typed a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,8 +17,9 @@ from perflab.record.where import Where, check_names
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
-__all__ = ["conform", "gather", "pieces"]
+__all__ = ["conform", "gather", "pieces", "visit"]
 
 
 def gather(
@@ -61,19 +63,54 @@ def gather(
     return table if columns is asked else table.select(asked)
 
 
+def visit(frame: str, sources: Iterable[pa.Table | Path], see: Callable[[str, pa.ChunkedArray], object]) -> None:
+    """Show the columns of a frame one after the other, so that memory holds no more than one; rows are as `gather` has.
+
+    Raises
+    ------
+    OSError, pyarrow.ArrowException
+        If a file is missing, before anything was shown, or damaged.
+    """
+    import pyarrow.parquet as pq
+
+    with ExitStack() as stack:
+        opened = [stack.enter_context(pq.ParquetFile(s)) if isinstance(s, Path) else s for s in sources]
+        order = _order(_column(frame, opened, "t")) if frame == "accesses" else None
+        for field in arrow_schema(frame):
+            column = _column(frame, opened, field.name)
+            see(field.name, column if order is None else column.take(order))
+
+
+def _column(frame: str, opened: Iterable[pa.Table | pq.ParquetFile], name: str) -> pa.ChunkedArray:
+    import pyarrow as pa
+
+    schema = _schema(frame, [name])
+    tables = [source if isinstance(source, pa.Table) else _read(source, name) for source in opened]
+    empty = pa.Table.from_batches([], schema=schema)
+    return pa.concat_tables([empty, *(conform(frame, table, [name]) for table in tables)]).column(name)
+
+
+def _read(file: pq.ParquetFile, name: str) -> pa.Table:
+    return file.read([name] if name in file.schema_arrow.names else [])
+
+
 def _in_order(table: pa.Table) -> pa.Table:
-    """Return the rows in order of time if all times are known; rows of one time stay as they are."""
+    order = _order(table.column("t"))
+    return table if order is None else table.take(order)
+
+
+def _order(column: pa.ChunkedArray) -> pa.Array | None:
+    """Return the order of time if all times are known and it is another; rows of one time stay as they are."""
     import numpy as np
 
-    column = table.column("t")
-    if column.null_count or table.num_rows < 2:
-        return table
+    if column.null_count or len(column) < 2:
+        return None
     # `numpy.asarray` of an Arrow array would import pandas.
     times = [np.frombuffer(c.buffers()[1], np.int64, len(c), c.offset * 8) for c in column.chunks if len(c)]
     if all((t[1:] >= t[:-1]).all() for t in times) and all(a[-1] <= b[0] for a, b in pairwise(times)):
-        return table
+        return None
     order = np.argsort(np.concatenate(times), kind="stable")
-    return table.take(numbers(order, np.zeros(len(order), np.bool_)))
+    return numbers(order, np.zeros(len(order), np.bool_))
 
 
 def pieces(frame: str, sources: Iterable[pa.Table | Path]) -> Iterator[pa.Table]:

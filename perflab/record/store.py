@@ -18,7 +18,7 @@ from perflab.errors import RunError
 from perflab.record.arrow import arrow_schema
 from perflab.record.frames import FRAMES
 from perflab.record.parquet import write_file
-from perflab.record.rows import gather, pieces
+from perflab.record.rows import gather, pieces, visit
 from perflab.record.where import Where
 
 if TYPE_CHECKING:
@@ -182,6 +182,17 @@ def read_table(path: Path, frame: str, columns: Sequence[str] | None = None, whe
         If there is no such frame or column.
     """
     return _attempted(path, frame, lambda files: gather(frame, files, columns, where))
+
+
+def visit_table(path: Path, frame: str, see: Callable[[str, pa.ChunkedArray], object]) -> None:
+    """Show the columns of one frame of a run folder one after the other, as `rows.visit`.
+
+    Raises
+    ------
+    RunError
+        If a file is damaged.
+    """
+    _attempted(path, frame, lambda files: visit(frame, files, see))
 
 
 def size_of(path: Path, frame: str) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from perflab.errors import RunError
 from perflab.record.arrow import arrow_schema
-from perflab.record.dataframe import dtypes, to_dataframe
+from perflab.record.dataframe import assembled, dtypes, to_dataframe, values
 from perflab.record.frames import FRAMES, SCHEMA
 from perflab.record.parquet import write_file
 from perflab.record.where import Filters, Where, check_names
@@ -36,6 +36,9 @@ class Frames(Mapping[str, "pd.DataFrame"]):
     ----------
     read
         Called with a frame, and by `select` with `columns` and `where` too; returns its Arrow table.
+    visit
+        Called with a frame and a function to show each of its columns to, as `rows.visit`. Without it a whole frame
+        is made from a whole table, in about half as much time again.
     facts
         Called with a frame; returns what its `attrs` are to say beside the units, JSON-able.
     sizes
@@ -55,17 +58,19 @@ class Frames(Mapping[str, "pd.DataFrame"]):
         self,
         read: Callable[..., pa.Table],
         *,
+        visit: Callable[[str, Callable[[str, pa.ChunkedArray], object]], None] | None = None,
         facts: Callable[[str], Mapping[str, Any]] | None = None,
         sizes: Callable[[str], tuple[int, int]] | None = None,
     ) -> None:
         self._read = read
+        self._visit = visit
         self._facts = facts
         self._sizes = sizes
 
     def __getitem__(self, frame: str) -> pd.DataFrame:
         if frame not in FRAMES:
             raise KeyError(frame)
-        return self._shown(frame, self._read(frame))
+        return self._shown(frame, to_dataframe(self._read(frame)) if self._visit is None else self._whole(frame))
 
     def __getattr__(self, frame: str) -> pd.DataFrame:
         if frame not in FRAMES:
@@ -124,7 +129,8 @@ class Frames(Mapping[str, "pd.DataFrame"]):
         ['a', 'b']
         """
         check_names(frame, columns)
-        return self._shown(frame, self._read(frame, columns=columns, where=Where.of(frame, **filters)))
+        rows = self._read(frame, columns=columns, where=Where.of(frame, **filters))
+        return self._shown(frame, to_dataframe(rows))
 
     def describe(self) -> pd.DataFrame:
         """Return the table of what is recorded: frame, column, dtype, unit, meaning, and the rows there are now."""
@@ -174,8 +180,13 @@ class Frames(Mapping[str, "pd.DataFrame"]):
             raise RunError(f"The folder {str(target)!r} cannot be written: {reason}; choose another folder.") from error
         return files
 
-    def _shown(self, frame: str, table: pa.Table) -> pd.DataFrame:
-        shown = to_dataframe(table)
+    def _whole(self, frame: str) -> pd.DataFrame:
+        arrays: dict[str, Any] = {}
+        assert self._visit is not None, "the caller has looked"
+        self._visit(frame, lambda name, column: arrays.update({name: values(column)}))
+        return assembled(arrays, arrow_schema(frame), len(arrays["t"]))
+
+    def _shown(self, frame: str, shown: pd.DataFrame) -> pd.DataFrame:
         if self._facts is not None:
             shown.attrs.update(self._facts(frame))
         return shown

@@ -240,6 +240,33 @@ def test_rows_recorded_during_close_are_in_the_frames_or_counted(tmp_path: Path)
     assert read_table(tmp_path / "run", "accesses").num_rows >= 500
 
 
+@pytest.mark.parametrize("read", [lambda r: r.frames.accesses, lambda r: r.frames.select("accesses", ["key"])])
+def test_files_that_become_one_while_they_are_read_are_read_again(
+    read: Callable[[Recorder], Any], tmp_path: Path
+) -> None:
+    recorder = Recorder(tmp_path / "run")
+    log = recorder._logs["accesses"]
+    for number in range(MERGE_PIECES - 1):
+        recorder.access(f"key-{number}", "miss")
+        recorder.flush()
+    while log.let_go():
+        pass  # every row is in a file alone
+    listed, calls = log.sources, []
+
+    def sources() -> list[Any]:
+        found = listed()
+        if not calls:  # between the list and the reading another thread flushes, and small files become one
+            recorder.access("last", "miss")
+            recorder.flush()
+        calls.append(len(found))
+        return found
+
+    log.sources = sources  # type: ignore[method-assign]
+    assert len(read(recorder)) == MERGE_PIECES
+    assert calls == [MERGE_PIECES - 1, 1]
+    recorder.close()
+
+
 def test_rows_reach_the_folder_without_being_asked(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path / "run", RecordSettings(flush_interval_s=0.02))
     recorder.access("k", "hit")
