@@ -58,15 +58,16 @@ class RunningFolder:
             action(folder)
         except OSError as error:
             self._folder = None
+            self._closing.set()
             folder.release()
             self._warn(error)
 
     def finish(self, action: Callable[[RunFolder], object]) -> None:
         """Do something with the folder for the last time; the ring stays if that fails."""
         folder, self._folder = self._here(), None
+        self._stop()
         if folder is None:
             return
-        self._stop()
         try:
             action(folder)
             self.ring.close()
@@ -89,7 +90,7 @@ class RunningFolder:
     def _stop(self) -> None:
         atexit.unregister(self._flush_once)
         self._closing.set()
-        if self._thread is not threading.current_thread():
+        if self._thread is not threading.current_thread() and os.getpid() == self._pid:
             self._thread.join()
 
     def _warn(self, error: OSError) -> None:

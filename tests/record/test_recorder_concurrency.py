@@ -204,6 +204,7 @@ def test_the_budget_drops_no_row_that_is_on_its_way_to_the_run_folder(
     cache.recorder.flush()
     check(cache, 1_000)
     assert cache.recorder.rows_dropped == 0
+    cache.recorder.close()
 
 
 @pytest.mark.parametrize("mode", MODES)
