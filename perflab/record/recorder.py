@@ -5,32 +5,28 @@ In: accesses, operations and rows of the low-rate frames. Out: `recorder.frames`
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import functools
-import json
 import os
 import threading
 import time
 import uuid
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from perflab.config import RecordSettings
 from perflab.record import remote
-from perflab.record.arrow import as_text
 from perflab.record.clock import Clock
 from perflab.record.flight import Kind, begin_text
 from perflab.record.frames import FRAMES, columns
-from perflab.record.log import Log, Piece, Source, Taken, Typed
+from perflab.record.log import Source, Taken
+from perflab.record.logs import Logs
 from perflab.record.operation import Operation
+from perflab.record.operation_row import operation_row
 from perflab.record.rows import gather, visit
 from perflab.record.running import RunningFolder
 from perflab.record.sources import Accesses, Gathered, Row
-from perflab.record.store import READ_ATTEMPTS, RunFolder
 from perflab.record.tapes import Tapes
 from perflab.record.view import Frames
 
@@ -40,8 +36,6 @@ if TYPE_CHECKING:
     from perflab.record.where import Where
 
 __all__ = ["Recorder"]
-
-T = TypeVar("T")
 
 _NAMES = {frame: tuple(column.name for column in columns(frame))[2:] for frame in FRAMES}
 _KNOWN = {frame: frozenset(names) for frame, names in _NAMES.items()}
@@ -108,9 +102,9 @@ class Recorder:
         self._operations = self._gathered["operations"].rows
         accesses = Accesses(self.tapes, self.clock, self.run_id, self._settings.sample_ratio)
         sources: dict[str, Source] = {**self._gathered, "accesses": accesses}
-        self._logs = {frame: Log(frame, sources[frame]) for frame in FRAMES}
+        sources = {frame: sources[frame] for frame in FRAMES}
+        self._logs = Logs(sources, self.clock.anchor, budget, self.flush)
         self._local = threading.local()
-        self._absorbed: Counter[object] = Counter()
         self._running = None if run_dir is None else self._start(run_dir, info or {})
         self._ring = None if self._running is None else self._running.ring
         if self._ring is not None:
@@ -151,7 +145,7 @@ class Recorder:
         self.tapes.cut(self.tapes.tape())
         if self.tapes.rows < self._raw_rows:
             return False
-        self._seal(self._logs["accesses"], wait=False)  # the caller may hold a cache's lock
+        self._logs.seal("accesses", wait=False)  # the caller may hold a cache's lock
         return True
 
     def settle(self, wait: bool = True) -> None:
@@ -159,7 +153,7 @@ class Recorder:
 
         Who holds a lock of a cache must not `wait` for a thread that does so already: printing a key, it may need it.
         """
-        self._seal(self._logs["accesses"], wait)
+        self._logs.seal("accesses", wait)
 
     def add(self, frame: str, **values: object) -> None:
         """Record one row of a low-rate frame; a column that is not named is a missing value.
@@ -179,7 +173,7 @@ class Recorder:
         rows = self._gathered[frame].rows
         rows.append((self.run_id, time.time_ns(), *map(values.get, _NAMES[frame])))
         if len(rows) >= self._chunk_rows:
-            self._seal(self._logs[frame])
+            self._logs.seal(frame)
 
     def operation(self, name: str, key: object = None) -> Operation:
         """Return a context, or a decorator, that records what runs inside it as one operation, also if it raises."""
@@ -202,7 +196,7 @@ class Recorder:
         rows = self._operations
         rows.append(operation)
         if len(rows) >= self._raw_operations:
-            self._seal(self._logs["operations"])
+            self._logs.seal("operations")
 
     def record_operation(
         self,
@@ -224,11 +218,7 @@ class Recorder:
 
     def absorb(self, tables: Mapping[str, pa.Table]) -> None:
         """Add the rows of another run; they keep their own run_id and time."""
-        for frame, table in tables.items():
-            self._logs[frame].absorb(table)
-            if frame == "accesses":
-                self._absorbed += Typed(table).events()
-        self._keep_budget()
+        self._logs.absorb(tables)
 
     def take(self, frame: str) -> Taken:
         """Remove and return the rows of a frame that are in memory: they go to that which this one stands for."""
@@ -236,15 +226,12 @@ class Recorder:
 
     def receive(self, frame: str, taken: Taken) -> None:
         """Add rows of a frame that were taken from a recorder that stands for this one, as they are."""
-        self._logs[frame].receive(taken.held, taken.dropped)
-        if frame == "accesses":
-            self._absorbed += sum((rows.events() for rows in taken.held), Counter())
+        self._logs.receive(frame, taken)
         if taken.loose:
             rows = self._gathered[frame].rows
             rows.extend(taken.loose)
             if len(rows) >= self._chunk_rows:
-                self._logs[frame].seal()
-        self._keep_budget()
+                self._logs.seal(frame)
 
     def __reduce__(self) -> str | tuple[Any, ...]:
         """Travel to a worker inside a closure: there another recorder stands for this one, and its rows come here."""
@@ -252,22 +239,15 @@ class Recorder:
 
     def rows(self, frame: str, columns: Sequence[str] | None = None, where: Where | None = None) -> pa.Table:
         """Return the rows of a frame that are not dropped, or some of them, as an Arrow table in order of time."""
-        return self._attempted(frame, lambda sources: gather(frame, sources, columns, where))
+        return self._logs.read(frame, lambda sources: gather(frame, sources, columns, where))
 
     def visit(self, frame: str, see: Callable[[str, pa.ChunkedArray], object]) -> None:
         """Show the columns of the same rows one after the other."""
-        self._attempted(frame, lambda sources: visit(frame, sources, see))
-
-    def _attempted(self, frame: str, read: Callable[[Sequence[pa.Table | Path]], T]) -> T:
-        for _ in range(READ_ATTEMPTS - 1):
-            # Between the two steps the thread that flushes may have put a larger file in place of small ones.
-            with contextlib.suppress(FileNotFoundError):
-                return read(self._logs[frame].sources())
-        return read(self._logs[frame].sources())
+        self._logs.read(frame, lambda sources: visit(frame, sources, see))
 
     def totals(self) -> Mapping[object, int]:
         """Return how often each event of `accesses` was recorded; no columns are made for it, dropped rows count."""
-        return self.tapes.counts() + self._absorbed
+        return self.tapes.counts() + self._logs.events
 
     def last(self, frame: str) -> dict[str, Any]:
         """Return the row of a low-rate frame that was recorded last, as a mapping; nothing before the first."""
@@ -277,7 +257,7 @@ class Recorder:
     @property
     def rows_dropped(self) -> int:
         """Rows that left memory and are in no run folder."""
-        return sum(log.dropped for log in self._logs.values())
+        return self._logs.dropped
 
     def note(self, **facts: Any) -> None:
         """Add facts to the run's `run.json`, if there is one."""
@@ -287,7 +267,7 @@ class Recorder:
     def flush(self) -> None:
         """Bring all rows into the run folder, if there is one."""
         if self._running is not None:
-            self._running.use(self._store_all)
+            self._running.use(self._logs.store)
 
     def close(self, status: str = "finished") -> None:
         """Finish the run folder; a second call does nothing. `status`: finished, cancelled or failed.
@@ -295,7 +275,7 @@ class Recorder:
         Rows that are recorded after it began stay in memory.
         """
         if self._running is not None:
-            self._running.finish(functools.partial(self._finish, status))
+            self._running.finish(lambda folder: self._logs.finish(folder, status))
 
     def forget(self) -> None:
         """Start with no rows and no folder: this process was forked, and both are its parent's."""
@@ -303,12 +283,10 @@ class Recorder:
         self.tapes.forget()
         for gathered in self._gathered.values():
             gathered.forget()
-        for log in self._logs.values():
-            log.forget()
+        self._logs.forget()
         self._operations = self._gathered["operations"].rows
         self._local = threading.local()
         self._running = self._ring = None
-        self._absorbed = Counter()
 
     def _began(self, operation: Operation) -> None:
         if self._ring is not None:
@@ -318,13 +296,6 @@ class Recorder:
         facts = {"run_id": self.run_id, "started": _now(), "pid": os.getpid(), **info}
         return RunningFolder(run_dir, facts, self.flush, self._settings.flush_interval_s)
 
-    def _finish(self, status: str, folder: RunFolder) -> None:
-        handed = {frame: log.hand_over() for frame, log in self._logs.items()}
-        sources = {frame: chain.from_iterable(map(Piece.sources, pieces)) for frame, pieces in handed.items()}
-        files = folder.finish(sources, status=status, finished=_now(), rows_dropped=self.rows_dropped)
-        for frame, log in self._logs.items():
-            log.moved(handed[frame], files[frame])
-
     def _facts(self, frame: str) -> dict[str, Any]:
         ratio = self._settings.sample_ratio if frame == "accesses" else 1.0
         return {"rows_dropped": self._logs[frame].dropped, "sample_ratio": ratio}
@@ -333,54 +304,8 @@ class Recorder:
         return self._logs[frame].size()
 
     def _as_row(self, recorded: Row | Operation) -> Row:
-        if not isinstance(recorded, Operation):
-            return recorded
-        related = _texts(recorded.related_keys)
-        return (
-            self.run_id,
-            self.clock.ns(recorded.ended_s or 0.0),
-            recorded.number,
-            recorded.parent,
-            recorded.name,
-            recorded.key,
-            recorded.duration_s,
-            recorded.nbytes,
-            recorded.error is None,
-            recorded.error,
-            recorded.cache_hit,
-            json.dumps(related) if related else None,
-            recorded.stream,
-        )
-
-    def _store_all(self, folder: RunFolder) -> None:
-        self.clock.anchor()
-        for log in self._logs.values():
-            log.store(folder.write)
-
-    def _seal(self, log: Log, wait: bool = True) -> None:
-        self.clock.anchor()
-        log.seal(wait)
-        self._keep_budget()
-
-    def _keep_budget(self) -> None:
-        over = sum(log.nbytes for log in self._logs.values()) - self._settings.memory_budget_bytes
-        if over <= 0:
-            return
-        self.flush()
-        while over > 0:
-            freed = max(self._logs.values(), key=lambda log: log.nbytes).let_go()
-            if freed == 0:
-                return
-            over -= freed
+        return operation_row(recorded, self.run_id, self.clock.ns) if isinstance(recorded, Operation) else recorded
 
 
 def _now() -> str:
     return dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
-
-
-def _texts(keys: object) -> list[str | None]:
-    if keys is None:
-        return []
-    if isinstance(keys, Iterable) and not isinstance(keys, str | bytes):
-        return [as_text(key) for key in keys]
-    return [as_text(keys)]
