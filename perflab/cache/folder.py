@@ -15,10 +15,26 @@ from pathlib import Path
 
 from perflab.errors import StoreError
 
-__all__ = ["DATABASE", "alive", "claim", "delete_files", "exclusive", "orphans", "put_aside", "value_files"]
+__all__ = ["DATABASE", "alive", "claim", "delete_files", "exclusive", "expanded", "orphans", "put_aside", "value_files"]
 
 DATABASE = "cache.db"
 VALUE_FILE = re.compile(r"[0-9a-f]{2}/[0-9a-f]{2}/(?P<pid>\d+)-[0-9a-f]{28}\.val")
+
+
+def expanded(folder: str | os.PathLike[str]) -> Path:
+    """Return a folder with a leading `~` spelt out.
+
+    Raises
+    ------
+    StoreError
+        If it is in the home of an unknown user.
+    """
+    try:
+        return Path(folder).expanduser()
+    except RuntimeError as error:
+        raise StoreError(
+            f"The cache folder {os.fspath(folder)!r} is in the home of an unknown user; give a full path."
+        ) from error
 
 
 def claim(path: Path) -> None:
