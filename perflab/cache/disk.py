@@ -42,7 +42,7 @@ class DiskCache(LockedMapping):
     Values are encoded by `codec`, never pickled, and checked by a checksum over key, times and value before they are
     believed. What does not fit is moved out of the way and recorded as `quarantine`. A folder that is full,
     read-only or broken makes the cache pass-through: `set` returns False, one warning says why, reads go on.
-    Entries survive a killed process; a power cut may cost the latest ones.
+    Entries survive a killed process; a power cut may cost the latest ones, unless `durable`.
 
     Parameters
     ----------
@@ -57,6 +57,8 @@ class DiskCache(LockedMapping):
         returned True for is stored. A batch that fails is warned of and recorded as one `reject` for each entry.
     behind_bytes, behind_s
         Bound on what waits to be written, and the seconds for which a batch is gathered.
+    durable
+        Wait for the medium with each write, so that a power cut costs nothing that was acknowledged either.
     compress_bytes
         Values from this size, encoded, are compressed with zstd where that helps; infinite for never.
     pickle_key
@@ -94,6 +96,7 @@ class DiskCache(LockedMapping):
         write: Literal["through", "behind"] = "through",
         behind_bytes: int = BEHIND_BYTES,
         behind_s: float = BEHIND_S,
+        durable: bool = False,
         compress_bytes: float = COMPRESS_BYTES,
         pickle_key: bytes | os.PathLike[str] | None = None,
         in_use: Callable[[Hashable], bool] | None = None,
@@ -104,6 +107,7 @@ class DiskCache(LockedMapping):
     ) -> None:
         self._max_bytes = checked_bytes(max_bytes)
         self._queue = _checked_queue(write, behind_bytes, behind_s)
+        self._durable = durable
         self._timer = timer
         self._wall = wall
         self._tier = tier
@@ -274,7 +278,7 @@ class DiskCache(LockedMapping):
         from perflab.cache.guard import GuardedStore
         from perflab.cache.sealed import SealedRows
 
-        store = GuardedStore(self.folder, self._max_bytes, self._log.report, self._marks.take)
+        store = GuardedStore(self.folder, self._max_bytes, self._log.report, self._marks.take, durable=self._durable)
         remove = None if self._private is None else self._private.remove
         rows = SealedRows(store, self._log, self._timer, self._wall, remove)
         if self._queue is not None:

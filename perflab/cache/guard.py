@@ -7,6 +7,7 @@ recorded and warned of once, and a row that could not be replaced is never belie
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 import os
 import sqlite3
@@ -35,7 +36,7 @@ class GuardedStore:
 
     Parameters
     ----------
-    folder, max_bytes
+    folder, max_bytes, durable
         As for `open_store`.
     report
         `report(key_bytes or None, event, reason)` hears of each failure, for the record.
@@ -49,16 +50,18 @@ class GuardedStore:
         max_bytes: int,
         report: Callable[[bytes | None, str, str], None],
         spare: Callable[[bytes], bool],
+        *,
+        durable: bool = False,
     ) -> None:
         self.folder = folder
         self.lock = threading.RLock()
-        self._max_bytes = max_bytes
+        self._open = functools.partial(open_store, folder, max_bytes, self._tell, durable=durable)
         self._report = report
         self._spare = spare
         self._warned: set[str] = set()
         self._obsolete: set[bytes] = set()
         self._failure = ""
-        self._store: Backend | None = open_store(folder, max_bytes, self._tell)
+        self._store: Backend | None = self._open()
         enlist(self)
 
     @property
@@ -196,7 +199,7 @@ class GuardedStore:
     def _reopen(self, *, suspect: bool = False) -> None:
         with contextlib.suppress(sqlite3.Error, OSError):
             self._opened().close()
-        self._store = open_store(self.folder, self._max_bytes, self._tell, suspect=suspect)
+        self._store = self._open(suspect=suspect)
 
     def _begin_anew(self) -> None:
         with contextlib.suppress(sqlite3.Error, OSError):

@@ -6,6 +6,7 @@ In: a folder. Out: a store that reads and writes, or only reads, or holds nothin
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -41,7 +42,9 @@ class Backend(Protocol):
     def forget(self) -> None: ...
 
 
-def open_store(folder: Path, max_bytes: int, tell: Callable[[str, str], None], *, suspect: bool = False) -> Backend:
+def open_store(
+    folder: Path, max_bytes: int, tell: Callable[[str, str], None], *, durable: bool = False, suspect: bool = False
+) -> Backend:
     """Open, make or repair the database in a folder.
 
     Parameters
@@ -52,6 +55,8 @@ def open_store(folder: Path, max_bytes: int, tell: Callable[[str, str], None], *
         Bound of the store.
     tell
         `tell(reason, message)` hears of a database put aside, and of a store that takes no writes.
+    durable
+        Wait for the medium with each write.
     suspect
         Check every page of the database first: something in it was found to be broken.
 
@@ -65,7 +70,7 @@ def open_store(folder: Path, max_bytes: int, tell: Callable[[str, str], None], *
         if not os.access(folder, os.W_OK):
             raise PermissionError("the folder is read-only")
         with exclusive(folder):
-            return _open_or_repair(folder, max_bytes, tell, suspect)
+            return _open_or_repair(folder, tell, suspect, functools.partial(Store, folder, max_bytes, durable))
     except (sqlite3.Error, OSError) as error:
         return _without_writes(folder, error, tell)
 
@@ -99,13 +104,17 @@ _REASONS = (
     ("read-only", "read-only"),
     ("readonly", "read-only"),
     ("locked", "busy"),
+    ("disk i/o error", "disk error"),
+    ("input/output error", "disk error"),
     ("too many open files", "out of file handles"),
 )
 
 
-def _open_or_repair(folder: Path, max_bytes: int, tell: Callable[[str, str], None], suspect: bool) -> Backend:
+def _open_or_repair(
+    folder: Path, tell: Callable[[str, str], None], suspect: bool, make: Callable[[], Store]
+) -> Backend:
     try:
-        return _open(folder, max_bytes, suspect)
+        return _open(folder / DATABASE, suspect, make)
     except sqlite3.DatabaseError as error:
         if not is_damage(error):
             raise
@@ -115,16 +124,15 @@ def _open_or_repair(folder: Path, max_bytes: int, tell: Callable[[str, str], Non
             f"The cache database {str(folder / DATABASE)!r} was damaged ({error}); it was put aside as "
             f"{str(aside)!r} and a new one was begun. Delete it when nobody needs it.",
         )
-        return _open(folder, max_bytes, False)
+        return _open(folder / DATABASE, False, make)
 
 
-def _open(folder: Path, max_bytes: int, suspect: bool) -> Backend:
-    path = folder / DATABASE
+def _open(path: Path, suspect: bool, make: Callable[[], Store]) -> Backend:
     if os.path.lexists(path):
         _check(path, suspect)
     else:
         _create(path)
-    store = Store(folder, max_bytes)
+    store = make()
     try:
         store.sweep()
     except BaseException:

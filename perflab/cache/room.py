@@ -9,10 +9,9 @@ import sqlite3
 from collections.abc import Callable
 from typing import NamedTuple
 
-__all__ = ["SPARED", "Left", "make_room"]
+from perflab.cache.rows import SPARED, TICK_S
 
-SPARED = 64
-"""Rows that one write may spare because they were read: a bound on what making room may cost."""
+__all__ = ["Left", "make_room"]
 
 _DUE = "SELECT rowid, key, size, filename FROM Cache WHERE expire_time <= ? ORDER BY expire_time, rowid LIMIT 1"
 _OLDEST = "SELECT rowid, key, size, filename FROM Cache ORDER BY store_time, rowid LIMIT 1"
@@ -43,12 +42,12 @@ def make_room(
     now
         Wall time, seconds.
     last
-        The latest `store_time` before the rows that the room is for; spared rows get it.
+        The latest `store_time` before the rows that the room is for; spared rows come right after it.
     spare
         `spare(key)` tells if a row was read, and forgets it.
     """
     left: list[Left] = []
-    due, patience = True, SPARED
+    due, spared = True, 0
     while over > 0:
         row = connection.execute(_DUE, (now,)).fetchone() if due else None
         due = row is not None
@@ -56,9 +55,9 @@ def make_room(
         if row is None:
             break  # the sum of the costs was wrong
         rowid, key, cost, filename = row
-        if not due and patience and spare(key):
-            patience -= 1
-            connection.execute("UPDATE Cache SET store_time = ? WHERE rowid = ?", (last, rowid))
+        if not due and spared < SPARED and spare(key):
+            spared += 1
+            connection.execute("UPDATE Cache SET store_time = ? WHERE rowid = ?", (last + spared * TICK_S, rowid))
             continue
         connection.execute("DELETE FROM Cache WHERE rowid = ?", (rowid,))
         left.append(Left(key, cost, filename, due))

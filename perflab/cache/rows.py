@@ -12,11 +12,14 @@ from typing import Any, NamedTuple
 
 from perflab.cache.envelope import row_cost
 
-__all__ = ["SELECT", "Columns", "Row", "insert", "rows_of", "select", "state_of"]
+__all__ = ["SELECT", "SPARED", "TICK_S", "Columns", "Row", "insert", "rows_of", "select", "state_of"]
 
 SELECT = "SELECT mode, filename, value FROM Cache WHERE key = ? AND raw = 1"
 TICK_S = 1e-6
 """What lies between the `store_time` of two rows at least: more than a float of this century resolves."""
+
+SPARED = 64
+"""Rows that one write may spare because they were read: a bound on what making room may cost."""
 
 _AT_ONCE = 500  # sqlite took at most 999 variables a statement before version 3.32
 _STATE = """
@@ -70,9 +73,9 @@ def insert(connection: sqlite3.Connection, rows: Sequence[tuple[Row, Columns]], 
     """Add rows, or put them in the place of those with the same key.
 
     Their `store_time`s are after `last`, whatever the clock says: the order of eviction is the order of storing, also
-    after the clock was set back.
+    after the clock was set back. Between the two there is room for the rows that `make_room` may spare.
     """
-    first = max(now, last + TICK_S)
+    first = max(now, last + (SPARED + 1) * TICK_S)
     connection.executemany(
         _UPSERT,
         [

@@ -33,6 +33,8 @@ class RefusedRowError(StoreError):
 class SafeDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache ships no types
     """Bytes in, bytes out. Every mode of diskcache that would unpickle, decode or leave the folder is refused."""
 
+    durable = False
+
     def put(self, key: bytes) -> tuple[bytes, bool]:
         """Return the database's form of a key."""
         if type(key) is not bytes:
@@ -85,6 +87,12 @@ class SafeDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache ships no type
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(value)
+                if self.durable:
+                    file.flush()
+                    os.fsync(handle)
+            if self.durable:
+                for folder in (path.parent, path.parent.parent, Path(self._directory)):
+                    _sync_folder(folder)
         except BaseException:
             path.unlink(missing_ok=True)
             raise
@@ -98,3 +106,11 @@ class SafeDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache ships no type
                 path.parent.mkdir(mode=0o700, exist_ok=True)
                 return os.open(path, flags, 0o600)
         return os.open(path, flags, 0o600)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -53,13 +53,16 @@ class Store(diskcache.Cache):  # type: ignore[misc]  # diskcache ships no types
         A private folder whose database exists.
     max_bytes
         Bound on the sum of `row_cost` over all rows.
+    durable
+        Wait for the medium with each write.
     """
 
     _connection: sqlite3.Connection | None = None
     _fetch: Callable[..., Any] | None = None
 
-    def __init__(self, folder: Path, max_bytes: int) -> None:
+    def __init__(self, folder: Path, max_bytes: int, durable: bool) -> None:
         self._folder = folder
+        self._durable = durable
         try:
             super().__init__(
                 str(folder), disk=SafeDisk, timeout=BUSY_S, size_limit=max_bytes, **_SETTINGS, **_journal(max_bytes)
@@ -67,6 +70,7 @@ class Store(diskcache.Cache):  # type: ignore[misc]  # diskcache ships no types
         except BaseException:
             self.close()
             raise
+        self._disk.durable = durable
 
     @property
     def _con(self) -> sqlite3.Connection:
@@ -75,6 +79,8 @@ class Store(diskcache.Cache):  # type: ignore[misc]  # diskcache ships no types
                 self._folder / DATABASE, timeout=BUSY_S, isolation_level=None, check_same_thread=False
             )
             self._apply_pragmas(self._connection)
+            if self._durable:
+                self._connection.execute("PRAGMA synchronous = FULL")
             self._fetch = self._connection.cursor().execute
         return self._connection
 
