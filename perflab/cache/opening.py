@@ -16,9 +16,9 @@ from typing import Protocol
 from perflab.cache.folder import DATABASE, claim, exclusive, put_aside
 from perflab.cache.readonly import NoStore, ReadOnlyStore
 from perflab.cache.room import Left
-from perflab.cache.rows import Row
+from perflab.cache.rows import BUSY_S, Row
 from perflab.cache.safe_disk import RefusedRowError
-from perflab.cache.store import BUSY_S, Store
+from perflab.cache.store import SETTINGS, Store
 from perflab.errors import StoreError
 
 __all__ = ["SCHEMA_VERSION", "Backend", "is_damage", "open_store", "reason_of"]
@@ -148,7 +148,9 @@ def _check(path: Path, suspect: bool) -> None:
         raise sqlite3.DatabaseError("it is empty")
     with contextlib.closing(sqlite3.connect(path, timeout=BUSY_S)) as connection:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
-        connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if "Settings" in tables and not _settings_of(connection) <= SETTINGS:
+            raise sqlite3.DatabaseError("it has settings that are not its own")
         if suspect and connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
             raise sqlite3.DatabaseError("its pages do not fit together")
     if version != SCHEMA_VERSION:
@@ -157,6 +159,10 @@ def _check(path: Path, suspect: bool) -> None:
             f"The cache database {str(path)!r} has the schema version {version}, of {whose}; allowed is "
             f"{SCHEMA_VERSION}: choose another folder."
         )
+
+
+def _settings_of(connection: sqlite3.Connection) -> set[object]:
+    return {key for (key,) in connection.execute("SELECT key FROM Settings")}
 
 
 def _create(path: Path) -> None:
@@ -173,7 +179,7 @@ def _create(path: Path) -> None:
 def _without_writes(folder: Path, error: OSError | sqlite3.Error, tell: Callable[[str, str], None]) -> Backend:
     store: Backend
     try:
-        store, left = ReadOnlyStore(folder), "what is in it can be read"
+        store, left = ReadOnlyStore(folder, error), "what is in it can be read"
     except (sqlite3.Error, OSError):
         store, left = NoStore(error), "values stay in memory"
     tell(

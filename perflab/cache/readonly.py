@@ -6,8 +6,6 @@ In: a folder that takes no writes. Out: the rows that are in it; every write is 
 from __future__ import annotations
 
 import contextlib
-import errno
-import os
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +14,7 @@ from urllib.parse import quote
 from perflab.cache.folder import DATABASE
 from perflab.cache.forking import keep_inherited
 from perflab.cache.room import Left
-from perflab.cache.rows import SELECT, rows_of
+from perflab.cache.rows import SELECT, connect, rows_of
 from perflab.cache.safe_disk import RefusedRowError, SafeDisk
 
 __all__ = ["NoStore", "ReadOnlyStore"]
@@ -38,7 +36,7 @@ class NoStore:
 
     def write(self, *arguments: object) -> list[Left]:  # noqa: ARG002
         """Raise the error that opening met."""
-        raise self._error
+        raise self._error.with_traceback(None)
 
     def remove(self, keys: Sequence[bytes], only: bytes | None = None) -> None:
         """Do nothing: there is nothing."""
@@ -63,7 +61,7 @@ class NoStore:
 
 
 class ReadOnlyStore:
-    """The rows of a folder that takes no writes.
+    """The rows of a folder that takes no writes, because of the error that opening it for writing met.
 
     Raises
     ------
@@ -71,8 +69,9 @@ class ReadOnlyStore:
         If there is no database that can be read.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, error: OSError | sqlite3.Error) -> None:
         self._folder = folder
+        self._error = error
         self._disk = SafeDisk(str(folder))
         self._connection: sqlite3.Connection | None = _connect(folder)
 
@@ -98,13 +97,13 @@ class ReadOnlyStore:
         return found
 
     def write(self, *arguments: object) -> list[Left]:  # noqa: ARG002
-        """Raise an OSError: the folder is read-only."""
-        raise _refusal()
+        """Raise the error that opening met."""
+        raise self._error.with_traceback(None)
 
     def remove(self, keys: Sequence[bytes], only: bytes | None = None) -> None:  # noqa: ARG002
-        """Raise an OSError if there is such a row."""
+        """Raise the error that opening met if there is such a row."""
         if any(self._connected().execute(SELECT, (key,)).fetchone() is not None for key in keys):
-            raise _refusal()
+            raise self._error.with_traceback(None)
 
     def rows(self, now: float) -> list[tuple[bytes, int]]:
         """Return key and cost of the rows that are not due, last stored first."""
@@ -115,8 +114,8 @@ class ReadOnlyStore:
         return int(self._connected().execute("SELECT COALESCE(SUM(size), 0) FROM Cache").fetchone()[0])
 
     def wipe(self) -> list[tuple[bytes, int]]:
-        """Raise an OSError: the folder is read-only."""
-        raise _refusal()
+        """Raise the error that opening met."""
+        raise self._error.with_traceback(None)
 
     def close(self) -> None:
         """Close the connection."""
@@ -134,16 +133,12 @@ class ReadOnlyStore:
         return self._connection
 
 
-def _refusal() -> OSError:
-    return OSError(errno.EROFS, os.strerror(errno.EROFS))
-
-
 def _connect(folder: Path) -> sqlite3.Connection:
     address = f"file:{quote(str((folder / DATABASE).absolute()))}"
     # A database in WAL mode needs its shared-memory file even to be read; where that cannot be made, the last
     # checkpoint is what can be had. Values carry checksums, so a writer elsewhere cannot make this return a wrong one.
     for mode in ("mode=ro", "immutable=1"):
-        connection = sqlite3.connect(f"{address}?{mode}", uri=True, isolation_level=None, check_same_thread=False)
+        connection = connect(f"{address}?{mode}", uri=True)
         try:
             connection.execute("SELECT 1 FROM Cache LIMIT 1").fetchone()
         except sqlite3.Error as error:

@@ -9,12 +9,13 @@ import sqlite3
 from collections.abc import Callable
 from typing import NamedTuple
 
-from perflab.cache.rows import SPARED, TICK_S
+from perflab.cache.rows import COST, SPARED, TICK_S
 
 __all__ = ["Left", "make_room"]
 
-_DUE = "SELECT rowid, key, size, filename FROM Cache WHERE expire_time <= ? ORDER BY expire_time, rowid LIMIT 1"
-_OLDEST = "SELECT rowid, key, size, filename FROM Cache ORDER BY store_time, rowid LIMIT 1"
+_NEXT = f"SELECT rowid, key, {COST}, filename FROM Cache"  # noqa: S608 (made of constants)
+_DUE = f"{_NEXT} WHERE expire_time <= ? ORDER BY expire_time, rowid LIMIT 1"
+_OLDEST = f"{_NEXT} ORDER BY store_time, rowid LIMIT 1"
 
 
 class Left(NamedTuple):
@@ -60,6 +61,6 @@ def make_room(
             connection.execute("UPDATE Cache SET store_time = ? WHERE rowid = ?", (last + spared * TICK_S, rowid))
             continue
         connection.execute("DELETE FROM Cache WHERE rowid = ?", (rowid,))
-        left.append(Left(key, cost, filename, due))
+        left.append(Left(key if type(key) is bytes else b"", cost, filename, due))
         over -= cost
     return left

@@ -5,27 +5,50 @@ In: a connection to the database. Out: rows read, stored and listed, many in one
 
 from __future__ import annotations
 
+import functools
 import math
+import os
 import sqlite3
 from collections.abc import Hashable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from perflab.cache.envelope import row_cost
 
-__all__ = ["SELECT", "SPARED", "TICK_S", "Columns", "Row", "insert", "rows_of", "select", "state_of"]
+__all__ = [
+    "BUSY_S",
+    "COST",
+    "SELECT",
+    "SPARED",
+    "TICK_S",
+    "Columns",
+    "Row",
+    "connect",
+    "insert",
+    "recount",
+    "rows_of",
+    "select",
+    "state_of",
+]
+
+BUSY_S = 4.0
+"""Seconds to wait for another process that writes."""
 
 SELECT = "SELECT mode, filename, value FROM Cache WHERE key = ? AND raw = 1"
 TICK_S = 1e-6
 """What lies between the `store_time` of two rows at least: more than a float of this century resolves."""
+
+COST = "COALESCE(CAST(size AS INTEGER), 0)"
+"""What a row costs, also if someone wrote something else there than a number."""
 
 SPARED = 64
 """Rows that one write may spare because they were read: a bound on what making room may cost."""
 
 _AT_ONCE = 500  # sqlite took at most 999 variables a statement before version 3.32
 _STATE = """
-    SELECT (SELECT COALESCE(MAX(store_time), 0) FROM Cache),
+    SELECT (SELECT CAST(MAX(store_time) AS REAL) FROM Cache),
     (SELECT CAST(value AS INTEGER) FROM Settings WHERE key = 'size')
 """
+_RECOUNT = "UPDATE Settings SET value = (SELECT COALESCE(SUM(size), 0) FROM Cache) WHERE key = 'size'"
 _UPSERT = """
     INSERT INTO Cache (key, raw, store_time, expire_time, access_time, access_count, size, mode, filename, value)
     VALUES (?, 1, ?, ?, NULL, 0, ?, ?, ?, ?)
@@ -60,6 +83,14 @@ class Columns(NamedTuple):
     value: bytes | None
 
 
+def connect(address: str | os.PathLike[str], *, uri: bool = False) -> sqlite3.Connection:
+    """Return a connection that any thread may use, and that gives text which is none as it gives names of files."""
+    connection = sqlite3.connect(address, timeout=BUSY_S, isolation_level=None, check_same_thread=False, uri=uri)
+    # Otherwise a planted row of bytes that call themselves text is an error of every read, not a row to be refused.
+    connection.text_factory = functools.partial(str, encoding="utf-8", errors="surrogateescape")
+    return connection
+
+
 def select(connection: sqlite3.Connection, columns: str, keys: Sequence[bytes]) -> Iterator[tuple[Any, ...]]:
     """Yield some columns of the rows of these keys; `columns` is the caller's own text, never a user's."""
     for start in range(0, len(keys), _AT_ONCE):
@@ -88,13 +119,19 @@ def insert(connection: sqlite3.Connection, rows: Sequence[tuple[Row, Columns]], 
 def state_of(connection: sqlite3.Connection) -> tuple[float, int]:
     """Return the latest `store_time`, 0 for an empty table, and the sum of costs that diskcache's triggers keep."""
     last, nbytes = connection.execute(_STATE).fetchone()
-    return float(last), int(nbytes)
+    return last or 0.0, nbytes or 0
+
+
+def recount(connection: sqlite3.Connection) -> int:
+    """Return the sum of the costs, counted row by row, and correct the one that is kept."""
+    connection.execute(_RECOUNT)
+    return state_of(connection)[1]
 
 
 def rows_of(connection: sqlite3.Connection, now: float) -> list[tuple[bytes, int]]:
     """Return key and cost of the rows that are not due at a wall time, last stored first."""
     statement = (
-        "SELECT key, size FROM Cache WHERE raw = 1 AND (expire_time IS NULL OR expire_time > ?)"
+        f"SELECT key, {COST} FROM Cache WHERE raw = 1 AND (expire_time IS NULL OR expire_time > ?)"  # noqa: S608
         " ORDER BY store_time DESC, rowid DESC"
     )
     return [(key, size) for key, size in connection.execute(statement, (now,)) if type(key) is bytes]

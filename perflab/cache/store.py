@@ -12,22 +12,20 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import diskcache
-from diskcache.core import MODE_RAW
+from diskcache.core import DEFAULT_SETTINGS, METADATA, MODE_RAW
 
 from perflab.cache.folder import DATABASE, VALUE_FILE, orphans, value_files
 from perflab.cache.forking import keep_inherited
 from perflab.cache.room import Left, make_room
-from perflab.cache.rows import SELECT, Columns, Row, insert, rows_of, select, state_of
+from perflab.cache.rows import BUSY_S, COST, SELECT, Columns, Row, connect, insert, recount, rows_of, select, state_of
 from perflab.cache.safe_disk import FILE_BYTES, RefusedRowError, SafeDisk
 from perflab.errors import StoreError
 
-__all__ = ["BUSY_S", "ChangedRowError", "Store"]
-
-BUSY_S = 4.0
-"""Seconds to wait for another process that writes."""
+__all__ = ["SETTINGS", "ChangedRowError", "Store"]
 
 _PAGE_BYTES = 4_096
 _SETTINGS = {
+    **DEFAULT_SETTINGS,
     "statistics": 0,  # 1 would make every read a write
     "eviction_policy": "least-recently-stored",
     "cull_limit": 0,  # `_make_room` keeps the bound exactly and tells which rows left
@@ -35,6 +33,9 @@ _SETTINGS = {
     "sqlite_cache_size": 4_000,
     "disk_min_file_size": FILE_BYTES,
 }
+
+SETTINGS = frozenset({*_SETTINGS, *METADATA, "sqlite_wal_autocheckpoint"})
+"""The names in diskcache's table of settings; it would set any other as an attribute of itself."""
 
 
 class ChangedRowError(StoreError):
@@ -62,11 +63,10 @@ class Store(diskcache.Cache):  # type: ignore[misc]  # diskcache ships no types
 
     def __init__(self, folder: Path, max_bytes: int, durable: bool) -> None:
         self._folder = folder
-        self._durable = durable
+        # Each connection has them from here and not from the database: what others wrote there would be executed.
+        self._settings = {**_SETTINGS, "size_limit": max_bytes, **_for_size(max_bytes), **_for_safety(durable)}
         try:
-            super().__init__(
-                str(folder), disk=SafeDisk, timeout=BUSY_S, size_limit=max_bytes, **_SETTINGS, **_journal(max_bytes)
-            )
+            super().__init__(str(folder), disk=SafeDisk, timeout=BUSY_S, **self._settings)
         except BaseException:
             self.close()
             raise
@@ -75,23 +75,12 @@ class Store(diskcache.Cache):  # type: ignore[misc]  # diskcache ships no types
     @property
     def _con(self) -> sqlite3.Connection:
         if self._connection is None:
-            self._connection = sqlite3.connect(
-                self._folder / DATABASE, timeout=BUSY_S, isolation_level=None, check_same_thread=False
-            )
-            self._apply_pragmas(self._connection)
-            if self._durable:
-                self._connection.execute("PRAGMA synchronous = FULL")
+            self._connection = connect(self._folder / DATABASE)
+            for key, value in self._settings.items():
+                if key.startswith("sqlite_"):
+                    self.reset(key, value, update=False)
             self._fetch = self._connection.cursor().execute
         return self._connection
-
-    def _apply_pragmas(self, connection: sqlite3.Connection) -> None:
-        try:
-            settings = connection.execute("SELECT key, value FROM Settings").fetchall()
-        except sqlite3.OperationalError:
-            return  # a new database: diskcache makes the table next
-        for key, value in settings:
-            if key.startswith("sqlite_"):
-                self.reset(key, value, update=False)
 
     @property
     def _sql_retry(self) -> Any:
@@ -142,8 +131,10 @@ class Store(diskcache.Cache):  # type: ignore[misc]  # diskcache ships no types
                 if instead is not None and self.read(rows[0].key) != instead:
                     raise ChangedRowError("Another process has stored something else.")
                 last, nbytes = state_of(self._con)
+                if nbytes > self.size_limit:
+                    nbytes = recount(self._con)  # the bound was lowered, or the sum is not ours
                 nbytes += sum(columns.size for _, columns in stored)
-                for name, size in select(self._con, "filename, size", [row.key for row in rows]):
+                for name, size in select(self._con, f"filename, {COST}", [row.key for row in rows]):
                     unneeded.append(name)
                     nbytes -= size
                 insert(self._con, stored, last, now)
@@ -179,6 +170,7 @@ class Store(diskcache.Cache):  # type: ignore[misc]  # diskcache ships no types
         with self._writing() as unneeded:
             rows = self._sql("SELECT key, size, filename FROM Cache").fetchall()
             self._sql("DELETE FROM Cache")
+            recount(self._con)
             unneeded.extend(name for *_, name in rows)
         return [(key, size) for key, size, _ in rows if type(key) is bytes]
 
@@ -235,6 +227,10 @@ class Store(diskcache.Cache):  # type: ignore[misc]  # diskcache ships no types
                 self._disk.remove(name)
 
 
-def _journal(max_bytes: int) -> dict[str, int]:
+def _for_safety(durable: bool) -> dict[str, int]:
+    return {"sqlite_synchronous": 2 if durable else 1}
+
+
+def _for_size(max_bytes: int) -> dict[str, int]:
     # A longer journal is emptied less often, which large batches gain by.
     return {"sqlite_wal_autocheckpoint": min(max(max_bytes // 64 // _PAGE_BYTES, 1_000), 4_000)}

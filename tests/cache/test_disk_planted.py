@@ -70,6 +70,56 @@ def test_planted_pickles_never_run(tmp_path: Path, mode: int, where: str) -> Non
     assert not proof.exists()
 
 
+@pytest.mark.parametrize("value", ["value || x'80'", "'text'", "1", "NULL", "zeroblob(9)"])
+def test_a_planted_row_of_another_type_is_refused(tmp_path: Path, value: str) -> None:
+    recorder = Recorder()
+    with DiskCache(tmp_path / "c", recorder=recorder) as cache:
+        cache["key"] = "small"
+        sql(tmp_path / "c", f"UPDATE Cache SET value = {value}")  # noqa: S608
+        with pytest.warns(RuntimeWarning, match="refused"):
+            assert cache.get("key") is None
+        assert events(recorder)[-1][1] == "quarantine"
+        assert list(cache) == []
+
+
+@pytest.mark.parametrize("column", ["size", "store_time", "expire_time", "access_time", "tag"])
+def test_planted_columns_harm_no_other_row(tmp_path: Path, column: str) -> None:
+    with DiskCache(tmp_path / "c", 2_000) as cache:
+        cache["key"], cache["other"] = b"x" * 400, b"y" * 400
+        for value in ("'text'", "-1e300", "x'00ff'", "NULL"):
+            sql(tmp_path / "c", f"UPDATE Cache SET {column} = {value} WHERE rowid = 1")  # noqa: S608
+            assert cache["other"] == b"y" * 400
+            assert len(cache.costs()) <= 2
+            assert cache.set("other", b"y" * 400)
+        for number in range(9):
+            assert cache.set(number, b"z" * 400)
+        assert cache[8] == b"z" * 400
+
+
+@pytest.mark.parametrize("name", ["read", "_disk", "disk_planted", "sqlite_planted", "sqlite_mmap_size; --"])
+def test_planted_settings_are_not_followed(tmp_path: Path, name: str) -> None:
+    with DiskCache(tmp_path / "c") as cache:
+        cache["key"] = 1
+    sql(tmp_path / "c", "INSERT INTO Settings VALUES (?, 1)", name)
+    with pytest.warns(RuntimeWarning, match="settings that are not its own"):
+        cache = DiskCache(tmp_path / "c")
+    with cache:
+        assert cache.get("key") is None
+        assert cache.set("key", 2)
+        assert cache["key"] == 2
+
+
+@pytest.mark.parametrize("value", ["'text'", "1e300", "NULL", "x'00'"])
+def test_planted_values_of_settings_are_not_followed(tmp_path: Path, value: str) -> None:
+    with DiskCache(tmp_path / "c") as cache:
+        cache["key"] = 1
+    sql(tmp_path / "c", f"UPDATE Settings SET value = {value}")  # noqa: S608
+    with DiskCache(tmp_path / "c") as cache:
+        assert cache["key"] == 1
+        assert cache.set("key", 2)
+        assert cache["key"] == 2
+
+
 def test_planted_keys_and_file_names_are_not_followed(tmp_path: Path) -> None:
     proof, secret = tmp_path / "executed", tmp_path / "secret"
     secret.write_bytes(b"secret")

@@ -7,7 +7,13 @@ import signal
 import subprocess
 import sys
 import threading
+import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
+
+import pytest
+from disk_faults import sql
 
 from perflab.cache import DiskCache
 
@@ -38,24 +44,121 @@ def test_a_killed_writer_leaves_what_was_acknowledged_and_nothing_else(tmp_path:
     assert not orphan.exists()
 
 
-def test_eight_processes_lose_nothing(tmp_path: Path) -> None:
-    code = (
-        "import sys\nfrom perflab.cache import DiskCache\n"
-        "with DiskCache(sys.argv[1]) as cache:\n"
-        "    print(sum(cache.set((sys.argv[2], n), n) for n in range(50)))\n"
-    )
-    writers = [
-        subprocess.Popen(
-            [sys.executable, "-c", code, str(tmp_path / "c"), str(number)],
-            stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        )
-        for number in range(8)
-    ]
-    assert [int(writer.communicate(timeout=60)[0]) for writer in writers] == [50] * 8
+def forked(work: Callable[[int], bool], count: int) -> None:
+    """Run work in children that begin together; each must say True."""
+    ready, go = os.pipe()
+    children = []
+    for number in range(count):
+        child = os.fork()
+        if child == 0:
+            os.close(go)
+            os.read(ready, 1)
+            done = False
+            try:
+                done = work(number)
+            finally:
+                os._exit(0 if done else 1)
+        children.append(child)
+    os.close(ready)
+    os.close(go)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0] * count
+
+
+@pytest.mark.parametrize("write", ["through", "behind"])
+def test_eight_processes_lose_nothing(tmp_path: Path, write: Literal["through", "behind"]) -> None:
+    def work(number: int) -> bool:
+        with DiskCache(tmp_path / "c", write=write) as cache:
+            stored = sum(cache.set((number, n), [number, n]) for n in range(40))
+            stored += cache.set_many([((number, n), [number, n]) for n in range(40, 60)])
+            mine = cache.get_many([(number, n) for n in range(60)])
+            for n in range(20):
+                cache["shared", n % 3] = [number, n]
+                other, found = cache["shared", n % 3]
+                if found % 3 != n % 3 or not 0 <= other < 8:
+                    return False
+            return stored == 60 and mine == [[number, n] for n in range(60)] and cache.flush()
+
+    forked(work, 8)
     with DiskCache(tmp_path / "c") as cache:
-        assert len(cache) == 400
-        assert all(cache[str(p), n] == n for p in range(8) for n in range(50))
+        assert len(cache) == 8 * 60 + 3
+        assert all(cache[number, n] == [number, n] for number in range(8) for n in range(60))
+        assert cache.nbytes == sum(cost for _, cost in cache.costs())
+
+
+def test_eight_processes_keep_the_bound(tmp_path: Path) -> None:
+    def work(number: int) -> bool:
+        with DiskCache(tmp_path / "c", 20_000) as cache:
+            for n in range(30):
+                if not cache.set((number, n), bytes([number]) * 1_000) or cache.nbytes > 20_000:
+                    return False
+                if cache.get((number, n - 1)) not in (None, bytes([number]) * 1_000):
+                    return False
+        return True
+
+    forked(work, 8)
+    with DiskCache(tmp_path / "c", 20_000) as cache:
+        assert 10 < len(cache) < 20
+        assert cache.nbytes == sum(cost for _, cost in cache.costs()) <= 20_000
+
+
+class Meddler:
+    """A wall clock that lets another process act between the read of a row and what is done about it."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+        self.act: Callable[[], object] | None = None
+
+    def __call__(self) -> float:
+        act, self.act = self.act, None
+        if act is not None:
+            act()
+        return self.now
+
+
+@pytest.mark.parametrize("trouble", ["due", "damaged"])
+def test_what_another_process_stores_meanwhile_is_not_removed(tmp_path: Path, trouble: str) -> None:
+    wall = Meddler()
+    with DiskCache(tmp_path / "c", wall=lambda: wall.now) as other, DiskCache(tmp_path / "c", wall=wall) as cache:
+        other.set("key", "old", ttl=60)
+        if trouble == "due":
+            wall.now += 60
+        else:
+            sql(tmp_path / "c", "UPDATE Cache SET value = CAST(value || x'00' AS BLOB)")
+        wall.act = lambda: other.set("key", "new")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            assert cache.get("key") is None
+        assert (cache.get("key"), other.get("key")) == ("new", "new")
+
+
+def test_a_touch_does_not_bring_back_what_another_process_replaced(tmp_path: Path) -> None:
+    wall = Meddler()
+    with DiskCache(tmp_path / "c", wall=lambda: wall.now) as other, DiskCache(tmp_path / "c", wall=wall) as cache:
+        other["key"] = "old"
+        wall.act = lambda: other.set("key", "new")
+        assert cache.touch("key", 60)
+        assert (cache["key"], other["key"], other.ttl("key")) == ("new", "new", 60)
+
+
+def test_a_fork_waits_for_what_other_threads_do(tmp_path: Path) -> None:
+    going = True
+
+    def work() -> None:
+        number = 0
+        while going:
+            number += 1
+            cache["busy", number % 5] = number
+
+    with DiskCache(tmp_path / "c") as cache:
+        thread = threading.Thread(target=work)
+        thread.start()
+        try:
+            for number in range(10):
+                forked(lambda _, number=number: cache.set(("child", number), number) and len(cache) > 0, 1)
+        finally:
+            going = False
+            thread.join()
+        assert cache.get_many([("child", number) for number in range(10)]) == list(range(10))
 
 
 def test_both_sides_of_a_fork_work(tmp_path: Path) -> None:
