@@ -64,13 +64,15 @@ class Store(diskcache.Cache):  # type: ignore[misc]  # diskcache ships no types
     def __init__(self, folder: Path, max_bytes: int, durable: bool) -> None:
         self._folder = folder
         # Each connection has them from here and not from the database: what others wrote there would be executed.
-        self._settings = {**_SETTINGS, "size_limit": max_bytes, **_for_size(max_bytes), **_for_safety(durable)}
+        self._settings = {**_SETTINGS, "size_limit": max_bytes, **_for_size(max_bytes)}
         try:
             super().__init__(str(folder), disk=SafeDisk, timeout=BUSY_S, **self._settings)
         except BaseException:
             self.close()
             raise
-        self._disk.durable = durable
+        if durable:  # from now on: making the tables is a few dozen transactions, and costs nobody a value
+            self._disk.durable = True
+            self._settings["sqlite_synchronous"] = self.reset("sqlite_synchronous", 2, update=False)
 
     @property
     def _con(self) -> sqlite3.Connection:
@@ -225,10 +227,6 @@ class Store(diskcache.Cache):  # type: ignore[misc]  # diskcache ships no types
         for name in unneeded:
             if name is not None and VALUE_FILE.fullmatch(name):
                 self._disk.remove(name)
-
-
-def _for_safety(durable: bool) -> dict[str, int]:
-    return {"sqlite_synchronous": 2 if durable else 1}
 
 
 def _for_size(max_bytes: int) -> dict[str, int]:

@@ -79,9 +79,13 @@ def test_a_locked_database_costs_seconds_and_no_result(tmp_path: Path, monkeypat
             with pytest.warns(RuntimeWarning, match="busy"):
                 assert cache.set("more", 2) is False
             assert cache["key"] == 1
+            assert cache.set("key", "new") is False
+            assert cache.get("key") is None, "the replaced value must not come back"
             other.execute("ROLLBACK")
         assert ("more", "reject", "busy") in events(recorder)
         assert cache.set("more", 2)
+        with DiskCache(tmp_path / "c") as other_cache:
+            assert list(other_cache) == ["more"], "what could not be removed then is removed now"
 
 
 def test_a_disk_that_is_full_when_the_cache_opens(tmp_path: Path) -> None:

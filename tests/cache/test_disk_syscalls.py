@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import subprocess
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -105,19 +106,19 @@ def allowed(path: Path) -> Iterator[tuple[int, set[int]]]:
 
 
 def check(path: Path, *, refused: bool) -> int:
-    """Hold what is stored against what was acknowledged; return how many keys had been acknowledged."""
-    acknowledged = 0
-    with DiskCache(path, compress_bytes=math.inf) as cache:
+    """Hold what is stored against what was acknowledged; return how many values had been acknowledged."""
+    with DiskCache(path, compress_bytes=math.inf) as cache, warnings.catch_warnings():
+        # A commit whose sync failed may have reached the disk all the same, without the files that were taken back.
+        warnings.simplefilter("ignore" if refused else "error")
         for key, rounds in allowed(path):
             value = cache.get(key, b"\0")
             assert value[0] in rounds | ({0} if refused else set()), (path.name, key, rounds, value[0])
             assert value in (b"\0", bytes([value[0]]) * SIZES[key])
-            acknowledged += 0 not in rounds
         large = [key for key in cache if SIZES[key] > 40_000]
         assert len(list(path.glob("??/??/*.val"))) == len(large)
         assert cache.set("more", 1)
         assert cache["more"] == 1
-    return acknowledged
+    return path.with_suffix(".log").read_text().count("done")
 
 
 @pytest.mark.parametrize("write", ["through", "behind"])
@@ -128,16 +129,16 @@ def test_a_kill_before_any_system_call_of_a_write(tmp_path: Path, write: str) ->
     assert len(killed) > len(found) / 2, found
     acknowledged = [check(path, refused=False) for path in killed]
     assert 0 in acknowledged
-    assert len(SIZES) in acknowledged
+    assert max(acknowledged) > len(SIZES)
 
 
 def test_an_error_of_fsync_acknowledges_nothing(tmp_path: Path) -> None:
-    calls = {"fdatasync": range(1, 40, 6), "fsync": range(1, 12, 4)}
+    calls = {"fdatasync": range(13, 32, 2), "fsync": range(1, 12, 4)}
     found = inject(tmp_path, "error=EIO:when={}+", calls, durable=True)
     assert set(found.values()) == {0}
-    acknowledged = [check(path, refused=True) for path in found]
-    assert 0 in acknowledged
-    assert min(acknowledged) < max(acknowledged)
+    acknowledged = {path.name: check(path, refused=True) for path in found}
+    for call in calls:  # some sets came before the error, and each one after it waited for a sync in vain
+        assert any(0 < count < 3 * len(SIZES) for name, count in acknowledged.items() if name.startswith(call))
 
 
 def test_a_disk_that_is_full_from_some_write_on(tmp_path: Path) -> None:
