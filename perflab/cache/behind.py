@@ -108,7 +108,7 @@ class WriteBehind:
         """
         self._stop.set()
         self._wake.set()
-        if self._thread is None or not self._thread.is_alive():
+        if self._thread is None:
             self._end()
 
     def hold(self) -> None:
@@ -153,10 +153,13 @@ class WriteBehind:
         return True
 
     def _run(self) -> None:
-        while self._wake.wait() and not self._stop.wait(self._delay_s):
-            self._wake.clear()
-            with contextlib.suppress(StoreError):  # the folder is not to be trusted any more; that is recorded
-                self._drain()
+        try:
+            while self._wake.wait() and not self._stop.wait(self._delay_s):
+                self._wake.clear()
+                with contextlib.suppress(StoreError):  # the folder is not to be trusted any more; flush tells
+                    self._drain()
+        finally:
+            self._thread = None  # also where a warning was made an error: the next row begins another thread
         self._end()
 
     def _drain(self) -> None:

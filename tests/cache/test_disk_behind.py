@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -210,3 +212,21 @@ def test_settings_are_checked(tmp_path: Path) -> None:
         DiskCache(tmp_path / "c", write="sideways")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="behind_bytes"):
         DiskCache(tmp_path / "c", write="behind", behind_bytes=-1)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_a_warning_ended_is_followed_by_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("perflab.cache.rows.BUSY_S", 0.05)
+    with DiskCache(tmp_path / "c", write="behind", behind_s=0) as cache:
+        with contextlib.closing(sqlite3.connect(tmp_path / "c" / "cache.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            cache["lost"] = 1
+            (thread,) = writers()
+            thread.join(20)  # warnings are errors here
+            assert not thread.is_alive()
+            other.execute("ROLLBACK")
+        assert not cache.flush()
+        cache["key"] = 1
+        assert writers() not in ([], [thread])
+        assert cache.flush()
+        assert cache.get_many(["lost", "key"]) == [None, 1]

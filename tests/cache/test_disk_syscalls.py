@@ -18,9 +18,9 @@ from disk_faults import program, python
 
 from perflab.cache import DiskCache
 
-AT = {"openat": 1_500}  # which the parent stays below while it imports
-CALLS = {"pwrite64": range(1, 130, 9), "write": range(1, 5), "openat": range(2, 20, 3), "unlink": range(1, 5, 2)}
-CALLS |= {"mkdir": range(1, 5), "rename": range(1, 2), "ftruncate": range(1, 3), "fdatasync": range(1, 9, 3)}
+AT = {"openat": 1_200}  # which the parent stays below while it imports
+CALLS = {"pwrite64": range(1, 130, 12), "write": range(1, 5), "openat": range(2, 20, 3), "unlink": range(1, 5, 2)}
+CALLS |= {"mkdir": range(1, 5, 2), "rename": range(1, 2), "ftruncate": range(1, 3), "fdatasync": range(1, 9, 3)}
 SIZES = [10, 50_000, 10]
 
 CHILDREN = """
