@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Sequence
@@ -148,6 +149,7 @@ class WriteBehind:
             except RuntimeError:
                 return False
             self._thread = thread
+            _close_with_a_worker()
         if not self._wake.is_set():  # setting it takes longer than asking
             self._wake.set()
         return True
@@ -186,3 +188,10 @@ class WriteBehind:
 def _close_all() -> None:
     for queue in list(_running):
         queue.close()
+
+
+def _close_with_a_worker() -> None:
+    """Have the queues closed where a process of `multiprocessing` ends: a forked one does not run `atexit`."""
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None:
+        util.Finalize(None, _close_all, exitpriority=0)

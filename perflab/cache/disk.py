@@ -86,6 +86,9 @@ class DiskCache(LockedMapping):
     ...     cache["page", 1] = {"title": "one", "sizes": [1.5, None]}
     ...     cache["page", 1]
     {'title': 'one', 'sizes': [1.5, None]}
+    >>> with DiskCache(write="behind") as cache:
+    ...     cache.set_many({"a": 1, "b": 2}, ttl=60), cache.flush(), cache.get_many(["b", "c"])
+    (2, True, [2, None])
     """
 
     def __init__(

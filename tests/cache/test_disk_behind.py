@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import multiprocessing
 import os
 import signal
 import sqlite3
@@ -12,6 +13,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from disk_faults import events, fill, mounted, python
@@ -185,7 +187,26 @@ def test_a_fork_leaves_each_row_to_one_side(tmp_path: Path) -> None:
         assert cache.get_many(["before", "child", "after"]) == [1, 2, 3]
 
 
-def test_threads_lose_nothing_while_batches_are_written(tmp_path: Path) -> None:
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_a_worker_that_ends_without_closing_loses_nothing(tmp_path: Path, method: str) -> None:
+    worker = multiprocessing.get_context(method).Process(target=set_and_leave, args=(tmp_path / "c",))
+    worker.start()
+    worker.join(60)
+    assert worker.exitcode == 0
+    with DiskCache(tmp_path / "c") as again:
+        assert again["key"] == 1
+
+
+def set_and_leave(folder: Path) -> None:
+    kept.append(behind(folder))
+    kept[0]["key"] = 1
+
+
+kept: list[DiskCache] = []
+
+
+@pytest.mark.parametrize("write", ["through", "behind"])
+def test_threads_read_what_they_wrote(tmp_path: Path, write: Literal["through", "behind"]) -> None:
     wrong: list[object] = []
 
     def work(thread: int) -> None:
@@ -194,7 +215,7 @@ def test_threads_lose_nothing_while_batches_are_written(tmp_path: Path) -> None:
             if cache.get((thread, number % 7)) != (thread, number):
                 wrong.append((thread, number))
 
-    with DiskCache(tmp_path / "c", write="behind", behind_s=0, behind_bytes=2_000) as cache:
+    with DiskCache(tmp_path / "c", write=write, behind_s=0, behind_bytes=2_000) as cache:
         threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
         for thread in threads:
             thread.start()

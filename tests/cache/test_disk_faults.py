@@ -152,13 +152,17 @@ def test_file_handles_that_run_out_are_no_false_miss(tmp_path: Path, value: obje
         limits = resource.getrlimit(resource.RLIMIT_NOFILE)
         first_free = os.dup(0)
         os.close(first_free)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (first_free, limits[1]))
-        try:
-            with warnings.catch_warnings(record=True) as caught:
-                warnings.simplefilter("always")
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            resource.setrlimit(resource.RLIMIT_NOFILE, (first_free, limits[1]))
+            try:
                 found = cache.get("key")
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+                other = DiskCache(tmp_path / "other")
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        with other:
+            assert other.set("key", 1), "there are handles again"
+        assert "Too many open files" in str(caught[-1].message)
         if value is LARGE:
             assert "out of file handles" in str(caught[0].message)
             assert events(recorder)[-1] == ("key", "reject", "out of file handles")

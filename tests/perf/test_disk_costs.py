@@ -5,9 +5,11 @@ Nothing here asserts a time; each line is for people to read, with its bound, it
 
 from __future__ import annotations
 
+import atexit
 import functools
 import itertools
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -31,7 +33,9 @@ def values(size: int) -> Iterator[bytes]:
 @functools.cache
 def bare(size: int) -> Any:
     """A filled diskcache, kept for the life of the measuring process."""
-    cache = diskcache.Cache(tempfile.mkdtemp())
+    folder = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    cache = diskcache.Cache(folder)
     for key in KEYS:
         cache.set(key, next(values(size)))
     return cache
