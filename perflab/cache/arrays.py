@@ -1,6 +1,6 @@
-"""Numpy arrays and pandas frames as bytes, without pickle.
+"""Numpy arrays, pandas frames and Arrow tables as bytes, without pickle.
 
-In: arrays without Python objects, frames and series. Out: `.npy` and Arrow IPC bytes, and the same objects back.
+In: arrays without Python objects, frames, series, tables. Out: `.npy` and Arrow IPC bytes, and the same objects back.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
+    import pyarrow as pa
 
 __all__ = ["DECODERS", "ENCODERS", "kind_of"]
 
@@ -39,6 +40,8 @@ def kind_of(value: object) -> str | None:
             return "pandas.DataFrame"
         if type(value) is pandas.Series:
             return "pandas.Series"
+    if (pyarrow := sys.modules.get("pyarrow")) is not None and type(value) is pyarrow.Table:
+        return "pyarrow.Table"
     return None
 
 
@@ -85,19 +88,32 @@ def _to_arrow(frame: pd.DataFrame) -> bytes:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        table = pa.Table.from_pandas(frame, preserve_index=True)
-    out = io.BytesIO()
-    with pa.ipc.new_stream(out, table.schema) as writer:
-        writer.write_table(table)
-    return out.getvalue()
+        return _table_bytes(pa.Table.from_pandas(frame, preserve_index=True))
 
 
 def _frame(data: bytes) -> pd.DataFrame:
+    frame: pd.DataFrame = _table(data).to_pandas()
+    return frame
+
+
+def _table_bytes(table: pa.Table) -> bytes:
+    import pyarrow as pa
+
+    out = io.BytesIO()
+    with pa.ipc.new_stream(out, table.schema) as writer:
+        writer.write_table(table)
+    data = out.getvalue()
+    # A type that nobody registered comes back as what it is stored as.
+    if not _table(data).schema.equals(table.schema, check_metadata=True):
+        raise ValueError("it comes back from Arrow with another schema")
+    return data
+
+
+def _table(data: bytes) -> pa.Table:
     import pyarrow as pa
 
     with pa.ipc.open_stream(data) as reader:
-        frame: pd.DataFrame = reader.read_all().to_pandas()
-    return frame
+        return reader.read_all()
 
 
 def _same(one: pd.DataFrame, other: pd.DataFrame) -> bool:
@@ -132,10 +148,12 @@ ENCODERS: dict[str, Callable[[Any], bytes]] = {
     "numpy.generic": _scalar_bytes,
     "pandas.DataFrame": _frame_bytes,
     "pandas.Series": _series_bytes,
+    "pyarrow.Table": _table_bytes,
 }
 DECODERS: dict[str, Callable[[bytes], Any]] = {
     "numpy.ndarray": _array,
     "numpy.generic": _scalar,
     "pandas.DataFrame": _frame,
     "pandas.Series": _series,
+    "pyarrow.Table": _table,
 }

@@ -12,7 +12,7 @@ from perflab.cache.disk import DiskCache
 from perflab.cache.memory import MemoryCache
 from perflab.cache.tiered import TieredCache
 from perflab.cache.ttl import TTLCache
-from perflab.config import Config
+from perflab.config import CacheSettings, Config
 from perflab.record import NULL_RECORDER, Recorder
 
 __all__ = ["SWEEP_S", "build_tiers"]
@@ -35,7 +35,7 @@ def build_tiers(
     Raises
     ------
     StoreError
-        If `cache.l3_dir` is not safe to trust.
+        If `cache.l3_dir` or `cache.l3_pickle_key` is not safe to trust.
 
     Examples
     --------
@@ -44,11 +44,30 @@ def build_tiers(
     (True, 52428800, None)
     """
     settings = config.cache
-    l3 = None
-    if settings.l3_enabled:
-        l3 = DiskCache(settings.l3_dir, settings.l3_bytes, timer=timer, wall=wall, recorder=recorder)
     l1 = MemoryCache(config.l1_bytes, timer=timer, recorder=recorder)
     l2 = TTLCache(config.l2_bytes, default_ttl=settings.l2_ttl_s, timer=timer, recorder=recorder)
+    l3 = _disk(settings, l1, timer, wall, recorder) if settings.l3_enabled else None
     cache = TieredCache(l1, l2, l3, recorder)
     cache.start_sweep(SWEEP_S)
     return cache
+
+
+def _disk(
+    settings: CacheSettings,
+    l1: MemoryCache,
+    timer: Callable[[], float],
+    wall: Callable[[], float],
+    recorder: Recorder,
+) -> DiskCache:
+    return DiskCache(
+        settings.l3_dir,
+        settings.l3_bytes,
+        write=settings.l3_write,
+        durable=settings.l3_durable,
+        compress_bytes=settings.l3_compress_bytes,
+        pickle_key=settings.l3_pickle_key,
+        in_use=l1.__contains__,  # hits in memory never reach the disk, which would take their keys for unread
+        timer=timer,
+        wall=wall,
+        recorder=recorder,
+    )

@@ -1,36 +1,34 @@
 """Values as bytes and back, without pickle: decoding builds data and never runs anything.
 
-In: None, bool, int, float, complex, str, bytes, tuple, list, dict, set, frozenset, dates, paths, numpy arrays without
-objects, pandas frames and series. Out: `bytes` that say their own version and types; equal values give equal bytes.
+In: None, bool, int, float, complex, str, bytes, tuple, list, dict, set, frozenset, dates and times, Decimal, UUID,
+paths, numpy arrays without objects, pandas frames and series, Arrow tables. Out: `bytes` that say their own version and
+types; equal values give equal bytes.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 import itertools
-import pathlib
-import struct
 from collections.abc import Callable
 from typing import Any
 
+from perflab.cache.fields import LENGTH, Reader, UnsupportedError, sized
+from perflab.cache.scalars import READERS, WRITERS
 from perflab.errors import StoreError
 
-__all__ = ["CODEC_VERSION", "decode", "encode"]
+__all__ = ["CODEC_VERSION", "decode", "encode", "short"]
 
 CODEC_VERSION = 1
 DEEPEST = 200
-_LENGTH = struct.Struct(">Q")
-_DOUBLE = struct.Struct(">d")
-_DAY = struct.Struct(">HBB")
-_TIME = struct.Struct(">HBBBBBIB")
-_DELTA = struct.Struct(">iiI")
-_TIMEZONE, _ZONEINFO, _NAIVE = b"o", b"k", b"-"
 _ARRAYS = {
     "numpy.ndarray": b"A",
     "numpy.generic": b"g",
     "pandas.DataFrame": b"P",
     "pandas.Series": b"Q",
+    "pyarrow.Table": b"T",
 }
+_VERSION = bytes((CODEC_VERSION,))
+_TEXT, _BYTES = _VERSION + WRITERS[str][0], _VERSION + WRITERS[bytes][0]
+_FIRST = len(_TEXT) + LENGTH.size
 
 
 def encode(value: object, key: object = None) -> bytes:
@@ -58,30 +56,39 @@ def encode(value: object, key: object = None) -> bytes:
     >>> encode(1) == encode(1.0) or encode(1) == encode(True)
     False
     """
-    out = bytearray((CODEC_VERSION,))
+    # Most keys and many values are text or bytes: they spare the walk below, and give the same bytes.
+    if type(value) is str:
+        body = value.encode("utf-8", "surrogatepass")
+        return _TEXT + LENGTH.pack(len(body)) + body
+    if type(value) is bytes:
+        return _BYTES + LENGTH.pack(len(value)) + value
+    out = bytearray(_VERSION)
     try:
         _write(value, out, 0)
-    except _UnsupportedError as problem:
-        where = "" if key is None else f" for the key {_short(key)}"
+    except UnsupportedError as problem:
+        where = "" if key is None else f" for the key {short(key)}"
         raise StoreError(
-            f"The value{where} cannot be stored: {problem}; store plain data, numpy arrays or pandas frames."
+            f"The value{where} cannot be stored: {problem}; store plain data, numpy arrays, pandas frames or Arrow "
+            "tables."
         ) from problem.__cause__
     return bytes(out)
 
 
-def decode(data: bytes) -> Any:
-    """Return the value that `encode` wrote.
+def decode(data: bytes, start: int = 0) -> Any:
+    """Return the value that `encode` wrote, whose bytes begin at `start` and end with the data.
 
     Raises
     ------
     StoreError
         If the bytes are of another version, cut short, followed by more, or not written by `encode`.
     """
-    if not data or data[0] != CODEC_VERSION:
-        raise StoreError(
-            f"The stored value has the version {data[:1].hex() or 'none'}; allowed is {CODEC_VERSION:02x}."
-        )
-    reader = _Reader(data)
+    first, end = start + _FIRST, start + len(_BYTES)
+    if data[start:end] == _BYTES and data[end:first] == LENGTH.pack(max(len(data) - first, 0)):
+        return data[first:]
+    if data[start : start + 1] != _VERSION:
+        found = data[start : start + 1].hex() or "none"
+        raise StoreError(f"The stored value has the version {found}; allowed is {CODEC_VERSION:02x}.")
+    reader = Reader(data, start + 1)
     try:
         value = _read(reader, 0)
     except StoreError:
@@ -94,32 +101,8 @@ def decode(data: bytes) -> Any:
     return value
 
 
-class _UnsupportedError(Exception):
-    """A value has no encoding; the text says what and why."""
-
-
-class _Reader:
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.at = 1
-
-    def take(self, count: int) -> bytes:
-        part = self.data[self.at : self.at + count]
-        if len(part) != count:
-            raise StoreError(
-                f"The stored value ends after {len(self.data)} bytes; {count - len(part)} more are needed."
-            )
-        self.at += count
-        return part
-
-    def sized(self) -> bytes:
-        return self.take(self.length())
-
-    def length(self) -> int:
-        return int(_LENGTH.unpack(self.take(8))[0])
-
-
-def _short(value: object) -> str:
+def short(value: object) -> str:
+    """Return an object's repr for a message: at most 80 characters, and something where repr itself fails."""
     try:
         text = repr(value)
     except Exception as error:  # a key's own __repr__ may do anything; the refusal must still be told
@@ -129,10 +112,10 @@ def _short(value: object) -> str:
 
 def _write(value: Any, out: bytearray, depth: int) -> None:
     if depth > DEEPEST:
-        raise _UnsupportedError(f"it is nested more than {DEEPEST} deep, or refers to itself")
+        raise UnsupportedError(f"it is nested more than {DEEPEST} deep, or refers to itself")
     kind = type(value)
-    if kind in _WRITERS:
-        tag, body = _WRITERS[kind]
+    if kind in WRITERS:
+        tag, body = WRITERS[kind]
         out += tag
         out += body(value)
     elif kind in _CONTAINERS:
@@ -143,7 +126,7 @@ def _write(value: Any, out: bytearray, depth: int) -> None:
 
 
 def _write_items(value: Any, kind: type, out: bytearray, depth: int) -> None:
-    out += _LENGTH.pack(len(value))
+    out += LENGTH.pack(len(value))
     if kind in (set, frozenset):
         for part in sorted(_encoded(item, depth) for item in value):
             out += part
@@ -163,20 +146,20 @@ def _write_array(value: object, out: bytearray) -> None:
 
     name = arrays.kind_of(value)
     if name is None:
-        raise _UnsupportedError(f"{type(value).__module__}.{type(value).__qualname__} is not a supported type")
+        raise UnsupportedError(f"{type(value).__module__}.{type(value).__qualname__} is not a supported type")
     try:
         body = arrays.ENCODERS[name](value)
-    except (ValueError, TypeError) as error:
-        raise _UnsupportedError(f"this {name} does not survive storing ({error})") from error
-    out += _ARRAYS[name] + _sized(body)
+    except (ValueError, TypeError, NotImplementedError) as error:
+        raise UnsupportedError(f"this {name} does not survive storing ({error})") from error
+    out += _ARRAYS[name] + sized(body)
 
 
-def _read(reader: _Reader, depth: int) -> Any:
+def _read(reader: Reader, depth: int) -> Any:
     if depth > DEEPEST:
         raise StoreError(f"The stored value is nested more than {DEEPEST} deep.")
     tag = reader.take(1)
-    if tag in _READERS:
-        return _READERS[tag](reader)
+    if tag in READERS:
+        return READERS[tag](reader)
     if tag in _BUILDERS:
         build = _BUILDERS[tag]
         count = reader.length() * (2 if build is _pairs else 1)
@@ -189,96 +172,10 @@ def _read(reader: _Reader, depth: int) -> Any:
     return arrays.DECODERS[name](reader.sized())
 
 
-def _sized(body: bytes) -> bytes:
-    return _LENGTH.pack(len(body)) + body
-
-
-def _int_bytes(value: int) -> bytes:
-    return _sized(value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
-
-
-def _text_bytes(value: str) -> bytes:
-    return _sized(value.encode("utf-8", "surrogatepass"))
-
-
-def _text(reader: _Reader) -> str:
-    return reader.sized().decode("utf-8", "surrogatepass")
-
-
-def _datetime_bytes(value: dt.datetime) -> bytes:
-    time = (value.hour, value.minute, value.second, value.microsecond, value.fold)
-    return _TIME.pack(value.year, value.month, value.day, *time) + _zone_bytes(value.tzinfo)
-
-
-def _zone_bytes(zone: dt.tzinfo | None) -> bytes:
-    if zone is None:
-        return _NAIVE
-    if type(zone) is dt.timezone:
-        name = zone.tzname(None)
-        return _TIMEZONE + _delta_bytes(zone.utcoffset(None)) + _text_bytes(name)
-    key = getattr(zone, "key", None)
-    if type(zone).__module__.startswith("zoneinfo") and isinstance(key, str):
-        return _ZONEINFO + _text_bytes(key)
-    raise _UnsupportedError(f"the time zone {zone!r} is neither a datetime.timezone nor a named zoneinfo.ZoneInfo")
-
-
-def _datetime(reader: _Reader) -> dt.datetime:
-    *fields, fold = _TIME.unpack(reader.take(_TIME.size))
-    return dt.datetime(*fields).replace(fold=fold, tzinfo=_zone(reader))
-
-
-def _zone(reader: _Reader) -> dt.tzinfo | None:
-    mark = reader.take(1)
-    if mark == _NAIVE:
-        return None
-    if mark == _TIMEZONE:
-        offset, name = _delta(reader), _text(reader)
-        plain = dt.timezone(offset)
-        return plain if plain.tzname(None) == name else dt.timezone(offset, name)
-    import zoneinfo
-
-    return zoneinfo.ZoneInfo(_text(reader))
-
-
-def _delta_bytes(value: dt.timedelta) -> bytes:
-    return _DELTA.pack(value.days, value.seconds, value.microseconds)
-
-
-def _delta(reader: _Reader) -> dt.timedelta:
-    return dt.timedelta(*_DELTA.unpack(reader.take(_DELTA.size)))
-
-
 def _pairs(items: list[Any]) -> dict[Any, Any]:
     return dict(zip(items[::2], items[1::2], strict=True))
 
 
-_Path = type(pathlib.Path())
-_WRITERS: dict[type, tuple[bytes, Callable[[Any], bytes]]] = {
-    type(None): (b"N", lambda _: b""),
-    bool: (b"B", lambda value: b"\1" if value else b"\0"),
-    int: (b"i", _int_bytes),
-    float: (b"f", _DOUBLE.pack),
-    complex: (b"c", lambda value: _DOUBLE.pack(value.real) + _DOUBLE.pack(value.imag)),
-    str: (b"s", _text_bytes),
-    bytes: (b"b", _sized),
-    dt.datetime: (b"D", _datetime_bytes),
-    dt.date: (b"a", lambda value: _DAY.pack(value.year, value.month, value.day)),
-    dt.timedelta: (b"y", _delta_bytes),
-    _Path: (b"p", lambda value: _text_bytes(str(value))),
-}
-_READERS: dict[bytes, Callable[[_Reader], Any]] = {
-    b"N": lambda _: None,
-    b"B": lambda reader: reader.take(1) == b"\1",
-    b"i": lambda reader: int.from_bytes(reader.sized(), "big", signed=True),
-    b"f": lambda reader: _DOUBLE.unpack(reader.take(8))[0],
-    b"c": lambda reader: complex(_DOUBLE.unpack(reader.take(8))[0], _DOUBLE.unpack(reader.take(8))[0]),
-    b"s": _text,
-    b"b": _Reader.sized,
-    b"D": _datetime,
-    b"a": lambda reader: dt.date(*_DAY.unpack(reader.take(_DAY.size))),
-    b"y": _delta,
-    b"p": lambda reader: _Path(_text(reader)),
-}
 _CONTAINERS: dict[type, bytes] = {tuple: b"t", list: b"l", dict: b"d", set: b"S", frozenset: b"z"}
 _BUILDERS: dict[bytes, Callable[[list[Any]], Any]] = {
     b"t": tuple,

@@ -10,15 +10,36 @@ import fcntl
 import os
 import re
 import stat
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from perflab.errors import StoreError
 
-__all__ = ["DATABASE", "alive", "claim", "delete_files", "exclusive", "orphans", "put_aside", "value_files"]
+__all__ = ["DATABASE", "alive", "claim", "delete_files", "exclusive", "expanded", "orphans", "put_aside", "value_files"]
 
 DATABASE = "cache.db"
+LOCK_S = 4.0
+"""Seconds to wait for another process that opens the same cache."""
+
+_TURN_S = 0.01
 VALUE_FILE = re.compile(r"[0-9a-f]{2}/[0-9a-f]{2}/(?P<pid>\d+)-[0-9a-f]{28}\.val")
+
+
+def expanded(folder: str | os.PathLike[str]) -> Path:
+    """Return a folder with a leading `~` spelt out.
+
+    Raises
+    ------
+    StoreError
+        If it is in the home of an unknown user.
+    """
+    try:
+        return Path(folder).expanduser()
+    except RuntimeError as error:
+        raise StoreError(
+            f"The cache folder {os.fspath(folder)!r} is in the home of an unknown user; give a full path."
+        ) from error
 
 
 def claim(path: Path) -> None:
@@ -58,14 +79,28 @@ def _problem(found: os.stat_result) -> tuple[str, str] | None:
 
 
 @contextlib.contextmanager
-def exclusive(path: Path) -> Iterator[None]:
-    """Hold the folder's lock, so that one process at a time opens, makes or puts aside the database."""
+def exclusive(path: Path, sleep: Callable[[float], object] = time.sleep) -> Iterator[None]:
+    """Hold the folder's lock, so that one process at a time opens, makes or puts aside the database.
+
+    Raises
+    ------
+    OSError
+        If another process has held it for `LOCK_S`: it was stopped while it opened the cache.
+    """
     handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        _lock(handle, sleep)
         yield
     finally:
         os.close(handle)
+
+
+def _lock(handle: int, sleep: Callable[[float], object]) -> None:
+    for _ in range(round(LOCK_S / _TURN_S)):
+        with contextlib.suppress(BlockingIOError):
+            return fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        sleep(_TURN_S)
+    raise BlockingIOError("another process keeps the folder locked")
 
 
 def put_aside(path: Path) -> Path:

@@ -7,18 +7,23 @@ recorded and warned of once, and a row that could not be replaced is never belie
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 import os
 import sqlite3
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from perflab.cache.folder import DATABASE, delete_files, exclusive
+from perflab.cache.forking import enlist
 from perflab.cache.opening import Backend, is_damage, open_store, reason_of
-from perflab.cache.store import RefusedRowError
+from perflab.cache.room import Left
+from perflab.cache.rows import Row
+from perflab.cache.safe_disk import RefusedRowError
+from perflab.cache.store import Store
 from perflab.errors import StoreError
 
 __all__ = ["GuardedStore"]
@@ -31,54 +36,95 @@ class GuardedStore:
 
     Parameters
     ----------
-    folder, max_bytes
+    folder, max_bytes, durable
         As for `open_store`.
     report
         `report(key_bytes or None, event, reason)` hears of each failure, for the record.
+    spare
+        As for `make_room`.
     """
 
-    def __init__(self, folder: Path, max_bytes: int, report: Callable[[bytes | None, str, str], None]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        max_bytes: int,
+        report: Callable[[bytes | None, str, str], None],
+        spare: Callable[[bytes], bool],
+        *,
+        durable: bool = False,
+    ) -> None:
         self.folder = folder
         self.lock = threading.RLock()
-        self._max_bytes = max_bytes
+        self._open = functools.partial(open_store, folder, max_bytes, self._tell, durable=durable)
         self._report = report
+        self._spare = spare
         self._warned: set[str] = set()
         self._obsolete: set[bytes] = set()
-        self._store: Backend | None = open_store(folder, max_bytes, self._tell)
+        self._failure = ""
+        self._store: Backend | None = self._open()
+        enlist(self)
+
+    @property
+    def writable(self) -> bool:
+        """Whether the folder takes writes; a disk that is full for a while does."""
+        return isinstance(self._opened(), Store)
 
     def read(self, key: bytes) -> bytes | None:
         """Return the sealed value of a key, or None if there is none that can be had."""
-        if key in self._obsolete:
-            return None
-        try:
-            return self._attempt(lambda store: store.read(key), None, key)
-        except RefusedRowError as error:
-            self.quarantine(key, error.reason, error)
-            return None
-
-    def write(self, key: bytes, data: bytes, now: float, expires: float) -> list[tuple[bytes, int]] | None:
-        """Store a sealed value; return the rows that left for it, or None if it is not stored."""
-        removed = self._attempt(lambda store: store.write(key, data, now, expires), None, key)
-        if removed is None:
-            self.drop(key)
-        else:
-            self._obsolete.discard(key)
-        return removed
-
-    def drop(self, key: bytes) -> None:
-        """Remove a row; if that cannot be done, this process treats it as removed."""
         with self.lock:
-            if self._attempt(lambda store: store.remove(key), None, key) is None:
-                self._obsolete.add(key)
+            if key in self._obsolete:
+                return None
+            try:
+                # Not by `_attempt`: this is the path of a hit, and a closure and two calls are a tenth of it.
+                return self._opened().read(key)
+            except RefusedRowError as error:
+                self.quarantine(key, error.reason, error)
+            except (sqlite3.Error, OSError) as error:
+                return self._again(error, lambda store: store.read(key), None, (key,))
+        return None
 
-    def quarantine(self, key: bytes, reason: str, error: Exception) -> None:
+    def read_many(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        """Return the sealed values of those keys that have one."""
+        with self.lock:
+            wanted = [key for key in keys if key not in self._obsolete]
+            nothing: dict[bytes, bytes | RefusedRowError] = {}
+            found = self._attempt(lambda store: store.read_many(wanted), nothing, keys)
+            for key, error in found.items():
+                if isinstance(error, RefusedRowError):
+                    self.quarantine(key, error.reason, error)
+        return {key: data for key, data in found.items() if isinstance(data, bytes)}
+
+    def write(self, rows: Sequence[Row], now: float, instead: bytes | None = None) -> list[Left] | None:
+        """Store sealed values, all or none; return the rows that left for them, or None if they are not stored.
+
+        What was stored for their keys is then not believed any more. `instead` is as for `Store.write`.
+        """
+        keys = [row.key for row in rows]
+        with self.lock:
+            left = self._attempt(lambda store: store.write(rows, now, self._spare, instead), None, keys)
+            if left is not None:
+                self._obsolete.difference_update(keys)
+                self._remove_obsolete()
+            elif self._failure == "busy":
+                self._obsolete.update(keys)  # to ask again would be to wait again
+            else:
+                self.drop(keys)
+        return left
+
+    def drop(self, keys: Sequence[bytes], only: bytes | None = None) -> None:
+        """Remove rows, with `only` if that is what is stored; what cannot be removed this process treats as removed."""
+        with self.lock:
+            if not self._attempt(lambda store: _removed(store, keys, only), False, keys):
+                self._obsolete.update(keys)
+
+    def quarantine(self, key: bytes, reason: str, error: Exception, only: bytes | None = None) -> None:
         """Remove a row that must not be believed, and say so."""
         self._report(key, "quarantine", reason)
         self._warn(
             f"quarantine: {reason}",
             f"A value in the cache {str(self.folder)!r} was refused, removed and counted as a miss: {error}",
         )
-        self.drop(key)
+        self.drop((key,), only)
 
     def rows(self, now: float) -> list[tuple[bytes, int]]:
         """Return key and cost of the rows that are not due, last stored first."""
@@ -105,16 +151,37 @@ class GuardedStore:
                 with contextlib.suppress(sqlite3.Error, OSError):
                     store.close()
 
-    def _attempt(self, action: Callable[[Backend], T], otherwise: T, key: bytes | None = None) -> T:
+    def hold(self) -> None:
+        """Wait until nothing is in flight, before a fork."""
+        self.lock.acquire()
+
+    def release(self) -> None:
+        """Go on after a fork, in the parent."""
+        self.lock.release()
+
+    def renew(self) -> None:
+        """Go on after a fork, in the child."""
+        self.lock = threading.RLock()
+        if self._store is not None:
+            self._store.forget()
+
+    def _attempt(self, action: Callable[[Backend], T], otherwise: T, keys: Sequence[bytes] = ()) -> T:
         with self.lock:
-            for repaired in (False, True):
-                try:
-                    return action(self._opened())
-                except (sqlite3.Error, OSError) as error:
-                    if repaired or not self._repair(error):
-                        self._fail(error, key)
-                        break
-            return otherwise
+            try:
+                return action(self._opened())
+            except (sqlite3.Error, OSError) as error:
+                return self._again(error, action, otherwise, keys)
+
+    def _again(
+        self, error: sqlite3.Error | OSError, action: Callable[[Backend], T], otherwise: T, keys: Sequence[bytes]
+    ) -> T:
+        if self._repair(error):
+            try:
+                return action(self._opened())
+            except (sqlite3.Error, OSError) as second:
+                error = second
+        self._fail(error, keys)
+        return otherwise
 
     def _opened(self) -> Backend:
         if self._store is None:
@@ -132,7 +199,7 @@ class GuardedStore:
     def _reopen(self, *, suspect: bool = False) -> None:
         with contextlib.suppress(sqlite3.Error, OSError):
             self._opened().close()
-        self._store = open_store(self.folder, self._max_bytes, self._tell, suspect=suspect)
+        self._store = self._open(suspect=suspect)
 
     def _begin_anew(self) -> None:
         with contextlib.suppress(sqlite3.Error, OSError):
@@ -141,9 +208,17 @@ class GuardedStore:
                 delete_files(self.folder)
         self._reopen()
 
-    def _fail(self, error: sqlite3.Error | OSError, key: bytes | None) -> None:
-        reason = reason_of(error)
-        self._report(key, "reject", reason)
+    def _remove_obsolete(self) -> None:
+        """Make up for removals that failed, now that writes succeed again."""
+        if self._obsolete:
+            with contextlib.suppress(sqlite3.Error, OSError):
+                self._opened().remove(list(self._obsolete))
+                self._obsolete.clear()
+
+    def _fail(self, error: sqlite3.Error | OSError, keys: Sequence[bytes]) -> None:
+        reason = self._failure = reason_of(error)
+        for key in keys or (None,):
+            self._report(key, "reject", reason)
         self._warn(
             reason,
             f"The cache folder {str(self.folder)!r} failed ({reason}: {error}); what it cannot store or read is "
@@ -158,3 +233,8 @@ class GuardedStore:
         if reason not in self._warned:
             self._warned.add(reason)
             warnings.warn(message, RuntimeWarning, stacklevel=2)
+
+
+def _removed(store: Backend, keys: Sequence[bytes], only: bytes | None) -> bool:
+    store.remove(keys, only)
+    return True

@@ -6,15 +6,19 @@ In: a folder. Out: a store that reads and writes, or only reads, or holds nothin
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from perflab.cache.folder import DATABASE, claim, exclusive, put_aside
 from perflab.cache.readonly import NoStore, ReadOnlyStore
-from perflab.cache.store import BUSY_S, Store
+from perflab.cache.room import Left
+from perflab.cache.rows import BUSY_S, Row
+from perflab.cache.safe_disk import RefusedRowError
+from perflab.cache.store import SETTINGS, Store
 from perflab.errors import StoreError
 
 __all__ = ["SCHEMA_VERSION", "Backend", "is_damage", "open_store", "reason_of"]
@@ -26,15 +30,21 @@ class Backend(Protocol):
     """What every store can be asked; errors of sqlite and of the OS come through."""
 
     def read(self, key: bytes) -> bytes | None: ...
-    def write(self, key: bytes, data: bytes, now: float, expires: float) -> list[tuple[bytes, int]]: ...
-    def remove(self, key: bytes) -> bool: ...
+    def read_many(self, keys: Sequence[bytes]) -> dict[bytes, bytes | RefusedRowError]: ...
+    def write(
+        self, rows: Sequence[Row], now: float, spare: Callable[[bytes], bool], instead: bytes | None, /
+    ) -> list[Left]: ...
+    def remove(self, keys: Sequence[bytes], only: bytes | None = None) -> None: ...
     def rows(self, now: float) -> list[tuple[bytes, int]]: ...
     def nbytes(self) -> int: ...
     def wipe(self) -> list[tuple[bytes, int]]: ...
     def close(self) -> None: ...
+    def forget(self) -> None: ...
 
 
-def open_store(folder: Path, max_bytes: int, tell: Callable[[str, str], None], *, suspect: bool = False) -> Backend:
+def open_store(
+    folder: Path, max_bytes: int, tell: Callable[[str, str], None], *, durable: bool = False, suspect: bool = False
+) -> Backend:
     """Open, make or repair the database in a folder.
 
     Parameters
@@ -45,6 +55,8 @@ def open_store(folder: Path, max_bytes: int, tell: Callable[[str, str], None], *
         Bound of the store.
     tell
         `tell(reason, message)` hears of a database put aside, and of a store that takes no writes.
+    durable
+        Wait for the medium with each write.
     suspect
         Check every page of the database first: something in it was found to be broken.
 
@@ -58,7 +70,7 @@ def open_store(folder: Path, max_bytes: int, tell: Callable[[str, str], None], *
         if not os.access(folder, os.W_OK):
             raise PermissionError("the folder is read-only")
         with exclusive(folder):
-            return _open_or_repair(folder, max_bytes, tell, suspect)
+            return _open_or_repair(folder, tell, suspect, functools.partial(Store, folder, max_bytes, durable))
     except (sqlite3.Error, OSError) as error:
         return _without_writes(folder, error, tell)
 
@@ -92,13 +104,17 @@ _REASONS = (
     ("read-only", "read-only"),
     ("readonly", "read-only"),
     ("locked", "busy"),
+    ("disk i/o error", "disk error"),
+    ("input/output error", "disk error"),
     ("too many open files", "out of file handles"),
 )
 
 
-def _open_or_repair(folder: Path, max_bytes: int, tell: Callable[[str, str], None], suspect: bool) -> Backend:
+def _open_or_repair(
+    folder: Path, tell: Callable[[str, str], None], suspect: bool, make: Callable[[], Store]
+) -> Backend:
     try:
-        return _open(folder, max_bytes, suspect)
+        return _open(folder / DATABASE, suspect, make)
     except sqlite3.DatabaseError as error:
         if not is_damage(error):
             raise
@@ -108,16 +124,15 @@ def _open_or_repair(folder: Path, max_bytes: int, tell: Callable[[str, str], Non
             f"The cache database {str(folder / DATABASE)!r} was damaged ({error}); it was put aside as "
             f"{str(aside)!r} and a new one was begun. Delete it when nobody needs it.",
         )
-        return _open(folder, max_bytes, False)
+        return _open(folder / DATABASE, False, make)
 
 
-def _open(folder: Path, max_bytes: int, suspect: bool) -> Backend:
-    path = folder / DATABASE
+def _open(path: Path, suspect: bool, make: Callable[[], Store]) -> Backend:
     if os.path.lexists(path):
         _check(path, suspect)
     else:
         _create(path)
-    store = Store(folder, max_bytes)
+    store = make()
     try:
         store.sweep()
     except BaseException:
@@ -133,7 +148,9 @@ def _check(path: Path, suspect: bool) -> None:
         raise sqlite3.DatabaseError("it is empty")
     with contextlib.closing(sqlite3.connect(path, timeout=BUSY_S)) as connection:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
-        connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if "Settings" in tables and not _settings_of(connection) <= SETTINGS:
+            raise sqlite3.DatabaseError("it has settings that are not its own")
         if suspect and connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
             raise sqlite3.DatabaseError("its pages do not fit together")
     if version != SCHEMA_VERSION:
@@ -142,6 +159,10 @@ def _check(path: Path, suspect: bool) -> None:
             f"The cache database {str(path)!r} has the schema version {version}, of {whose}; allowed is "
             f"{SCHEMA_VERSION}: choose another folder."
         )
+
+
+def _settings_of(connection: sqlite3.Connection) -> set[object]:
+    return {key for (key,) in connection.execute("SELECT key FROM Settings")}
 
 
 def _create(path: Path) -> None:
@@ -158,7 +179,7 @@ def _create(path: Path) -> None:
 def _without_writes(folder: Path, error: OSError | sqlite3.Error, tell: Callable[[str, str], None]) -> Backend:
     store: Backend
     try:
-        store, left = ReadOnlyStore(folder), "what is in it can be read"
+        store, left = ReadOnlyStore(folder, error), "what is in it can be read"
     except (sqlite3.Error, OSError):
         store, left = NoStore(error), "values stay in memory"
     tell(

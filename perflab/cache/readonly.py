@@ -6,14 +6,16 @@ In: a folder that takes no writes. Out: the rows that are in it; every write is 
 from __future__ import annotations
 
 import contextlib
-import errno
-import os
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
 from perflab.cache.folder import DATABASE
-from perflab.cache.store import SafeDisk, rows_of
+from perflab.cache.forking import keep_inherited
+from perflab.cache.room import Left
+from perflab.cache.rows import SELECT, connect, rows_of
+from perflab.cache.safe_disk import RefusedRowError, SafeDisk
 
 __all__ = ["NoStore", "ReadOnlyStore"]
 
@@ -28,13 +30,16 @@ class NoStore:
         """Return None."""
         return None
 
-    def write(self, key: bytes, data: bytes, now: float, expires: float) -> list[tuple[bytes, int]]:  # noqa: ARG002
-        """Raise the error that opening met."""
-        raise self._error
+    def read_many(self, keys: Sequence[bytes]) -> dict[bytes, bytes | RefusedRowError]:  # noqa: ARG002
+        """Return nothing."""
+        return {}
 
-    def remove(self, key: bytes) -> bool:  # noqa: ARG002
-        """Return False."""
-        return False
+    def write(self, *arguments: object) -> list[Left]:  # noqa: ARG002
+        """Raise the error that opening met."""
+        raise self._error.with_traceback(None)
+
+    def remove(self, keys: Sequence[bytes], only: bytes | None = None) -> None:
+        """Do nothing: there is nothing."""
 
     def rows(self, now: float) -> list[tuple[bytes, int]]:  # noqa: ARG002
         """Return no rows."""
@@ -51,9 +56,12 @@ class NoStore:
     def close(self) -> None:
         """Do nothing."""
 
+    def forget(self) -> None:
+        """Do nothing."""
+
 
 class ReadOnlyStore:
-    """The rows of a folder that takes no writes.
+    """The rows of a folder that takes no writes, because of the error that opening it for writing met.
 
     Raises
     ------
@@ -61,50 +69,68 @@ class ReadOnlyStore:
         If there is no database that can be read.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, error: OSError | sqlite3.Error) -> None:
+        self._folder = folder
+        self._error = error
         self._disk = SafeDisk(str(folder))
-        self._connection = _connect(folder)
+        self._connection: sqlite3.Connection | None = _connect(folder)
 
     def read(self, key: bytes) -> bytes | None:
         """Return the sealed value of a key, or None."""
-        select = "SELECT mode, filename, value FROM Cache WHERE key = ? AND raw = 1"
-        row = self._connection.execute(select, (key,)).fetchone()
+        row = self._connected().execute(SELECT, (key,)).fetchone()
         if row is None:
             return None
-        mode, filename, value = row
         with contextlib.suppress(FileNotFoundError):
-            return self._disk.fetch(mode, filename, value, False)
+            return self._disk.fetch(row[0], row[1], row[2], False)
         return None
 
-    def write(self, key: bytes, data: bytes, now: float, expires: float) -> list[tuple[bytes, int]]:  # noqa: ARG002
-        """Raise an OSError: the folder is read-only."""
-        raise _refusal()
+    def read_many(self, keys: Sequence[bytes]) -> dict[bytes, bytes | RefusedRowError]:
+        """Return the sealed values of those keys that have one; an error stands for a row that is not believed."""
+        found: dict[bytes, bytes | RefusedRowError] = {}
+        for key in keys:
+            try:
+                data = self.read(key)
+            except RefusedRowError as error:
+                found[key] = error
+            else:
+                found.update({} if data is None else {key: data})
+        return found
 
-    def remove(self, key: bytes) -> bool:
-        """Return False if there is no such row; raise an OSError if there is one."""
-        if self._connection.execute("SELECT 1 FROM Cache WHERE key = ? AND raw = 1", (key,)).fetchone() is None:
-            return False
-        raise _refusal()
+    def write(self, *arguments: object) -> list[Left]:  # noqa: ARG002
+        """Raise the error that opening met."""
+        raise self._error.with_traceback(None)
+
+    def remove(self, keys: Sequence[bytes], only: bytes | None = None) -> None:  # noqa: ARG002
+        """Raise the error that opening met if there is such a row."""
+        if any(self._connected().execute(SELECT, (key,)).fetchone() is not None for key in keys):
+            raise self._error.with_traceback(None)
 
     def rows(self, now: float) -> list[tuple[bytes, int]]:
         """Return key and cost of the rows that are not due, last stored first."""
-        return rows_of(self._connection, now)
+        return rows_of(self._connected(), now)
 
     def nbytes(self) -> int:
         """Return the sum of the costs of all rows."""
-        return int(self._connection.execute("SELECT COALESCE(SUM(size), 0) FROM Cache").fetchone()[0])
+        return int(self._connected().execute("SELECT COALESCE(SUM(size), 0) FROM Cache").fetchone()[0])
 
     def wipe(self) -> list[tuple[bytes, int]]:
-        """Raise an OSError: the folder is read-only."""
-        raise _refusal()
+        """Raise the error that opening met."""
+        raise self._error.with_traceback(None)
 
     def close(self) -> None:
         """Close the connection."""
-        self._connection.close()
+        if self._connection is not None:
+            self._connection.close()
 
+    def forget(self) -> None:
+        """Let go of the connection in a forked child; the next use opens another."""
+        keep_inherited(self._connection)
+        self._connection = None
 
-def _refusal() -> OSError:
-    return OSError(errno.EROFS, os.strerror(errno.EROFS))
+    def _connected(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._connection = _connect(self._folder)
+        return self._connection
 
 
 def _connect(folder: Path) -> sqlite3.Connection:
@@ -112,7 +138,7 @@ def _connect(folder: Path) -> sqlite3.Connection:
     # A database in WAL mode needs its shared-memory file even to be read; where that cannot be made, the last
     # checkpoint is what can be had. Values carry checksums, so a writer elsewhere cannot make this return a wrong one.
     for mode in ("mode=ro", "immutable=1"):
-        connection = sqlite3.connect(f"{address}?{mode}", uri=True, isolation_level=None, check_same_thread=False)
+        connection = connect(f"{address}?{mode}", uri=True)
         try:
             connection.execute("SELECT 1 FROM Cache LIMIT 1").fetchone()
         except sqlite3.Error as error:

@@ -112,6 +112,14 @@ class CacheSettings(_Settings):
     l3_dir: Path | None = Field(
         None, description="folder of the disk tier; unset: private to the process, removed at close"
     )
+    l3_write: Literal["through", "behind"] = Field(
+        "through", description="store a value before set returns, or a little later, many at once"
+    )
+    l3_durable: bool = Field(False, description="wait for the medium with each write, against power cuts")
+    l3_compress_bytes: Bytes = Field(32_768, description="values from this size are compressed on disk; bytes")
+    l3_pickle_key: Path | None = Field(
+        None, description="file with the key that signs pickles of other types, outside of l3_dir; unset: no pickles"
+    )
 
 
 class ParallelSettings(_Settings):

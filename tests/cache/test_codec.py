@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import decimal
 import math
 import os
 import pathlib
@@ -14,6 +15,7 @@ from collections import namedtuple
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -35,6 +37,9 @@ atoms = (
     | st.datetimes(timezones=st.none() | st.just(dt.UTC))
     | st.dates()
     | st.timedeltas()
+    | st.times(timezones=st.none() | st.just(dt.UTC))
+    | st.decimals().filter(lambda number: not number.is_snan())  # which have no hash
+    | st.uuids()
 )
 keys = st.recursive(atoms, lambda parts: st.tuples(parts, parts) | st.frozensets(parts, max_size=3), max_leaves=8)
 values = st.recursive(
@@ -113,6 +118,10 @@ def test_key_bytes_do_not_depend_on_the_hash_seed() -> None:
         dt.datetime(2026, 1, 1, tzinfo=dt.timezone(dt.timedelta(hours=1), "mine")),
         pathlib.Path("a") / "b",
         10**4_000,
+        dt.time(2, 30, fold=1, tzinfo=zoneinfo.ZoneInfo("Europe/Berlin")),
+        decimal.Decimal("-0.00"),
+        decimal.Decimal("1E+5"),
+        bytearray(b"raw"),
         -(2**63) - 1,
     ],
 )
@@ -158,6 +167,43 @@ def test_frames_and_series() -> None:
     pd.testing.assert_frame_equal(decode(encode(pd.DataFrame())), pd.DataFrame())
     unnamed = pd.Series([1, 2])
     pd.testing.assert_series_equal(decode(encode(unnamed)), unnamed)
+
+
+def test_arrow_tables() -> None:
+    table = pa.table(
+        {
+            "n": pa.chunked_array([[1, None], [3]]),
+            "s": pa.chunked_array([pa.array(["x", "y"]).dictionary_encode(), pa.array(["z"]).dictionary_encode()]),
+            "lists": [[1], [], None],
+            "late": pa.array([1, 2, None], pa.timestamp("ns", "Europe/Berlin")),
+        },
+        metadata={"who": "me"},
+    )
+    for each in (table, table.slice(1, 1), table.schema.empty_table()):
+        found = decode(encode([each]))[0]
+        assert type(found) is pa.Table
+        assert found.equals(each, check_metadata=True)
+    assert len(encode(table.slice(0, 1))) < len(encode(table))
+
+
+class Rank(pa.ExtensionType):
+    def __init__(self) -> None:
+        super().__init__(pa.int64(), "tests.rank")
+
+    def __arrow_ext_serialize__(self) -> bytes:
+        return b""
+
+
+def test_a_table_of_unregistered_types_is_refused() -> None:
+    table = pa.table({"rank": pa.ExtensionArray.from_storage(Rank(), pa.array([1, 2]))})
+    with pytest.raises(StoreError, match=r"page-7.*pyarrow.Table.*another schema"):
+        encode(table, "page-7")
+
+
+@settings(deadline=None, max_examples=50)
+@given(values, st.binary(max_size=9))
+def test_a_value_is_read_from_where_it_begins(value: object, before: bytes) -> None:
+    assert alike(decode(before + encode(value), len(before)), value)
 
 
 class Exotic:

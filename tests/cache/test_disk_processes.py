@@ -1,0 +1,183 @@
+"""One folder and many processes and threads: nothing acknowledged is lost, nothing half written stays."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from disk_faults import sql
+
+from perflab.cache import DiskCache
+
+
+def test_a_killed_writer_leaves_what_was_acknowledged_and_nothing_else(tmp_path: Path) -> None:
+    code = (
+        "import math, sys\nfrom perflab.cache import DiskCache\n"
+        "cache = DiskCache(sys.argv[1], compress_bytes=math.inf)\n"
+        "for n in range(10**6):\n    cache[n] = b'x' * 40_000\n    print(n, flush=True)\n"
+    )
+    path = tmp_path / "c"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(path)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    ) as writer:
+        assert writer.stdout is not None
+        acknowledged = [int(writer.stdout.readline()) for _ in range(20)]
+        writer.send_signal(signal.SIGKILL)
+        acknowledged += [int(line) for line in writer.stdout]
+    orphan = path / "ab" / "cd" / f"{writer.pid}-{'0' * 28}.val"
+    orphan.parent.mkdir(parents=True, exist_ok=True)
+    orphan.write_bytes(b"half")
+    with DiskCache(path) as cache:
+        assert all(cache[n] == b"x" * 40_000 for n in acknowledged)
+        assert len(list(path.glob("??/??/*.val"))) == len(cache)
+    assert not orphan.exists()
+
+
+def forked(work: Callable[[int], bool], count: int) -> None:
+    """Run work in children that begin together; each must say True."""
+    ready, go = os.pipe()
+    children = []
+    for number in range(count):
+        child = os.fork()
+        if child == 0:
+            os.close(go)
+            os.read(ready, 1)
+            done = False
+            try:
+                done = work(number)
+            finally:
+                os._exit(0 if done else 1)
+        children.append(child)
+    os.close(ready)
+    os.close(go)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0] * count
+
+
+@pytest.mark.parametrize("write", ["through", "behind"])
+def test_eight_processes_lose_nothing(tmp_path: Path, write: Literal["through", "behind"]) -> None:
+    def work(number: int) -> bool:
+        with DiskCache(tmp_path / "c", write=write) as cache:
+            stored = sum(cache.set((number, n), [number, n]) for n in range(40))
+            stored += cache.set_many([((number, n), [number, n]) for n in range(40, 60)])
+            mine = cache.get_many([(number, n) for n in range(60)])
+            for n in range(20):
+                cache["shared", n % 3] = [number, n]
+                other, found = cache["shared", n % 3]
+                if found % 3 != n % 3 or not 0 <= other < 8:
+                    return False
+            return stored == 60 and mine == [[number, n] for n in range(60)] and cache.flush()
+
+    forked(work, 8)
+    with DiskCache(tmp_path / "c") as cache:
+        assert len(cache) == 8 * 60 + 3
+        assert all(cache[number, n] == [number, n] for number in range(8) for n in range(60))
+        assert cache.nbytes == sum(cost for _, cost in cache.costs())
+
+
+def test_eight_processes_keep_the_bound(tmp_path: Path) -> None:
+    def work(number: int) -> bool:
+        with DiskCache(tmp_path / "c", 20_000) as cache:
+            for n in range(30):
+                if not cache.set((number, n), bytes([number]) * 1_000) or cache.nbytes > 20_000:
+                    return False
+                if cache.get((number, n - 1)) not in (None, bytes([number]) * 1_000):
+                    return False
+        return True
+
+    forked(work, 8)
+    with DiskCache(tmp_path / "c", 20_000) as cache:
+        assert 10 < len(cache) < 20
+        assert cache.nbytes == sum(cost for _, cost in cache.costs()) <= 20_000
+
+
+class Meddler:
+    """A wall clock that lets another process act between the read of a row and what is done about it."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+        self.act: Callable[[], object] | None = None
+
+    def __call__(self) -> float:
+        act, self.act = self.act, None
+        if act is not None:
+            act()
+        return self.now
+
+
+@pytest.mark.parametrize("trouble", ["due", "damaged"])
+def test_what_another_process_stores_meanwhile_is_not_removed(tmp_path: Path, trouble: str) -> None:
+    wall = Meddler()
+    with DiskCache(tmp_path / "c", wall=lambda: wall.now) as other, DiskCache(tmp_path / "c", wall=wall) as cache:
+        other.set("key", "old", ttl=60)
+        if trouble == "due":
+            wall.now += 60
+        else:
+            sql(tmp_path / "c", "UPDATE Cache SET value = CAST(value || x'00' AS BLOB)")
+        wall.act = lambda: other.set("key", "new")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            assert cache.get("key") is None
+        assert (cache.get("key"), other.get("key")) == ("new", "new")
+
+
+def test_a_touch_does_not_bring_back_what_another_process_replaced(tmp_path: Path) -> None:
+    wall = Meddler()
+    with DiskCache(tmp_path / "c", wall=lambda: wall.now) as other, DiskCache(tmp_path / "c", wall=wall) as cache:
+        other["key"] = "old"
+        wall.act = lambda: other.set("key", "new")
+        assert cache.touch("key", 60)
+        assert (cache["key"], other["key"], other.ttl("key")) == ("new", "new", 60)
+
+
+def test_a_fork_waits_for_what_other_threads_do(tmp_path: Path) -> None:
+    going = True
+
+    def work() -> None:
+        number = 0
+        while going:
+            number += 1
+            cache["busy", number % 5] = number
+
+    with DiskCache(tmp_path / "c") as cache:
+        thread = threading.Thread(target=work)
+        thread.start()
+        try:
+            for number in range(10):
+                forked(lambda _, number=number: cache.set(("child", number), number) and len(cache) > 0, 1)
+        finally:
+            going = False
+            thread.join()
+        assert cache.get_many([("child", number) for number in range(10)]) == list(range(10))
+
+
+def test_both_sides_of_a_fork_work(tmp_path: Path) -> None:
+    with DiskCache(tmp_path / "c") as cache:
+        cache["before"] = 1
+        child = os.fork()
+        if child == 0:
+            done = cache.get("before") == 1 and cache.set("child", 2)
+            os._exit(0 if done else 1)
+        assert os.waitpid(child, 0)[1] == 0
+        assert (cache["before"], cache["child"]) == (1, 2)
+        assert cache.set("after", 3)
+
+
+def test_threads_share_one_store(tmp_path: Path) -> None:
+    with DiskCache(tmp_path / "c") as cache:
+        threads = [threading.Thread(target=lambda t=t: [cache.set((t, n), n) for n in range(20)]) for t in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(cache) == 160
