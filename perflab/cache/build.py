@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 
 from perflab.cache.disk import DiskCache
+from perflab.cache.entry import UNBOUNDED
 from perflab.cache.memory import MemoryCache
 from perflab.cache.tiered import TieredCache
 from perflab.cache.ttl import TTLCache
@@ -47,8 +48,26 @@ def build_tiers(
     l3 = None
     if settings.l3_enabled:
         l3 = DiskCache(settings.l3_dir, settings.l3_bytes, timer=timer, wall=wall, recorder=recorder)
-    l1 = MemoryCache(config.l1_bytes, timer=timer, recorder=recorder)
-    l2 = TTLCache(config.l2_bytes, default_ttl=settings.l2_ttl_s, timer=timer, recorder=recorder)
+    l1 = MemoryCache(
+        config.l1_bytes,
+        max_entries=_bound(settings.l1_entries),
+        policy=settings.l1_policy,
+        timer=timer,
+        recorder=recorder,
+    )
+    l2 = TTLCache(
+        config.l2_bytes,
+        max_entries=_bound(settings.l2_entries),
+        policy=settings.l2_policy,
+        default_ttl=settings.l2_ttl_s,
+        sliding=settings.l2_sliding,
+        timer=timer,
+        recorder=recorder,
+    )
     cache = TieredCache(l1, l2, l3, recorder)
     cache.start_sweep(SWEEP_S)
     return cache
+
+
+def _bound(entries: int | None) -> int:
+    return UNBOUNDED if entries is None else entries
