@@ -56,14 +56,15 @@ class Entry:
     facts
         Deadline, cost of a load and tags.
     home, before, after, uses
-        The policy's: the mark of the policy that has the entry, or None; the neighbours in its `Ring`; how often it was
-        used, as the policy counts.
+        The policy's, unset until one takes the entry in: the mark of the policy that has it, or None; the neighbours in
+        its `Ring`; how often it was used, as the policy counts.
     code
         The recorder's: hits are recorded by appending the entry, and it numbers entries while it counts them.
     """
 
     __slots__ = ("after", "before", "code", "expires", "facts", "home", "key", "nbytes", "uses", "value")
 
+    home: Any
     before: Any
     after: Any
     uses: Any
@@ -82,7 +83,6 @@ class Entry:
         self.nbytes = nbytes
         self.expires = expires
         self.facts = facts
-        self.home: object = None
         self.code = 0
         if deadline != _NEVER:
             self.deadline = deadline

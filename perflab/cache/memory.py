@@ -8,16 +8,15 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
 from perflab.cache import forked
 from perflab.cache.entry import UNBOUNDED, Entry, Facts, checked_bytes, checked_ttl
-from perflab.cache.mapping import MISSING, LockedMapping
 from perflab.cache.notices import Listener, Notices
 from perflab.cache.policy import choose
 from perflab.cache.stock import LEFT_BYTES, Stock
+from perflab.cache.stocked import StockedMapping
 from perflab.cache.unwritten import Unwritten, WriteBack
 from perflab.cache.weight import entry_weight
 from perflab.errors import ConfigError, StoreError
@@ -25,11 +24,8 @@ from perflab.record import NULL_RECORDER, Recorder
 
 __all__ = ["LEFT_BYTES", "MemoryCache"]
 
-_READS = 256
-"""Reads that are gathered before the policy is told of them."""
 
-
-class MemoryCache(LockedMapping):
+class MemoryCache(StockedMapping):
     """A mapping bounded by bytes and entries, with any policy of eviction.
 
     Reads through the mapping count as uses, and `in` and `peek` do not. `len`, iteration and `in` see live entries
@@ -106,13 +102,9 @@ class MemoryCache(LockedMapping):
         if most_bytes == most_entries == UNBOUNDED:
             raise ConfigError("max_bytes and max_entries are both missing; a cache needs a bound")
         self.weigh = weigh or chosen.weigh or entry_weight
-        self.timer = timer
         self._tier = tier
         self._new_entry: Callable[[Hashable, object, int], Entry] = Entry
-        notices = Notices(listener)
-        self._tell = notices.deliver
-        self._waiting = notices.waiting
-        self._stock = Stock(
+        stock = Stock(
             most_bytes,
             most_entries,
             checked_ttl(default_ttl),
@@ -121,16 +113,11 @@ class MemoryCache(LockedMapping):
             timer,
             recorder,
             tier,
-            notices,
+            Notices(listener),
             Unwritten(write_back),
         )
-        self._stock.on_evict = on_evict
-        self.hot = self._stock.shelf.hot
-        self._others = self._stock.shelf.others
-        self._reads: list[Entry] = []
-        self._most_reads = _READS
-        self._hits: Callable[[], Sequence[Sequence[Entry]]] | None = None
-        self._lock = threading.RLock()
+        stock.on_evict = on_evict
+        super().__init__(stock, timer)
         forked.watch(self)
 
     @property
@@ -143,15 +130,6 @@ class MemoryCache(LockedMapping):
         self._stock.on_evict = on_evict
 
     @property
-    def release(self) -> Callable[[], object]:
-        """Called when values of `LEFT_BYTES`, or of an eighth of the bound, have left: who noted hits drops them."""
-        return self._stock.release
-
-    @release.setter
-    def release(self, release: Callable[[], object]) -> None:
-        self._stock.release = release
-
-    @property
     def max_bytes(self) -> int:
         """The bound on bytes; `UNBOUNDED` for none."""
         return self._stock.max_bytes
@@ -160,47 +138,6 @@ class MemoryCache(LockedMapping):
     def max_entries(self) -> int:
         """The bound on entries; `UNBOUNDED` for none."""
         return self._stock.max_entries
-
-    @property
-    def nbytes(self) -> int:
-        """Sum of the weights of what is held, expired entries included until they are noticed."""
-        return self._stock.nbytes
-
-    def __getitem__(self, key: Hashable) -> Any:
-        value = self.get(key, MISSING)
-        if value is MISSING:
-            raise KeyError(key)
-        return value
-
-    def get(self, key: Hashable, default: Any = None) -> Any:
-        """Return the value of a key, or the default; this is a use of the entry."""
-        entry = self.hot.get(key)
-        if entry is not None and type(entry.key) is type(key):
-            reads = self._reads
-            reads.append(entry)
-            if len(reads) >= self._most_reads:
-                self.catch_up()
-            return entry.value
-        if entry is None and not self._others:
-            return default
-        entry = self.entry(key)
-        return default if entry is None else entry.value
-
-    def __delitem__(self, key: Hashable) -> None:
-        if not self.invalidate(key):
-            raise KeyError(key)
-
-    def __contains__(self, key: object) -> bool:
-        return isinstance(key, Hashable) and self.peek(key) is not None
-
-    def __iter__(self) -> Iterator[Hashable]:
-        return iter([entry.key for entry in self.entries()])
-
-    def __len__(self) -> int:
-        if self._stock.linger_s or self._stock.unwritten.generations:
-            return len(self.entries())  # some that are due may be here still
-        self.expire()
-        return len(self._stock.shelf)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._tier}: {len(self)} entries, {self.nbytes} of {self.max_bytes} bytes>"
@@ -226,14 +163,14 @@ class MemoryCache(LockedMapping):
         cost
             What it takes to get the value again, for the policies that weigh it; in one unit for all entries.
         tags
-            Names for `invalidate`.
+            Names for `invalidate`; text is one name.
         dirty
             The value has still to be written back.
 
         Raises
         ------
         ConfigError
-            If `ttl` is no number, or negative, or `dirty` is true and there is no `write_back`.
+            If `ttl` or `cost` is no number, or negative, or `dirty` is true and there is no `write_back`.
         StoreError
             If the weight of the value is negative.
         """
@@ -259,44 +196,6 @@ class MemoryCache(LockedMapping):
         """
         return self._store(entry, event, reason, False)
 
-    def entry(self, key: Hashable) -> Entry | None:
-        """Return the live entry of a key and count this as a use."""
-        with self._lock:
-            entry = self._stock.live(key)
-            if entry is not None:
-                self._reads.append(entry)
-                if len(self._reads) >= self._most_reads:
-                    self._catch_up()
-        if self._waiting:
-            self._tell()
-        return entry
-
-    def peek(self, key: Hashable) -> Entry | None:
-        """Return the live entry of a key; its place in the order of eviction stays."""
-        with self._lock:
-            entry = self._stock.live(key)
-        if self._waiting:
-            self._tell()
-        return entry
-
-    def take(self, key: Hashable) -> Entry | None:
-        """Remove and return the live entry of a key, without a row: it moves elsewhere, or the caller records why.
-
-        Raises
-        ------
-        StoreError
-            If it has to be written back first and that fails; then it stays.
-        """
-        with self._lock:
-            entry = self._stock.live(key)
-            if entry is not None:
-                if not self._stock.write(entry, "taken"):
-                    raise StoreError(f"The key {key!r} cannot be taken out: its value could not be written back.")
-                self._stock.remove(entry)
-        if self._waiting:
-            self._tell()
-        return entry
-
     def touch(self, key: Hashable, ttl: float | None = None) -> bool:
         """Give a live entry a new time to live in seconds, from now; None is the default. False if there is none."""
         lifetime = checked_ttl(ttl)
@@ -304,28 +203,6 @@ class MemoryCache(LockedMapping):
             found = self._stock.touch(key, lifetime)
         self._tell()
         return found
-
-    def get_by_prefix(self, prefix: str) -> dict[str, Any]:
-        """Return the text keys that start with a prefix, and their values; each is a use. It goes over all keys."""
-        with self._lock:
-            keys = [str(entry.key) for entry in self._stock.shelf.starting(prefix)]
-            found = {key: self.get(key, MISSING) for key in keys}
-            return {key: value for key, value in found.items() if value is not MISSING}
-
-    def invalidate(self, key: Hashable = MISSING, *, tag: str | None = None, prefix: str | None = None) -> int:
-        """Remove a key, all keys with a tag, or all text keys with a prefix; return how many entries that were.
-
-        What is dirty is not written: it is not wanted any more.
-        """
-        with self._lock:
-            self._drop_due()
-            removed = 0 if key is MISSING else self._stock.forget(key)
-            if tag is not None:
-                removed += self._stock.invalidate(self._stock.shelf.tagged(tag), "tag", "invalidated")
-            if prefix is not None:
-                removed += self._stock.invalidate(self._stock.shelf.starting(prefix), "prefix", "invalidated")
-        self._tell()
-        return removed
 
     def dirty(self) -> list[tuple[Hashable, Any, int]]:
         """Return keys, values and generations of what is not written back, oldest write first."""
@@ -342,40 +219,7 @@ class MemoryCache(LockedMapping):
         """Write back what is dirty and return how many values that were; what fails stays dirty, with a warning."""
         with self._lock:
             marked = list(self._stock.unwritten.generations)
-        return sum([self._stock.write(entry, "flush") for entry in marked])
-
-    def entries(self) -> list[Entry]:
-        """Return the live entries, next to be evicted first where the policy has an order."""
-        with self._lock:
-            self._drop_due()
-            self._catch_up()
-            now = self.timer()
-            live = [entry for entry in self._stock.order if entry.expires > now]
-        self._tell()
-        return live
-
-    def holds(self, entry: Entry) -> bool:
-        """Tell if an entry whose hits can be noted lies here at the moment; takes no lock."""
-        return self.hot.get(entry.key) is entry
-
-    def follow(self, hits: Callable[[], Sequence[Sequence[Entry]]]) -> None:
-        """Take the order of eviction from hits that others note: `hits()` gives those since the last call, in order."""
-        with self._lock:
-            self._catch_up()
-            self._hits = hits
-            self._most_reads = 1  # reads of its own have to come in order with those
-
-    def catch_up(self) -> None:
-        """Bring the order of eviction up to date with the hits that were noted."""
-        with self._lock:
-            self._catch_up()
-
-    def expire(self) -> int:
-        """Remove what is due and return how many entries that were."""
-        with self._lock:
-            expired = self._drop_due()
-        self._tell()
-        return expired
+        return sum([self._flushed(entry) for entry in marked])
 
     def resize(self, max_bytes: int | None = None, max_entries: int | None = None) -> None:
         """Change the bounds that are given; entries leave at once until they hold.
@@ -399,16 +243,6 @@ class MemoryCache(LockedMapping):
                 raise StoreError("The bounds stay as they were: an entry that would leave could not be written back.")
         self._tell()
 
-    def clear(self, reason: str = "cleared") -> int:  # type: ignore[override]  # a mapping's clear tells nothing
-        """Remove everything on request and return how many entries that were; nothing is handed to `on_evict`."""
-        with self._lock:
-            self._drop_due()
-            removed = self._stock.invalidate(list(self._stock.order), reason, "cleared")
-            self._stock.clear()
-            self.release()
-        self._tell()
-        return removed
-
     def reset(self) -> None:
         """Let go of everything without a row, but for what is dirty, which is written: the cache ends."""
         self.flush()
@@ -417,15 +251,13 @@ class MemoryCache(LockedMapping):
 
     def after_fork(self) -> None:
         """Go on in a forked child: empty, if another thread was at work here and left things half changed."""
+        self._waiting.clear()  # the parent delivers these
         if self._lock.acquire(blocking=False):
             self._lock.release()
             return
         self._lock = threading.RLock()
         self._reads.clear()
         self._stock.clear()
-
-    def _guard(self, key: Hashable) -> AbstractContextManager[object]:  # noqa: ARG002 (one lock for all keys)
-        return self._lock
 
     def _store(self, entry: Entry, event: str | None, reason: str | None, dirty: bool) -> bool:
         with self._lock:
@@ -436,22 +268,13 @@ class MemoryCache(LockedMapping):
             self._tell()
         return stored
 
-    def _drop_due(self) -> int:
-        return self._stock.drop_due(self.timer() - self._stock.linger_s)
-
-    def _catch_up(self) -> None:
-        if self._hits is not None:
-            for batch in self._hits():
-                self._use(batch)
-        reads = self._reads
-        if reads:
-            batch = reads[:]
-            del reads[: len(batch)]  # others may append meanwhile
-            self._use(batch)
-
-    def _use(self, entries: Sequence[Entry]) -> None:
-        self._stock.order.use(entries)
+    def _flushed(self, entry: Entry) -> bool:
+        # Under the lock: a newer value of the key must not be written before this one.
+        with self._lock:
+            return entry in self._stock.unwritten.generations and self._stock.write(entry, "flush")
 
     def _facts(self, ttl: float | None, cost: float | None, tags: Iterable[str]) -> Facts:
         deadline = math.inf if ttl is None else self.timer() + checked_ttl(ttl)
-        return Facts(deadline, 1.0 if cost is None else cost, tuple(tags))
+        if cost is not None and not 0 <= cost < math.inf:
+            raise ConfigError(f"cost is {cost!r}; it must be a number, 0 or more")
+        return Facts(deadline, 1.0 if cost is None else cost, (tags,) if isinstance(tags, str) else tuple(tags))

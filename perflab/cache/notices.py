@@ -23,6 +23,8 @@ class Notices:
 
     Attributes
     ----------
+    heard : bool
+        False if there is no listener: then `put` does nothing.
     waiting : deque
         What the listener was not told yet.
 
@@ -34,11 +36,12 @@ class Notices:
     page text evicted
     """
 
-    __slots__ = ("_listener", "put", "waiting")
+    __slots__ = ("_listener", "heard", "put", "waiting")
 
     def __init__(self, listener: Listener | None) -> None:
         self._listener = listener
         self.waiting: deque[tuple[Entry, Reason]] = deque()
+        self.heard = listener is not None
         self.put: Callable[[Entry, Reason], None] = _forget if listener is None else self._put
 
     def deliver(self) -> None:

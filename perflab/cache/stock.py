@@ -68,6 +68,7 @@ class Stock:
         unwritten: Unwritten,
     ) -> None:
         self.shelf = Shelf()
+        self._hot, self._others = self.shelf.hot, self.shelf.others
         self._ttl_s = ttl_s
         self._lifetime = lifetime
         self._dating = ttl_s != math.inf or lifetime is not None
@@ -75,12 +76,12 @@ class Stock:
         self._start()
         self.limit(max_bytes, max_entries)
         self.notices = notices
+        self._heard = notices.heard
         self.unwritten = unwritten
         self.on_evict: Callable[[Hashable, Entry], None] | None = None
         self.release: Callable[[], object] = tuple
         self.linger_s = 0.0
         self._timer = timer
-        self._recorder = recorder
         self._access = recorder.access
         self._tier = tier
 
@@ -93,32 +94,31 @@ class Stock:
         """Set the bounds; `make_room` then holds them."""
         self.max_bytes, self.max_entries = max_bytes, max_entries
         self._largest = max_bytes if max_bytes and max_entries else -1
+        self._bearable = max(LEFT_BYTES, max_bytes // 8)
 
     def store(self, entry: Entry, event: str | None, reason: str | None, dirty: bool) -> bool:
         """Put an entry in place of the one of its key; False, and nothing of the key is left, if it must not be."""
-        shelf, nbytes, key, kind = self.shelf, entry.nbytes, entry.key, type(entry.key)
-        if nbytes < 0:
-            raise StoreError(f"The weight of the key {key!r} is {nbytes}; it must be 0 or more bytes.")
-        hot = shelf.hot
-        old = hot.get(key) if (kind is str or kind is int) and not shelf.others else shelf.find(key)
+        key, nbytes, hot = entry.key, entry.nbytes, self._hot
+        # The common case goes round the shelf: a call costs as much as all else that is done there.
+        plain = entry.facts is NO_FACTS and (type(key) is str or type(key) is int) and not self._dating
+        old = hot.get(key) if plain and not self._others else self.shelf.find(key)
         if old is not None:
             old = self._set_aside(old)
-        if self._dating or entry.facts is not NO_FACTS:
-            self.date(entry, self._timer())
-        simple = nbytes <= self._largest and entry.expires == math.inf
-        refusal = None if simple else self._refusal(entry)
-        full = self.nbytes + nbytes > self.max_bytes or len(hot) + len(shelf.others) >= self.max_entries
+        refusal = None if plain and 0 <= nbytes <= self._largest else self._refusal(entry)
+        full = self.nbytes + nbytes > self.max_bytes or len(hot) + len(self._others) >= self.max_entries
         if refusal is None and full and not self.make_room(nbytes, 1):
             refusal = "write_back"
         if refusal is not None:
             self._refuse(entry, old, refusal)
             return False
-        shelf.put(entry)
+        if plain:
+            hot[key] = entry
+        else:
+            self.shelf.put(entry)
         self._add(entry)
         self.nbytes += nbytes
         if old is not None:
-            self.unwritten.discard(old)
-            self.notices.put(old, "replaced")
+            self._replaced(old)
         if dirty:
             self.unwritten.mark(entry)
         if event is not None:
@@ -153,7 +153,10 @@ class Stock:
         """Take an entry out, without a row."""
         self.shelf.drop(entry)
         self.order.remove(entry)
-        self._count_out(entry.nbytes)
+        self.nbytes -= entry.nbytes
+        self._left_bytes += entry.nbytes
+        if self._left_bytes > self._bearable:
+            self._let_go()
 
     def forget(self, key: Hashable) -> int:
         """Remove what is held of a key on request; return 1 if that was live, else 0."""
@@ -190,23 +193,30 @@ class Stock:
 
     def make_room(self, nbytes: int, entries: int) -> bool:
         """Evict until so much more fits, what is due first; False if something cannot be written and has to stay."""
-        shelf, dirty = self.shelf, self.unwritten.generations
-        hot, others = shelf.hot, shelf.others
+        hot, others, dirty = self._hot, self._others, self.unwritten.generations
         allowed, most = self.max_bytes - nbytes, self.max_entries - entries
-        if others and (self.nbytes > allowed or len(shelf) > most):
+        if others and (self.nbytes > allowed or len(hot) + len(others) > most):
             self.drop_due(self._timer())
         while self.nbytes > allowed or len(hot) + len(others) > most:
             entry = self._victim()
             if dirty and not self.write(entry, "capacity"):
                 self._add(entry)
                 return False
-            shelf.drop(entry)
-            self._count_out(entry.nbytes)
-            if self.on_evict is None:
-                self._access(entry.key, "evict", self._tier, entry.nbytes, None, "capacity")
-                self.notices.put(entry, "evicted")
+            key, left = entry.key, entry.nbytes
+            if entry.facts is NO_FACTS and hot.get(key) is entry:
+                del hot[key]
             else:
-                self.on_evict(entry.key, entry)
+                self.shelf.drop(entry)
+            self.nbytes -= left
+            self._left_bytes += left
+            if self._left_bytes > self._bearable:
+                self._let_go()
+            if self.on_evict is not None:
+                self.on_evict(key, entry)
+                continue
+            self._access(key, "evict", self._tier, left, None, "capacity")
+            if self._heard:
+                self.notices.put(entry, "evicted")
         return True
 
     def write(self, entry: Entry, reason: str) -> bool:
@@ -238,9 +248,19 @@ class Stock:
         return old
 
     def _refusal(self, entry: Entry) -> str | None:
-        if entry.expires <= self._timer():
-            return "ttl"
+        """Date an entry, and return why it must not be stored, or None."""
+        if entry.nbytes < 0:
+            raise StoreError(f"The weight of the key {entry.key!r} is {entry.nbytes}; it must be 0 or more bytes.")
+        if self._dating or entry.facts is not NO_FACTS:
+            now = self._timer()
+            self.date(entry, now)
+            if entry.expires <= now:
+                return "ttl"
         return None if entry.nbytes <= self._largest else "oversize"
+
+    def _replaced(self, old: Entry) -> None:
+        self.unwritten.discard(old)
+        self.notices.put(old, "replaced")
 
     def _refuse(self, entry: Entry, old: Entry | None, refusal: str) -> None:
         self.record(entry, "reject", refusal)
@@ -259,10 +279,7 @@ class Stock:
         self.notices.put(entry, "expired")
         return True
 
-    def _count_out(self, nbytes: int) -> None:
-        self.nbytes -= nbytes
-        # What was noted of it still refers to the entry, and so to its value.
-        left = self._left_bytes = self._left_bytes + nbytes
-        if left > LEFT_BYTES and left > self.max_bytes // 8:
-            self._left_bytes = 0
-            self.release()
+    def _let_go(self) -> None:
+        # What was noted of entries still refers to them, and so to their values.
+        self._left_bytes = 0
+        self.release()

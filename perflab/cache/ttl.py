@@ -112,19 +112,19 @@ class TTLCache(MemoryCache):
 
     def get(self, key: Hashable, default: Any = None) -> Any:
         """Return the value of a key, or the default; this is a use of the entry."""
-        kind = type(key)
-        entry: Any = (self._others.get(key) or self.hot.get(key)) if kind is str or kind is int else None
-        if entry is not None:
-            now = self.timer()
-            if now < entry.expires:
-                entry.last = now
-                if self._sliding:
-                    entry.renew(now)
-                reads = self._reads
-                reads.append(entry)
-                if len(reads) >= self._most_reads:
-                    self.catch_up()
-                return entry.value
+        if type(key) is str or type(key) is int:
+            try:
+                dated: Any = self._others[key]
+                now = self.timer()
+                if now < dated.expires:
+                    dated.last = now
+                    reads = self._reads
+                    reads.append(dated)
+                    if self._sliding or len(reads) >= self._most_reads:
+                        self._after_hit(dated, now)
+                    return dated.value
+            except KeyError:
+                pass
         entry = self.entry(key)
         return default if entry is None else entry.value
 
@@ -221,6 +221,12 @@ class TTLCache(MemoryCache):
             if isinstance(entry, AgedEntry):
                 entry.reads += 1
         super()._use(entries)
+
+    def _after_hit(self, entry: AgedEntry, now: float) -> None:
+        if self._sliding:
+            entry.renew(now)
+        if len(self._reads) >= self._most_reads:
+            self.catch_up()
 
     def _fetch(self, load: Load, loader: Callable[[], Any], ttl: float | None) -> Any:
         # Another caller's load may have ended between this caller's miss and its turn.

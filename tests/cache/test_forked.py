@@ -30,7 +30,8 @@ dropped = MemoryCache(max_entries=1)
 del dropped
 if os.fork() == 0:
     for name, tier in tiers.items():
-        print(name, dict(tier), len(tier.dirty()), tier.set("new", 3), tier.get_or_load("x", int) if name == "l2" else 0)
+        held, dirty, stored = dict(tier), len(tier.dirty()), tier.set("new", 3)
+        print(name, held, dirty, stored, tier.get_or_load("x", int) if name == "l2" else 0)
     sys.stdout.flush()
     os._exit(0)
 os.wait()

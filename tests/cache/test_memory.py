@@ -9,9 +9,9 @@ import weakref
 from typing import Any
 
 import pytest
-from tier_cases import TIERS, Make, length, rows
+from tier_cases import TIERS, Clock, Make, length, rows
 
-from perflab.cache import Entry, MemoryCache
+from perflab.cache import Entry, MemoryCache, TTLCache
 from perflab.errors import ConfigError, StoreError
 from perflab.record import Recorder
 
@@ -47,7 +47,7 @@ def test_an_entry_that_moves_keeps_its_cost_and_its_tags() -> None:
 def test_tags_and_prefixes_name_what_goes_together() -> None:
     cache = MemoryCache(10_000)
     cache.set("page-1", 1, tags=["site", "old"])
-    cache.set("page-2", 2, tags=("site",))
+    cache.set("page-2", 2, tags="site")
     cache.set(3, 3, tags={"site"})
     cache["page-4"] = 4
     assert cache.get_by_prefix("page-") == {"page-1": 1, "page-2": 2, "page-4": 4}
@@ -168,25 +168,54 @@ def test_a_negative_weight_is_refused_and_breaks_no_bound() -> None:
     assert (dict(cache), cache.nbytes) == ({"a": 4}, 4)
 
 
+@pytest.mark.parametrize("cost", [-1.0, math.nan, math.inf])
+def test_an_absurd_cost_is_refused(cost: float) -> None:
+    with pytest.raises(ConfigError, match="cost is"):
+        MemoryCache(10).set("a", 1, cost=cost)
+
+
 def test_a_dirty_entry_needs_a_write_back() -> None:
     with pytest.raises(ConfigError, match="write_back"):
         MemoryCache(10).set("a", 1, dirty=True)
 
 
-def test_threads_leave_the_byte_count_exact() -> None:
-    cache = MemoryCache(500, weigh=length)
+@pytest.mark.parametrize("leave", ["delete", "take", "expire", "clear", "evict"])
+def test_a_value_that_was_read_goes_when_it_leaves(leave: str) -> None:
+    class Value: ...
+
+    clock = Clock()
+    cache = TTLCache(max_entries=3, timer=clock)
+    cache["a"] = Value()
+    watched = weakref.ref(cache["a"])
+    if leave == "delete":
+        del cache["a"]
+    elif leave == "take":
+        cache.take("a")
+    elif leave == "expire":
+        clock.now += 9_999
+        cache.expire()
+    elif leave == "clear":
+        cache.clear()
+    else:
+        cache.update(b=1, c=2, d=3)
+    assert watched() is None
+
+
+def test_threads_leave_the_byte_count_exact(make: Make) -> None:
+    cache = make(500, max_entries=60, weigh=length)
 
     def work(seed: int) -> None:
-        for number in range(2_000):
+        for number in range(300):
             key = (seed * number) % 97
             cache[key] = "x" * (key % 13)
             cache.get((key * 7) % 97)
             cache.pop((key * 3) % 97, None)
             cache.setdefault(key, "x")
 
-    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(1, 9)]
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(1, 5)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert cache.nbytes == sum(len(str(value)) for value in cache.values()) <= 500
+    assert len(cache) == len(list(cache)) == len(cache._stock.shelf) <= 60

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perflab.cache import POLICIES, Entry, MemoryCache, Policy
+from perflab.cache import POLICIES, Entry, MemoryCache, Policy, TieredCache, TTLCache
 from perflab.cache.policy.sketch import Sketch
 
 
@@ -99,20 +99,20 @@ class SieveOracle(Oracle):
 
 
 class S3FIFOOracle(Oracle):
-    """The queue is the small one; `main` and `ghosts` are the two others."""
+    """The queue is the small one, `main` the other; `departed` are the keys that left the small one, in order."""
 
     def __init__(self) -> None:
         super().__init__()
         self.main: list[int] = []
-        self.ghosts: list[int] = []
+        self.departed: list[int | None] = []
         self.freq: dict[int, int] = {}
 
     def add(self, key: int, size: int, cost: float) -> None:
         super().add(key, size, cost)
         self.freq[key] = 0
-        if key in self.ghosts:
-            self.ghosts.remove(key)
+        if key in self.departed[-len(self.sizes) :]:
             self.main.append(self.queue.pop())
+        self.departed = [None if other == key else other for other in self.departed]
 
     def use(self, key: int) -> None:
         self.freq[key] = min(3, self.freq[key] + 1)
@@ -131,8 +131,7 @@ class S3FIFOOracle(Oracle):
                     self.freq[key] = 0
                 else:
                     self.drop(key)
-                    self.ghosts.append(key)
-                    self.ghosts = self.ghosts[-(len(self.sizes) + 1) :]
+                    self.departed.append(key)
                     return key
             else:
                 key = self.main[0]
@@ -316,14 +315,13 @@ def test_long_skewed_traces_end_as_by_the_oracle(name: str) -> None:
 
 @pytest.mark.parametrize("name", POLICIES)
 @settings(max_examples=25, deadline=None)
-@given(requests=st.lists(keys, min_size=20, max_size=200), entries=st.integers(1, 8))
+@given(requests=st.lists(keys, min_size=20, max_size=200), entries=st.integers(1, 8), tiered=st.booleans())
 def test_a_tier_that_tells_of_reads_late_holds_what_the_oracle_holds(
-    name: str, requests: list[int], entries: int
+    name: str, requests: list[int], entries: int, tiered: bool
 ) -> None:
-    cache, oracle = (
-        MemoryCache(max_entries=entries, policy=name, weigh=lambda key, _: 1 + hash(key) % 5),
-        ORACLES[name](),
-    )
+    l1 = MemoryCache(max_entries=entries, policy=name, weigh=lambda key, _: 1 + hash(key) % 5)
+    cache: Any = TieredCache(l1, TTLCache(0), None) if tiered else l1
+    oracle = ORACLES[name]()
     for key in requests:
         hit = key in oracle.sizes
         assert (cache.get(key) is not None) == hit
@@ -334,7 +332,7 @@ def test_a_tier_that_tells_of_reads_late_holds_what_the_oracle_holds(
             oracle.victim()
         oracle.add(key, 1 + key % 5, 1.0)
         cache[key] = "x"
-        assert set(cache._stock.shelf.hot) == set(oracle.sizes)
+        assert set(l1.hot) == set(oracle.sizes)
 
 
 @pytest.mark.parametrize("name", POLICIES)
@@ -368,6 +366,15 @@ def test_a_policy_that_is_dropped_lets_go_of_values_at_once(name: str) -> None:
         assert [reference() for reference in watched] == [None] * 20
     finally:
         gc.enable()
+
+
+def test_ghosts_are_no_more_than_they_need_to_be() -> None:
+    cache = MemoryCache(max_entries=20, policy="s3fifo")
+    for number in range(5_000):
+        cache[number] = number
+    assert len(cache._stock.order._ghosts) <= 2 * 20 + 64 + 1  # type: ignore[attr-defined]  # it is an S3FIFO
+    cache[4_970] = 1
+    assert cache._stock.shelf.hot[4_970].uses == 4, "it left a moment ago, and goes to the main queue"
 
 
 def test_the_sketch_never_counts_too_little_before_it_ages() -> None:

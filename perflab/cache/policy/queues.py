@@ -48,8 +48,11 @@ class FIFO:
 
     def victim(self) -> Entry:
         """Forget and return the entry at the front."""
-        entry = self._ring.pop_first()
-        entry.home = None
+        root = self._ring.root
+        entry: Entry = root.after
+        root.after = after = entry.after
+        after.before = root
+        entry.home = entry.before = entry.after = None
         return entry
 
     def __iter__(self) -> Iterator[Entry]:

@@ -5,7 +5,6 @@ In: entries and reads of them. Out: the oldest of the small queue, or of the mai
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
@@ -16,6 +15,8 @@ __all__ = ["S3FIFO"]
 
 _SMALL_SHARE = 10
 """The small queue may hold one part in so many of the bytes."""
+_ENOUGH = 2
+"""Uses that move an entry from the small queue to the main one."""
 _MOST_USES = 3
 _IN_MAIN = 4
 """Is added to the uses of an entry in the main queue."""
@@ -25,8 +26,9 @@ class S3FIFO:
     """New entries enter a small queue; those read more than once there, or missed soon after, get into the main one.
 
     Yang, Zhang, Qiu, Yue, Rashmi: FIFO queues are all you need for cache eviction, SOSP 2023, algorithm 1: a small
-    queue of a tenth, uses counted up to 3, a ghost queue of as many keys as the cache has entries. A hit costs one
-    addition. The tenth is one of the bytes that are held, so that nothing has to be told when a tier is resized.
+    queue of a tenth, uses counted up to 3, and for ghosts the keys that left the small queue last, as many as there are
+    entries. A hit costs one addition. The tenth is one of the bytes that are held, so that nothing has to be told when
+    a tier is resized.
 
     Examples
     --------
@@ -44,8 +46,9 @@ class S3FIFO:
         self._small_bytes = 0
         self._bytes = 0
         self._held = 0
-        # Hashes in place of keys, which may be large; two keys with one hash at worst let one of them in early.
-        self._ghosts: OrderedDict[int, None] = OrderedDict()
+        # Hash of a key -> the number of its departure; two keys with one hash at worst let one of them in early.
+        self._ghosts: dict[int, int] = {}
+        self._departed = 0
 
     def add(self, entry: Entry) -> None:
         """Take in an entry: into the main queue if its key left the small one not long ago."""
@@ -53,8 +56,8 @@ class S3FIFO:
         nbytes = entry.nbytes
         self._bytes += nbytes
         self._held += 1
-        if hash(entry.key) in self._ghosts:
-            del self._ghosts[hash(entry.key)]
+        number = hash(entry.key)
+        if number in self._ghosts and self._ghosts.pop(number) > self._departed - self._held:
             entry.uses = _IN_MAIN
             self._main.append(entry)
         else:
@@ -79,23 +82,24 @@ class S3FIFO:
 
     def victim(self) -> Entry:
         """Forget and return the entry that leaves; those on the way that were read enough move on or go round."""
-        small, main = self._small, self._main
+        small, main = self._small.root, self._main.root
         while True:
-            from_small = self._small_bytes * _SMALL_SHARE >= self._bytes and small.first is not None
-            entry = (small if from_small or main.first is None else main).pop_first()
+            from_small = self._small_bytes * _SMALL_SHARE >= self._bytes and small.after is not small
+            entry: Entry = (small if from_small or main.after is main else main).after
             uses = entry.uses
-            if uses in (2, 3):
-                self._small_bytes -= entry.nbytes
-                entry.uses = _IN_MAIN
-                main.append(entry)
-            elif uses > _IN_MAIN:
+            unlink(entry)
+            if uses > _IN_MAIN:
                 entry.uses = uses - 1
-                main.append(entry)
-            else:
+                self._main.append(entry)
+            elif uses == _IN_MAIN or uses < _ENOUGH:
                 self._count_out(entry)
                 if uses < _IN_MAIN:
                     self._remember(entry)
                 return entry
+            else:
+                self._small_bytes -= entry.nbytes
+                entry.uses = _IN_MAIN
+                self._main.append(entry)
 
     def __iter__(self) -> Iterator[Entry]:
         return chain(self._small, self._main)
@@ -108,6 +112,9 @@ class S3FIFO:
             self._small_bytes -= entry.nbytes
 
     def _remember(self, entry: Entry) -> None:
-        self._ghosts[hash(entry.key)] = None
-        while len(self._ghosts) > self._held + 1:
-            self._ghosts.popitem(last=False)
+        self._departed += 1
+        ghosts = self._ghosts
+        ghosts[hash(entry.key)] = self._departed
+        if len(ghosts) > 2 * self._held + 64:
+            oldest = self._departed - self._held
+            self._ghosts = {number: departed for number, departed in ghosts.items() if departed >= oldest}
