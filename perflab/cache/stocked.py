@@ -173,8 +173,8 @@ class StockedMapping(LockedMapping):
         return live
 
     def holds(self, entry: Entry) -> bool:
-        """Tell if an entry whose hits can be noted lies here at the moment; takes no lock."""
-        return self.hot.get(entry.key) is entry
+        """Tell if an entry lies here at the moment; takes no lock."""
+        return self.hot.get(entry.key) is entry or self._stock.shelf.find(entry.key) is entry
 
     def follow(self, hits: Callable[[], Sequence[Sequence[Entry]]]) -> None:
         """Take the order of eviction from hits that others note: `hits()` gives those since the last call, in order."""

@@ -179,6 +179,18 @@ def test_a_dirty_entry_needs_a_write_back() -> None:
         MemoryCache(10).set("a", 1, dirty=True)
 
 
+@pytest.mark.parametrize("key", ["a", 1, math.nan, (1, 2)])
+@pytest.mark.parametrize("ttl", [None, 5])
+def test_it_tells_which_entries_it_holds(make: Make, key: Any, ttl: float | None) -> None:
+    cache = make(max_entries=5)
+    cache.set(key, 1, ttl=ttl)
+    entry = cache.peek(key)
+    assert entry is not None
+    assert cache.holds(entry)
+    cache[key] = 2
+    assert not cache.holds(entry)
+
+
 @pytest.mark.parametrize("leave", ["delete", "take", "expire", "clear", "evict"])
 def test_a_value_that_was_read_goes_when_it_leaves(leave: str) -> None:
     class Value: ...
