@@ -28,7 +28,11 @@ class AgedEntry(Entry):
 
     def __init__(self, *of_entry: Any, **named: Any) -> None:
         super().__init__(*of_entry, **named)
-        self.stored = self.last = math.nan
+        self.begin(math.nan)
+
+    def begin(self, now: float) -> None:
+        """Start to count: the entry comes into the tier."""
+        self.stored, self.last = now, math.nan
         self.reads = 0
         self._whole = math.inf
 

@@ -80,6 +80,9 @@ class MemoryCache(StockedMapping):
     a 1 evicted
     """
 
+    _entry: type[Entry] = Entry
+    """What the tier holds, and nothing else: whoever finds entries in `hot` may count on it."""
+
     def __init__(
         self,
         max_bytes: int = UNBOUNDED,
@@ -103,7 +106,6 @@ class MemoryCache(StockedMapping):
             raise ConfigError("max_bytes and max_entries are both missing; a cache needs a bound")
         self.weigh = weigh or chosen.weigh or entry_weight
         self._tier = tier
-        self._new_entry: Callable[[Hashable, object, int], Entry] = Entry
         stock = Stock(
             most_bytes,
             most_entries,
@@ -174,7 +176,7 @@ class MemoryCache(StockedMapping):
         StoreError
             If the weight of the value is negative.
         """
-        entry = self._new_entry(key, value, self.weigh(key, value))
+        entry = self._entry(key, value, self.weigh(key, value))
         if ttl is not None or cost is not None or tags:
             entry.facts = self._facts(ttl, cost, tags)
         if dirty and self._stock.unwritten.write_back is None:
@@ -194,6 +196,9 @@ class MemoryCache(StockedMapping):
         event, reason
             The row to record if it is stored; None records no row.
         """
+        if type(entry) is not self._entry:
+            entry = self._entry(entry.key, entry.value, entry.nbytes, facts=entry.facts)
+        entry.expires = math.inf  # another tier's end
         return self._store(entry, event, reason, False)
 
     def touch(self, key: Hashable, ttl: float | None = None) -> bool:

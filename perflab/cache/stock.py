@@ -102,9 +102,9 @@ class Stock:
         # The common case goes round the shelf: a call costs as much as all else that is done there.
         plain = entry.facts is NO_FACTS and (type(key) is str or type(key) is int) and not self._dating
         old = hot.get(key) if plain and not self._others else self.shelf.find(key)
+        refusal = None if plain and 0 <= nbytes <= self._largest else self._refusal(entry)
         if old is not None:
             old = self._set_aside(old)
-        refusal = None if plain and 0 <= nbytes <= self._largest else self._refusal(entry)
         full = self.nbytes + nbytes > self.max_bytes or len(hot) + len(self._others) >= self.max_entries
         if refusal is None and full and not self.make_room(nbytes, 1):
             refusal = "write_back"

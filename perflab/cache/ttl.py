@@ -66,6 +66,8 @@ class TTLCache(MemoryCache):
     False
     """
 
+    _entry = AgedEntry
+
     def __init__(
         self,
         max_bytes: int = UNBOUNDED,
@@ -101,7 +103,6 @@ class TTLCache(MemoryCache):
         )
         if not 0 <= refresh_ratio <= 1:
             raise ConfigError(f"refresh_ratio is {refresh_ratio!r}; it must be a ratio from 0 to 1")
-        self._new_entry = AgedEntry
         self._stock.linger_s = checked_ttl(stale_s)
         self._sliding = sliding
         self._refresh_ratio = refresh_ratio
@@ -211,9 +212,8 @@ class TTLCache(MemoryCache):
     def _store(self, entry: Entry, event: str | None, reason: str | None, dirty: bool) -> bool:
         if self._loads:
             self._loads.end(entry.key)
-        if not isinstance(entry, AgedEntry):
-            entry = AgedEntry(entry.key, entry.value, entry.nbytes, facts=entry.facts)
-        entry.stored = self.timer()
+        if isinstance(entry, AgedEntry):
+            entry.begin(self.timer())
         return super()._store(entry, event, reason, dirty)
 
     def _use(self, entries: Sequence[Entry]) -> None:

@@ -165,6 +165,8 @@ def test_a_negative_weight_is_refused_and_breaks_no_bound() -> None:
     cache["a"] = 4
     with pytest.raises(StoreError, match="weight of the key 'b' is -5"):
         cache["b"] = -5
+    with pytest.raises(StoreError, match="key 'a'"):
+        cache["a"] = -5
     assert (dict(cache), cache.nbytes) == ({"a": 4}, 4)
 
 

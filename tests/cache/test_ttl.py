@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tier_cases import Clock, length, rows
 
-from perflab.cache import TTLCache
+from perflab.cache import Entry, MemoryCache, TTLCache
 from perflab.cache.deadlines import Deadlines
 from perflab.errors import ConfigError
 from perflab.record import Recorder
@@ -262,6 +262,29 @@ def test_what_is_written_while_a_loader_runs_wins(clock: Clock, write: str) -> N
 def test_absurd_options_are_refused(clock: Clock, options: dict[str, Any], name: str) -> None:
     with pytest.raises(ConfigError, match=name):
         make(clock, **options)
+
+
+def test_what_goes_to_another_tier_ends_as_that_one_says(clock: Clock) -> None:
+    above = MemoryCache(max_entries=9, timer=clock)
+    below, other = make(clock, default_ttl=5), make(clock, default_ttl=50)
+    below["a"] = "x"
+    below.set("b", "y", ttl=20)
+    assert below["a"] == "x"
+    for key in "ab":
+        entry = below.take(key)
+        assert entry is not None
+        assert other.admit(entry)
+    assert other.inspect()["accesses"].tolist() == [0, 0]
+    assert (other.ttl("a"), other.ttl("b")) == (50, 20)
+    for key in "ab":
+        entry = other.take(key)
+        assert entry is not None
+        assert above.admit(entry)
+    assert {type(entry) for entry in above.hot.values()} == {Entry}, (
+        "readers without a lock look into such entries alone"
+    )
+    clock.now += 1_000
+    assert dict(above) == {"a": "x"}
 
 
 def test_deadlines_keep_no_more_than_they_need() -> None:
