@@ -181,7 +181,16 @@ class Stock:
 
     def drop_due(self, before: float) -> int:
         """Remove what was due before a time and return how many entries that were."""
-        return sum([self._expire(entry) for entry in self.shelf.due(before)])
+        due = self.shelf.due(before)[::-1]
+        expired = 0
+        try:
+            while due:
+                expired += self._expire(due[-1])
+                due.pop()
+        finally:
+            for entry in due:  # an interrupt in a write-back
+                self.shelf.put_off(entry)
+        return expired
 
     def date(self, entry: Entry, now: float) -> None:
         """Set when an entry leaves this tier: by its own deadline, or by the tier's."""
@@ -199,8 +208,7 @@ class Stock:
             self.drop_due(self._timer())
         while self.nbytes > allowed or len(hot) + len(others) > most:
             entry = self._victim()
-            if dirty and not self.write(entry, "capacity"):
-                self._add(entry)
+            if dirty and not self._may_leave(entry):
                 return False
             key, left = entry.key, entry.nbytes
             if entry.facts is NO_FACTS and hot.get(key) is entry:
@@ -246,6 +254,16 @@ class Stock:
             return None
         self.remove(old)
         return old
+
+    def _may_leave(self, victim: Entry) -> bool:
+        """Write a victim back; if that fails, or is interrupted, it stays."""
+        written = False
+        try:
+            written = self.write(victim, "capacity")
+        finally:
+            if not written:
+                self._add(victim)
+        return written
 
     def _refusal(self, entry: Entry) -> str | None:
         """Date an entry, and return why it must not be stored, or None."""

@@ -123,6 +123,35 @@ def test_the_end_of_the_cache_writes_what_is_dirty(store: Store) -> None:
     assert store.values == {"a": "x"}
 
 
+@pytest.mark.parametrize("leave", ["evict", "expire", "read", "take", "flush"])
+def test_an_interrupted_write_back_changes_nothing(leave: str) -> None:
+    clock, written = Clock(), list[object]()
+    interrupted = True
+
+    def write(_: object, value: object) -> None:
+        if interrupted:
+            raise KeyboardInterrupt
+        written.append(value)
+
+    cache = MemoryCache(max_entries=3, timer=clock, write_back=write)
+    for key in "abc":
+        cache.set(key, key, ttl=5, dirty=True)
+    clock.now += 5 if leave in ("expire", "read") else 0
+    with pytest.raises(KeyboardInterrupt):
+        {
+            "evict": lambda: cache.set("d", "d"),
+            "expire": cache.expire,
+            "read": lambda: cache.get("a"),
+            "take": lambda: cache.take("a"),
+            "flush": cache.flush,
+        }[leave]()
+    interrupted = False
+    clock.now += 5
+    assert cache.expire() == 3
+    assert sorted(written) == ["a", "b", "c"]  # type: ignore[type-var]  # they are text
+    assert (len(cache), cache.nbytes, cache.dirty(), list(cache._stock.order)) == (0, 0, [], [])
+
+
 class WritesReachTheStore(RuleBasedStateMachine):
     """Whatever happens, the newest acknowledged value of a key is in the cache, dirty, or in the store."""
 
