@@ -13,7 +13,7 @@ from perflab.cache.keys import UnsupportedKeyError, encode_key
 from perflab.cache.mapping import MISSING
 from perflab.cache.memoize import Cached, CacheInfo, cached
 from perflab.cache.memory import MemoryCache
-from perflab.cache.policy import LRU, Policy
+from perflab.cache.policy import LRU, POLICIES, Policy
 from perflab.cache.tiered import TieredCache
 from perflab.cache.ttl import TTLCache
 from perflab.cache.weight import entry_weight, weight
@@ -21,6 +21,7 @@ from perflab.cache.weight import entry_weight, weight
 __all__ = [
     "LRU",
     "MISSING",
+    "POLICIES",
     "CacheInfo",
     "Cached",
     "DiskCache",

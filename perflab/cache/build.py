@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 
 from perflab.cache.disk import DiskCache
+from perflab.cache.entry import UNBOUNDED
 from perflab.cache.memory import MemoryCache
 from perflab.cache.tiered import TieredCache
 from perflab.cache.ttl import TTLCache
@@ -44,12 +45,30 @@ def build_tiers(
     (True, 52428800, None)
     """
     settings = config.cache
-    l1 = MemoryCache(config.l1_bytes, timer=timer, recorder=recorder)
-    l2 = TTLCache(config.l2_bytes, default_ttl=settings.l2_ttl_s, timer=timer, recorder=recorder)
+    l1 = MemoryCache(
+        config.l1_bytes,
+        max_entries=_bound(settings.l1_entries),
+        policy=settings.l1_policy,
+        timer=timer,
+        recorder=recorder,
+    )
+    l2 = TTLCache(
+        config.l2_bytes,
+        max_entries=_bound(settings.l2_entries),
+        policy=settings.l2_policy,
+        default_ttl=settings.l2_ttl_s,
+        sliding=settings.l2_sliding,
+        timer=timer,
+        recorder=recorder,
+    )
     l3 = _disk(settings, l1, timer, wall, recorder) if settings.l3_enabled else None
     cache = TieredCache(l1, l2, l3, recorder)
     cache.start_sweep(SWEEP_S)
     return cache
+
+
+def _bound(entries: int | None) -> int:
+    return UNBOUNDED if entries is None else entries
 
 
 def _disk(

@@ -6,11 +6,38 @@ In: keys, values, limits as users give them. Out: `Entry`, and checked limits.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Hashable
+from typing import Any, NamedTuple
 
 from perflab.errors import ConfigError
 
-__all__ = ["Entry", "checked_bytes", "checked_ttl"]
+__all__ = ["NO_FACTS", "UNBOUNDED", "Entry", "Facts", "checked_bytes", "checked_ttl"]
+
+UNBOUNDED = sys.maxsize
+"""A bound that nothing reaches."""
+
+
+class Facts(NamedTuple):
+    """What few entries have; it goes with an entry from tier to tier.
+
+    Attributes
+    ----------
+    deadline
+        When the application wants the entry gone; seconds of the tier's timer, infinite for never.
+    cost
+        What it takes to get the value again, in seconds or any other unit, for the policies that weigh it.
+    tags
+        Names by which the entry can be invalidated together with others.
+    """
+
+    deadline: float = math.inf
+    cost: float = 1.0
+    tags: tuple[str, ...] = ()
+
+
+NO_FACTS = Facts()
+_NEVER = math.inf
 
 
 class Entry:
@@ -26,21 +53,52 @@ class Entry:
         When the application wants it gone; seconds of the tier's timer, infinite for never. Kept between tiers.
     expires
         When the tier that holds it drops it; never after `deadline`.
+    facts
+        Deadline, cost of a load and tags.
+    home, before, after, uses
+        The policy's, unset until one takes the entry in: the mark of the policy that has it, or None; the neighbours in
+        its `Ring`; how often it was used, as the policy counts.
     code
         The recorder's: hits are recorded by appending the entry, and it numbers entries while it counts them.
     """
 
-    __slots__ = ("code", "deadline", "expires", "key", "nbytes", "value")
+    __slots__ = ("after", "before", "code", "expires", "facts", "home", "key", "nbytes", "uses", "value")
+
+    home: Any
+    before: Any
+    after: Any
+    uses: Any
 
     def __init__(
-        self, key: Hashable, value: object, nbytes: int, deadline: float = math.inf, expires: float = math.inf
+        self,
+        key: Hashable,
+        value: object,
+        nbytes: int,
+        deadline: float = _NEVER,
+        expires: float = _NEVER,
+        facts: Facts = NO_FACTS,
     ) -> None:
         self.key = key
         self.value = value
         self.nbytes = nbytes
-        self.deadline = deadline
         self.expires = expires
+        self.facts = facts
         self.code = 0
+        if deadline != _NEVER:
+            self.deadline = deadline
+
+    @property
+    def deadline(self) -> float:
+        """When the application wants it gone."""
+        return self.facts.deadline
+
+    @deadline.setter
+    def deadline(self, deadline: float) -> None:
+        self.facts = self.facts._replace(deadline=deadline)
+
+    def date(self, expires: float, now: float) -> None:  # noqa: ARG002 (for entries that know their age)
+        """Set when the tier drops the entry."""
+        self.expires = expires
 
     def __repr__(self) -> str:
         return f"Entry({self.key!r}, {self.value!r}, {self.nbytes}, {self.deadline}, {self.expires})"
@@ -66,8 +124,8 @@ def checked_ttl(ttl: float | None, default: float = math.inf) -> float:
     return float(ttl)
 
 
-def checked_bytes(size: int, name: str = "max_bytes") -> int:
-    """Return a byte bound.
+def checked_bytes(size: int, name: str = "max_bytes", unit: str = "bytes") -> int:
+    """Return a bound, of bytes or of what `unit` says.
 
     Raises
     ------
@@ -75,5 +133,5 @@ def checked_bytes(size: int, name: str = "max_bytes") -> int:
         If it is no whole number, or negative.
     """
     if isinstance(size, bool) or not isinstance(size, int) or size < 0:
-        raise ConfigError(f"{name} is {size!r}; it must be a whole number of bytes, 0 or more")
+        raise ConfigError(f"{name} is {size!r}; it must be a whole number of {unit}, 0 or more")
     return size

@@ -10,7 +10,7 @@ from collections.abc import Hashable
 from perflab.cache import codec
 from perflab.errors import StoreError
 
-__all__ = ["UnsupportedKeyError", "decode_key", "encode_key", "slot_of"]
+__all__ = ["UnsupportedKeyError", "decode_key", "encode_key", "place_of", "slot_of"]
 
 
 class UnsupportedKeyError(StoreError, ValueError):
@@ -62,3 +62,19 @@ def slot_of(key: Hashable) -> Hashable:
     """
     kind = type(key)
     return key if kind is str or kind is int else encode_key(key)
+
+
+def place_of(key: Hashable) -> Hashable:
+    """Return the same for any hashable key: one without canonical bytes is filed under itself and its type.
+
+    Memory needs no bytes, and the keys that `cachetools.keys` makes have classes in them.
+
+    Examples
+    --------
+    >>> place_of((int, 1)) == place_of((int, 1.0)), place_of((int, 1)) == place_of((int, 1))
+    (False, True)
+    """
+    try:
+        return slot_of(key)
+    except UnsupportedKeyError:
+        return (type(key), tuple(map(place_of, key)) if isinstance(key, tuple) else key)

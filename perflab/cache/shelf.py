@@ -1,6 +1,6 @@
 """Where the entries of a memory tier lie.
 
-In: entries, keys, a time. Out: the entry of a key, and the entries that are due.
+In: entries, keys, a time. Out: the entry of a key, the entries that are due, those of a tag or a prefix.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ import math
 from collections.abc import Hashable
 
 from perflab.cache.deadlines import Deadlines
-from perflab.cache.entry import Entry
-from perflab.cache.keys import slot_of
+from perflab.cache.entry import NO_FACTS, Entry
+from perflab.cache.keys import place_of
+from perflab.cache.tags import Tags
 
 __all__ = ["Shelf"]
 
@@ -23,52 +24,81 @@ class Shelf:
     hot : dict
         Entries that never expire, by key, of text and whole-number keys; always the same object. A reader who needs no
         lock may look here, and must compare the key's type: `True` finds `1`.
+    others : dict
+        All other entries, by `keys.place_of`; always the same object.
 
     Examples
     --------
     >>> shelf = Shelf()
     >>> shelf.put(Entry("a", 1, 8)); shelf.put(Entry("b", 2, 8, expires=5.0))
-    >>> shelf.find("a").value, list(shelf.hot), [entry.key for entry in shelf.due(6.0)]
-    (1, ['a'], ['b'])
+    >>> shelf.find("a").value, list(shelf.hot), [entry.key for entry in shelf.due(6.0)], len(shelf)
+    (1, ['a'], ['b'], 2)
     """
 
     def __init__(self) -> None:
         self.hot: dict[Hashable, Entry] = {}
-        self._others: dict[Hashable, Entry] = {}
+        self.others: dict[Hashable, Entry] = {}
         self._deadlines = Deadlines()
+        self._tags = Tags()
 
     def find(self, key: Hashable) -> Entry | None:
         """Return the entry of a key, due or not."""
         kind = type(key)
         if kind is str or kind is int:
-            return self.hot.get(key) or self._others.get(key)
-        return self._others.get(slot_of(key))
+            return self.hot.get(key) or self.others.get(key)
+        return self.others.get(place_of(key))
 
     def put(self, entry: Entry) -> None:
         """Take in an entry whose key has none."""
         key = entry.key
+        if entry.facts is not NO_FACTS:
+            self._tags.add(entry)
         if entry.expires == math.inf and (type(key) is str or type(key) is int):
             self.hot[key] = entry
             return
-        slot = slot_of(key)
-        self._others[slot] = entry
+        slot = place_of(key)
+        self.others[slot] = entry
         self._deadlines.put(slot, entry.expires)
 
     def drop(self, entry: Entry) -> None:
         """Give away an entry that lies here."""
-        if self.hot.get(entry.key) is entry:
-            del self.hot[entry.key]
+        key = entry.key
+        if entry.facts is not NO_FACTS:
+            self._tags.discard(entry)
+        if self.hot.get(key) is entry:
+            del self.hot[key]
             return
-        slot = slot_of(entry.key)
-        del self._others[slot]
+        slot = place_of(key)
+        del self.others[slot]
         self._deadlines.discard(slot)
 
     def due(self, now: float) -> list[Entry]:
-        """Return the entries whose time has come, each once; the caller drops them."""
-        return [self._others[slot] for slot in self._deadlines.due(now)]
+        """Return the entries whose time has come, each once; the caller drops them, or puts them off."""
+        entries = [self.others[slot] for slot in self._deadlines.due(now)]
+        for entry in entries:
+            if entry.expires > now:
+                self.put_off(entry)  # it was renewed by a read
+        return [entry for entry in entries if entry.expires <= now]
+
+    def put_off(self, entry: Entry) -> None:
+        """Return an entry from `due` once more."""
+        self._deadlines.put(place_of(entry.key), entry.expires)
+
+    def tagged(self, tag: str) -> list[Entry]:
+        """Return the entries of a tag, due or not."""
+        return self._tags.of(tag)
+
+    def starting(self, prefix: str) -> list[Entry]:
+        """Return the entries of text keys that start with a prefix, due or not; goes over all keys."""
+        found = [*self.hot.values(), *self.others.values()]
+        return [entry for entry in found if type(entry.key) is str and entry.key.startswith(prefix)]
+
+    def __len__(self) -> int:
+        return len(self.hot) + len(self.others)
 
     def clear(self) -> None:
         """Give away everything."""
         self.hot.clear()
-        self._others.clear()
+        self.others.clear()
         self._deadlines = Deadlines()
+        self._tags = Tags()

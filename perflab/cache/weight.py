@@ -12,9 +12,12 @@ from collections.abc import Hashable, Iterable
 __all__ = ["ENTRY_BYTES", "entry_weight", "weight"]
 
 ENTRY_BYTES = 200
-"""Bookkeeping of one entry: tracemalloc over 100,000 entries of an OrderedDict with `Entry` values, CPython 3.11."""
+"""Bookkeeping of one entry: tracemalloc over 100,000 entries of a memory tier says 165 (CPython 3.11, least recently
+used), and the allocator rounds up. Ages and ends, of which the TTL tier keeps track, take up to 260 more."""
 
 _LEAVES = frozenset({type(None), bool, int, float, complex, str, bytes, bytearray, type, range, type(...)})
+_PLAIN = frozenset({type(None), bool, int, float, str, bytes})
+"""Leaves without a garbage collector's header, so that `__sizeof__` tells all; `getsizeof` takes thrice its time."""
 
 
 def weight(value: object) -> int:
@@ -63,6 +66,8 @@ def entry_weight(key: Hashable, value: object) -> int:
     >>> entry_weight("key", b"value") == weight("key") + weight(b"value") + ENTRY_BYTES
     True
     """
+    if type(key) in _PLAIN and type(value) in _PLAIN:
+        return key.__sizeof__() + value.__sizeof__() + ENTRY_BYTES
     return weight(value) + weight(key) + ENTRY_BYTES
 
 

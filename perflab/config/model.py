@@ -38,6 +38,7 @@ PositiveBytes = Annotated[int, BeforeValidator(parse_bytes), Field(gt=0, le=1 <<
 ChunkBytes = Annotated[int, BeforeValidator(parse_bytes)]
 Ratio = Annotated[float, BeforeValidator(parse_ratio), Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(gt=0, le=31_536_000, allow_inf_nan=False)]
+Policy = Literal["lru", "fifo", "lfu", "sieve", "s3fifo", "tinylfu", "gdsf"]
 Trigger = Literal["memory_pressure", "cpu_pressure", "cache_miss", "scheduled"]
 
 
@@ -105,7 +106,12 @@ class CacheSettings(_Settings):
     l1_bytes: Bytes | None = Field(
         None, description="memory tier; bytes; unset: half of cache_targets.max_memory_bytes"
     )
+    l1_entries: Count | None = Field(None, ge=0, description="memory tier; entries; unset: no bound but bytes")
+    l1_policy: Policy = Field("lru", description="which entry leaves the memory tier first")
     l2_bytes: Bytes | None = Field(None, description="TTL tier; bytes; unset: what l1 leaves of the memory")
+    l2_entries: Count | None = Field(None, ge=0, description="TTL tier; entries; unset: no bound but bytes")
+    l2_policy: Policy = Field("lru", description="which live entry leaves the TTL tier first")
+    l2_sliding: bool = Field(False, description="give an entry its whole time to live again at each read in l2")
     l2_ttl_s: Seconds = Field(3600.0, description="time to live of entries set without one, in l2; seconds")
     l3_enabled: bool = Field(True, description="keep entries on disk too")
     l3_bytes: PositiveBytes = Field(1_000_000_000, description="disk tier; bytes")

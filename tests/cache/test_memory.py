@@ -1,141 +1,24 @@
-"""The memory tiers: one contract, a dict model, and the rows that they record."""
+"""The memory tier: tags, prefixes, listeners, reads, resizing, threads, and who takes over what leaves."""
 
 from __future__ import annotations
 
+import gc
 import math
 import threading
-from collections.abc import Callable
+import weakref
+from typing import Any
 
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from tier_cases import TIERS, Clock, Make, length, rows
 
 from perflab.cache import Entry, MemoryCache, TTLCache
-from perflab.cache.deadlines import Deadlines
-from perflab.errors import ConfigError
+from perflab.errors import ConfigError, StoreError
 from perflab.record import Recorder
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def length(_: object, value: object) -> int:
-    return len(value)  # type: ignore[arg-type]
-
-
-def rows(recorder: Recorder) -> list[tuple[str, str, str | None]]:
-    frame = recorder.frames.accesses
-    return [(row.key, row.event, row.reason if isinstance(row.reason, str) else None) for row in frame.itertuples()]
-
-
-@pytest.mark.parametrize("tier", [MemoryCache, TTLCache])
-class TestContract:
-    def test_replacing_a_key_evicts_nothing_else(self, tier: Callable[..., MemoryCache]) -> None:
-        cache = tier(10, weigh=length)
-        cache.update({"a": "xxxxx", "b": "yyyyy"})
-        cache["a"] = "zzzzz"
-        assert dict(cache) == {"a": "zzzzz", "b": "yyyyy"}
-        assert cache.nbytes == 10
-
-    def test_the_least_recently_used_leaves_first(self, tier: Callable[..., MemoryCache]) -> None:
-        recorder = Recorder()
-        cache = tier(3, weigh=length, recorder=recorder)
-        cache.update(dict.fromkeys("abc", "x"))
-        assert cache["a"] == "x"
-        assert "b" in cache, "a membership test is no use of the entry"
-        cache["d"] = "x"
-        assert set(cache) == {"a", "c", "d"}
-        assert rows(recorder)[-2:] == [("b", "evict", "capacity"), ("d", "set", None)]
-
-    def test_an_oversize_value_touches_nothing_else_and_is_not_served_stale(
-        self, tier: Callable[..., MemoryCache]
-    ) -> None:
-        recorder = Recorder()
-        cache = tier(5, weigh=length, recorder=recorder)
-        cache.update({"a": "xx", "b": "yyy"})
-        assert cache.set("c", "z" * 6) is False
-        assert dict(cache) == {"a": "xx", "b": "yyy"}
-        assert cache.set("a", "z" * 6) is False
-        assert dict(cache) == {"b": "yyy"}
-        assert rows(recorder)[2:] == [
-            ("c", "reject", "oversize"),
-            ("a", "reject", "oversize"),
-            ("a", "invalidate", "oversize"),
-        ]
-
-    def test_no_room_and_no_time_store_nothing(self, tier: Callable[..., MemoryCache]) -> None:
-        nothing = tier(0, weigh=lambda *_: 0)
-        nothing["a"] = 1
-        assert len(nothing) == 0
-        cache = tier(10, weigh=length)
-        assert cache.set("a", "x", ttl=0) is False
-        assert "a" not in cache
-
-    def test_expired_entries_leave_before_live_ones(self, tier: Callable[..., MemoryCache]) -> None:
-        clock, recorder = Clock(), Recorder()
-        cache = tier(3, weigh=length, timer=clock, recorder=recorder)
-        cache["old"] = "x"
-        cache.set("brief", "x", ttl=5)
-        cache["new"] = "x"
-        clock.now += 5
-        cache["more"] = "x"
-        assert set(cache) == {"old", "new", "more"}
-        assert [row[:2] for row in rows(recorder)][-2:] == [("brief", "expire"), ("more", "set")]
-
-    def test_what_is_due_is_gone_everywhere(self, tier: Callable[..., MemoryCache]) -> None:
-        clock, recorder = Clock(), Recorder()
-        cache = tier(100, weigh=length, timer=clock, recorder=recorder)
-        for key in "abcd":
-            cache.set(key, "x", ttl=5)
-        clock.now += 4.999
-        assert len(cache) == 4
-        clock.now += 0.001
-        assert cache.get("a") is None
-        assert "b" not in cache
-        assert list(cache) == []
-        assert (len(cache), cache.nbytes) == (0, 0)
-        assert sorted(key for key, event, _ in rows(recorder) if event == "expire") == list("abcd")
-
-    def test_resize_evicts_at_once(self, tier: Callable[..., MemoryCache]) -> None:
-        cache = tier(4, weigh=length)
-        cache.update(dict.fromkeys("abcd", "x"))
-        cache.resize(2)
-        assert (list(cache), cache.max_bytes) == (["c", "d"], 2)
-        with pytest.raises(ConfigError, match="-1"):
-            cache.resize(-1)
-
-    def test_odd_keys_stay_apart(self, tier: Callable[..., MemoryCache]) -> None:
-        cache = tier(100_000)
-        keys = [1, 1.0, True, (1,), (1.0,), math.nan, "\ud800", "\0", "", None]
-        for number, key in enumerate(keys):
-            cache[key] = number
-        assert [cache[key] for key in keys] == list(range(len(keys)))
-        assert cache[float("nan")] == 5
-        with pytest.raises(TypeError):
-            cache[[1]] = 1
-        assert [1] not in cache
-
-    def test_clear_and_delete_are_invalidations(self, tier: Callable[..., MemoryCache]) -> None:
-        recorder = Recorder()
-        cache = tier(100, weigh=length, recorder=recorder)
-        cache.update({"a": "x", "b": "y"})
-        del cache["a"]
-        with pytest.raises(KeyError):
-            del cache["a"]
-        assert cache.clear() == 1
-        assert cache.nbytes == 0
-        assert rows(recorder)[2:] == [("a", "invalidate", "deleted"), ("b", "invalidate", "cleared")]
-
-    @pytest.mark.parametrize("bad", [-1, math.nan, "soon", True])
-    def test_absurd_times_are_refused(self, tier: Callable[..., MemoryCache], bad: object) -> None:
-        with pytest.raises(ConfigError, match="ttl"):
-            tier(100).set("a", 1, ttl=bad)  # type: ignore[arg-type]
+@pytest.fixture(params=TIERS)
+def make(request: pytest.FixtureRequest) -> Make:
+    return TIERS[request.param]
 
 
 def test_the_hook_takes_over_what_leaves_for_room() -> None:
@@ -149,116 +32,204 @@ def test_the_hook_takes_over_what_leaves_for_room() -> None:
     assert "evict" not in [event for _, event, _ in rows(recorder)]
 
 
-def test_ttl_touch_and_inspect() -> None:
+def test_an_entry_that_moves_keeps_its_cost_and_its_tags() -> None:
+    below = MemoryCache(max_entries=9)
+    above = MemoryCache(max_entries=1, on_evict=lambda _, entry: below.admit(entry) and None)
+    above.set("a", 1, cost=2.5, tags=["t"])
+    above["b"] = 2
+    assert above.invalidate(tag="t") == 0
+    entry = below.peek("a")
+    assert entry is not None
+    assert entry.facts.cost == 2.5
+    assert below.invalidate(tag="t") == 1
+
+
+def test_tags_and_prefixes_name_what_goes_together() -> None:
+    cache = MemoryCache(10_000)
+    cache.set("page-1", 1, tags=["site", "old"])
+    cache.set("page-2", 2, tags="site")
+    cache.set(3, 3, tags={"site"})
+    cache["page-4"] = 4
+    assert cache.get_by_prefix("page-") == {"page-1": 1, "page-2": 2, "page-4": 4}
+    cache["page-2"] = 5
+    assert cache.invalidate(tag="site") == 2, "a value that replaces another has its own tags"
+    assert cache.invalidate(tag="site") == cache.invalidate(tag="unknown") == 0
+    assert cache.invalidate(prefix="page-") == 2
+    assert cache.invalidate("page-4") == 0
+    assert (len(cache), cache.nbytes, cache._stock.shelf._tags._members) == (0, 0, {})
+
+
+def test_each_removal_is_told_with_its_reason() -> None:
+    told: list[tuple[Any, Any, str]] = []
+    cache = MemoryCache(6, weigh=length, listener=lambda *notice: told.append(notice))
+    cache.update(a="xxx", b="yyy")
+    cache["a"] = "zz"
+    cache["c"] = "uuuu"
+    cache["d"] = "v" * 7
+    cache["c"] = "w" * 7
+    del cache["a"]
+    cache["e"] = "f"
+    cache.clear()
+    assert told == [
+        ("a", "xxx", "replaced"),
+        ("b", "yyy", "evicted"),
+        ("d", "v" * 7, "rejected"),
+        ("c", "w" * 7, "rejected"),
+        ("c", "uuuu", "invalidated"),
+        ("a", "zz", "invalidated"),
+        ("e", "f", "cleared"),
+    ]
+
+
+def test_a_listener_that_fails_is_a_warning_and_hears_of_the_next_one() -> None:
+    told = []
+
+    def listen(key: object, *_: object) -> None:
+        told.append(key)
+        if key == "a":
+            raise ValueError("no")
+
+    cache = MemoryCache(max_entries=2, listener=listen)
+    cache.update(a=1, b=2)
+    with pytest.warns(RuntimeWarning, match="listener.*'a', which was cleared.*no"):
+        assert cache.clear() == 2
+    assert told == ["a", "b"]
+
+
+def test_a_hit_needs_no_lock(make: Make) -> None:
+    cache = make(max_entries=10)
+    cache["a"] = 1
+    found: list[Any] = []
+    with cache._lock:
+        thread = threading.Thread(target=lambda: found.extend([cache.get("a"), cache["a"]]), daemon=True)
+        thread.start()
+        thread.join(10)
+        assert found == [1, 1]
+
+
+def test_many_reads_are_not_gathered_for_ever(make: Make) -> None:
+    cache = make(max_entries=10)
+    cache["a"] = 1
+    for _ in range(10_000):
+        cache.get("a")
+    assert len(cache._reads) < 1_000
+
+
+def test_a_cache_that_is_dropped_lets_go_of_its_values_at_once(make: Make) -> None:
+    if make is TIERS["l1 cachetools.LFUCache"]:
+        pytest.skip("that class refers to itself, and waits for the garbage collector")
+
+    class Value: ...
+
+    values = [Value() for _ in range(9)]
+    watched = [weakref.ref(value) for value in values]
+    cache = make(max_entries=5)
+    for number, value in enumerate(values):
+        cache[number] = value
+        cache.get(number)
+    gc.collect()
+    gc.disable()
+    try:
+        del cache, values, value
+        assert [reference() for reference in watched] == [None] * 9
+    finally:
+        gc.enable()
+
+
+def test_a_dear_value_outlives_a_cheap_one_with_gdsf() -> None:
+    cache = MemoryCache(max_entries=2, policy="gdsf")
+    cache.set("dear", 1, cost=9.0)
+    for number in range(5):
+        cache.set(number, number, cost=0.1)
+    assert "dear" in cache
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "needs a bound"),
+        ({"max_bytes": -1}, "max_bytes is -1"),
+        ({"max_entries": True}, "max_entries is True"),
+        ({"max_entries": 1, "default_ttl": math.nan}, "ttl is nan"),
+        ({"max_entries": 1, "policy": "mru"}, "policy is 'mru'; it must be one of lru, fifo"),
+        ({"max_entries": 1, "policy": 7}, "policy is 7"),
+    ],
+)
+def test_absurd_options_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        MemoryCache(**options)
+
+
+def test_a_negative_weight_is_refused_and_breaks_no_bound() -> None:
+    cache = MemoryCache(10, weigh=lambda _, value: value)  # type: ignore[arg-type, return-value]
+    cache["a"] = 4
+    with pytest.raises(StoreError, match="weight of the key 'b' is -5"):
+        cache["b"] = -5
+    with pytest.raises(StoreError, match="key 'a'"):
+        cache["a"] = -5
+    assert (dict(cache), cache.nbytes) == ({"a": 4}, 4)
+
+
+@pytest.mark.parametrize("cost", [-1.0, math.nan, math.inf])
+def test_an_absurd_cost_is_refused(cost: float) -> None:
+    with pytest.raises(ConfigError, match="cost is"):
+        MemoryCache(10).set("a", 1, cost=cost)
+
+
+def test_a_dirty_entry_needs_a_write_back() -> None:
+    with pytest.raises(ConfigError, match="write_back"):
+        MemoryCache(10).set("a", 1, dirty=True)
+
+
+@pytest.mark.parametrize("key", ["a", 1, math.nan, (1, 2)])
+@pytest.mark.parametrize("ttl", [None, 5])
+def test_it_tells_which_entries_it_holds(make: Make, key: Any, ttl: float | None) -> None:
+    cache = make(max_entries=5)
+    cache.set(key, 1, ttl=ttl)
+    entry = cache.peek(key)
+    assert entry is not None
+    assert cache.holds(entry)
+    cache[key] = 2
+    assert not cache.holds(entry)
+
+
+@pytest.mark.parametrize("leave", ["delete", "take", "expire", "clear", "evict"])
+def test_a_value_that_was_read_goes_when_it_leaves(leave: str) -> None:
+    class Value: ...
+
     clock = Clock()
-    cache = TTLCache(1_000, weigh=length, default_ttl=60, timer=clock)
-    cache["a"] = "x"
-    cache.set("b", "yy", ttl=7_200)
-    assert (cache.ttl("a"), cache.ttl("b")) == (60, 7_200), "an entry's own ttl may be longer than the default"
-    clock.now += 59
-    assert cache.touch("a")
-    assert cache.touch("missing") is False
-    assert cache.touch("b", 0) is False
-    clock.now += 59
-    assert cache.inspect().values.tolist() == [["a", 1, 1.0, "str"]]
-    clock.now += 1
-    with pytest.raises(KeyError):
-        cache.ttl("a")
-    assert cache.inspect().empty
+    cache = TTLCache(max_entries=3, timer=clock)
+    cache["a"] = Value()
+    watched = weakref.ref(cache["a"])
+    if leave == "delete":
+        del cache["a"]
+    elif leave == "take":
+        cache.take("a")
+    elif leave == "expire":
+        clock.now += 9_999
+        cache.expire()
+    elif leave == "clear":
+        cache.clear()
+    else:
+        cache.update(b=1, c=2, d=3)
+    assert watched() is None
 
 
-def test_deadlines_keep_no_more_than_they_need() -> None:
-    deadlines = Deadlines()
-    for number in range(10_000):
-        deadlines.put("key", float(number))
-    assert len(deadlines._heap) <= 64 + 2
-    assert deadlines.due(9_998.0) == []
-    assert deadlines.due(9_999.0) == ["key"]
-
-
-def test_threads_leave_the_byte_count_exact() -> None:
-    cache = MemoryCache(500, weigh=length)
+def test_threads_leave_the_byte_count_exact(make: Make) -> None:
+    cache = make(500, max_entries=60, weigh=length)
 
     def work(seed: int) -> None:
-        for number in range(2_000):
+        for number in range(300):
             key = (seed * number) % 97
             cache[key] = "x" * (key % 13)
             cache.get((key * 7) % 97)
             cache.pop((key * 3) % 97, None)
             cache.setdefault(key, "x")
 
-    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(1, 9)]
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(1, 5)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert cache.nbytes == sum(len(str(value)) for value in cache.values()) <= 500
-
-
-class Model(RuleBasedStateMachine):
-    """A TTL tier of 20 bytes against a list, least recently used first, of (key, value, expires)."""
-
-    keys = st.sampled_from(["a", "b", "c", 1, 1.0, True])
-    tier: Callable[..., MemoryCache] = TTLCache
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.clock = Clock()
-        self.cache = self.tier(20, weigh=length, default_ttl=10, timer=self.clock)
-        self.model: list[tuple[str, str, float]] = []
-
-    def live(self) -> list[tuple[str, str, float]]:
-        return [item for item in self.model if item[2] > self.clock.now]
-
-    @rule(key=keys, size=st.integers(0, 25), ttl=st.none() | st.integers(0, 30))
-    def store(self, key: object, size: int, ttl: int | None) -> None:
-        name = repr(key)
-        stored = self.cache.set(key, "x" * size, ttl=ttl)
-        self.model = [item for item in self.model if item[0] != name]
-        assert stored == (size <= 20 and ttl != 0)
-        if not stored:
-            return
-        if sum(len(item[1]) for item in self.model) + size > 20:
-            self.model = self.live()
-        while sum(len(item[1]) for item in self.model) + size > 20:
-            self.model.pop(0)
-        self.model.append((name, "x" * size, self.clock.now + (10 if ttl is None else ttl)))
-
-    @rule(key=keys)
-    def read(self, key: object) -> None:
-        found = [item for item in self.live() if item[0] == repr(key)]
-        assert self.cache.get(key) == (found[0][1] if found else None)
-        self.model = [item for item in self.model if item[0] != repr(key)] + found
-
-    @rule(key=keys, ttl=st.none() | st.integers(1, 30))
-    def touch(self, key: object, ttl: int | None) -> None:
-        found = any(item[0] == repr(key) for item in self.live())
-        assert self.cache.touch(key, ttl) == found
-        until = self.clock.now + (10 if ttl is None else ttl)
-        self.model = [
-            (name, value, until if found and name == repr(key) else expires) for name, value, expires in self.model
-        ]
-
-    @rule(key=keys)
-    def delete(self, key: object) -> None:
-        found = any(item[0] == repr(key) for item in self.live())
-        assert (self.cache.pop(key, None) is not None) == found
-        self.model = [item for item in self.model if item[0] != repr(key)]
-
-    @rule(seconds=st.integers(1, 12))
-    def wait(self, seconds: int) -> None:
-        self.clock.now += seconds
-
-    @invariant()
-    def bound_holds(self) -> None:
-        assert self.cache.nbytes <= 20
-
-    @rule()
-    def same_content(self) -> None:
-        assert [(repr(e.key), e.value) for e in self.cache.entries()] == [item[:2] for item in self.live()]
-        assert len(self.cache) == len(self.live())
-        self.model = self.live()
-
-
-TestModel = Model.TestCase
-TestModel.settings = settings(deadline=None, max_examples=60, stateful_step_count=40)
+    assert len(cache) == len(list(cache)) == len(cache._stock.shelf) <= 60

@@ -495,7 +495,6 @@ LOCKS = {
     "tiers": "cache._tiers._lock",
 }
 FOREVER = {
-    "l1": "nobody makes the cache's locks anew in a child",
     "tiers": "nobody makes the cache's locks anew in a child",
 }
 
@@ -509,7 +508,9 @@ FOREVER = {
 )
 def test_a_child_that_is_forked_while_a_thread_holds_a_lock_works(lock: str) -> None:
     script = FORKED.replace("UNLOCK", "print('parent 3'); os._exit(0)").replace("LOCK", f"hold({LOCKS[lock]})")
-    assert run(script) == AFTER_FORK
+    # What the other thread was at may be half done, so the tier is empty in the child: both reads miss.
+    expected = AFTER_FORK.replace("hit", "miss") if lock == "l1" else AFTER_FORK
+    assert run(script) == expected
 
 
 def test_a_child_writes_nothing_into_its_parents_run_folder(tmp_path: Path) -> None:
