@@ -9,7 +9,7 @@ import math
 import os
 import time
 import weakref
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,6 +97,11 @@ class DiskCache(LockedMapping):
         return self._max_bytes
 
     @property
+    def shared(self) -> bool:
+        """False if the folder is a private one, which no other process will look for."""
+        return self._remove_folder is None
+
+    @property
     def nbytes(self) -> int:
         """Sum of what the rows cost, due ones included until they are noticed."""
         return self._store.nbytes()
@@ -156,6 +161,17 @@ class DiskCache(LockedMapping):
         self._record(key, "reject", cost, refusal)
         self.discard(key, refusal)
         return False
+
+    def get_many(self, keys: Iterable[Hashable]) -> list[Entry | None]:
+        """Return the live entry of each key, or None, in the order of the keys."""
+        return [self.entry(key) for key in keys]
+
+    def set_many(self, items: Iterable[tuple[Hashable, object]], *, ttl: float | None = None) -> list[bool]:
+        """Store several values and tell of each if it was stored; of what was not, the old value is gone too.
+
+        A value of a type that cannot be stored is rejected like one that is too large: it does not stop the others.
+        """
+        return [self._set_or_reject(key, value, ttl) for key, value in items]
 
     def delete(self, key: Hashable) -> bool:
         """Remove a key on request; False if it had no live value."""
@@ -260,6 +276,14 @@ class DiskCache(LockedMapping):
         for other, cost in removed or ():
             self._record(_named(other), "evict", cost, "capacity")
         return removed is not None
+
+    def _set_or_reject(self, key: Hashable, value: object, ttl: float | None) -> bool:
+        try:
+            return self.set(key, value, ttl=ttl)
+        except StoreError:
+            self._record(key, "reject", None, "type")
+            self.discard(key, "replaced")
+            return False
 
     def _report(self, encoded: bytes | None, event: str, reason: str) -> None:
         self._record(None if encoded is None else _named(encoded), event, None, reason)

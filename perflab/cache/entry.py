@@ -26,20 +26,29 @@ class Entry:
         When the application wants it gone; seconds of the tier's timer, infinite for never. Kept between tiers.
     expires
         When the tier that holds it drops it; never after `deadline`.
+    cost
+        What it would take to have the value again: seconds, or a weight of the application's; NaN if nobody said.
     code
         The recorder's: hits are recorded by appending the entry, and it numbers entries while it counts them.
     """
 
-    __slots__ = ("code", "deadline", "expires", "key", "nbytes", "value")
+    __slots__ = ("code", "cost", "deadline", "expires", "key", "nbytes", "value")
 
     def __init__(
-        self, key: Hashable, value: object, nbytes: int, deadline: float = math.inf, expires: float = math.inf
+        self,
+        key: Hashable,
+        value: object,
+        nbytes: int,
+        deadline: float = math.inf,
+        expires: float = math.inf,
+        cost: float = math.nan,
     ) -> None:
         self.key = key
         self.value = value
         self.nbytes = nbytes
         self.deadline = deadline
         self.expires = expires
+        self.cost = cost
         self.code = 0
 
     def __repr__(self) -> str:
