@@ -50,5 +50,6 @@ def build_tiers(
     l1 = MemoryCache(config.l1_bytes, timer=timer, recorder=recorder)
     l2 = TTLCache(config.l2_bytes, default_ttl=settings.l2_ttl_s, timer=timer, recorder=recorder)
     cache = TieredCache(l1, l2, l3, recorder)
+    cache.write_policy = settings.write_policy
     cache.start_sweep(SWEEP_S)
     return cache

@@ -112,6 +112,9 @@ class CacheSettings(_Settings):
     l3_dir: Path | None = Field(
         None, description="folder of the disk tier; unset: private to the process, removed at close"
     )
+    write_policy: Literal["through", "back", "around"] = Field(
+        "through", description="when values go to disk: at once; when they leave memory; at once, and to disk alone"
+    )
 
 
 class ParallelSettings(_Settings):

@@ -37,7 +37,7 @@ def load_async(cache: TieredCache, during: Callable[[], object]) -> object:
         during()
         return "loaded"
 
-    return asyncio.run(cache.get_or_await("key", load))
+    return asyncio.run(cache.aget_or_load("key", load))
 
 
 both = pytest.mark.parametrize("load", [load_sync, load_async])
@@ -120,10 +120,10 @@ def test_who_asks_after_a_delete_does_not_get_the_older_value_in_a_loop(cache: T
         async def now() -> str:
             return "newer"
 
-        slow = asyncio.ensure_future(cache.get_or_await("key", load))
+        slow = asyncio.ensure_future(cache.aget_or_load("key", load))
         await asyncio.sleep(0.001)
         cache.delete("key")
-        assert await asyncio.wait_for(cache.get_or_await("key", now), 5) == "newer"
+        assert await asyncio.wait_for(cache.aget_or_load("key", now), 5) == "newer"
         go.set()
         assert await slow == "older"
         assert cache["key"] == "newer"
@@ -165,7 +165,7 @@ def test_a_set_between_miss_and_load_is_found_by_the_load(cache: TieredCache) ->
     async def load() -> str:
         pytest.fail("it is set already")
 
-    assert asyncio.run(cache.get_or_await("key", load)) == "newer"
+    assert asyncio.run(cache.aget_or_load("key", load)) == "newer"
 
 
 class SettingAtMiss:
@@ -196,7 +196,7 @@ def test_nothing_is_kept_of_loads_that_are_over(cache: TieredCache, load: Callab
 
 def test_the_mark_goes_with_a_cancelled_task(cache: TieredCache) -> None:
     async def main() -> None:
-        task = asyncio.ensure_future(cache.get_or_await("key", lambda: asyncio.sleep(30)))
+        task = asyncio.ensure_future(cache.aget_or_load("key", lambda: asyncio.sleep(30)))
         await asyncio.sleep(0.001)
         assert len(cache._tiers.loads) == 1
         task.cancel()
