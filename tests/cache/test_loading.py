@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -257,3 +259,38 @@ def test_each_loop_makes_its_own_call_and_the_first_result_stays(cache: TieredCa
     assert asyncio.run(f()) in results
     names = cache.recorder.frames.accesses.query("event == 'set' and tier == 'l1'")
     assert len(names) == 1, "the second result does not replace the first"
+
+
+FORK = """
+import os, threading, time
+from perflab.cache import MemoryCache, TieredCache, TTLCache
+
+cache = TieredCache(MemoryCache(10**6), TTLCache(10**6), None)
+begun = threading.Event()
+slow = lambda: (begun.set(), time.sleep(1000))
+threading.Thread(target=cache.get_or_load, args=("slow", slow), daemon=True).start()
+begun.wait()
+threading.Thread(target=cache.get_or_load, args=("slow", slow), daemon=True).start()
+while not cache._through._flights._waits:
+    time.sleep(0.001)
+
+def load():
+    for lock in (cache._tiers.loads._lock, cache._tiers.absences._lock, cache._tiers.writes._lock,
+                 cache._through._flights._lock, *cache._tiers._stripes._locks):
+        threading.Thread(target=lock.acquire, daemon=True).start()
+    while not cache._through._flights._lock.locked():
+        time.sleep(0.001)
+    if os.fork() == 0:
+        return "the child's"
+    os.wait()
+    os._exit(0)
+
+value = cache.get_or_load("mine", load)
+print(value, cache["mine"], cache.get_or_load("slow", lambda: "quick"), len(cache._tiers.loads), flush=True)
+os._exit(0)
+"""
+
+
+def test_a_child_that_is_forked_within_a_load_ends_it_and_drops_those_of_other_threads() -> None:
+    done = subprocess.run([sys.executable, "-c", FORK], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("the child's the child's quick 0\n", "")

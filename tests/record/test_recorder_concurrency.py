@@ -504,7 +504,6 @@ LOCKS = {
 FOREVER = {
     "tapes": "a tape of another thread dies in the child before forget() makes the lock anew",
     "l1": "nobody makes the cache's locks anew in a child",
-    "tiers": "nobody makes the cache's locks anew in a child",
 }
 
 
