@@ -124,11 +124,10 @@ class Tiers:
                 return self._place(entry, on_disk)
 
     def store_many(self, items: Iterable[tuple[Hashable, object]], ttl: float | None) -> list[bool]:
-        """Put several values into the tiers, and tell of each if one took it; disk is written once."""
+        """Put several values into the tiers, and tell of each key if one took it; disk is written once."""
         deadline = self.l1.timer() + checked_ttl(ttl)
-        entries = [self._entry(key, value, deadline) for key, value in items]
-        for entry in entries:
-            slot_of(entry.key)  # a key that cannot be stored is refused before anything is
+        # A key that cannot be stored is refused before anything is; of one that comes twice the last value counts.
+        entries = list({slot_of(key): self._entry(key, value, deadline) for key, value in items}.values())
         with self._stripes.all():
             self._refuse_closed()
             on_disk = self.writes.put(entries, ttl)

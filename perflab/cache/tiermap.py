@@ -103,9 +103,10 @@ class TierMapping(NotedReads):
     def set_many(
         self, items: Mapping[Hashable, object] | Iterable[tuple[Hashable, object]], *, ttl: float | None = None
     ) -> int:
-        """Store several values as `set` does, disk in one go; return how many a tier took.
+        """Store several values as `set` does, disk in one go; return how many keys a tier took.
 
-        A key that cannot be stored is refused before any value is. Other writers wait until all is written.
+        A key that cannot be stored is refused before any value is. Other writers wait until all is written. A dict
+        holds one of `1`, `1.0` and `True`; give pairs to store each of them.
         """
         self._check_open()
         pairs = items.items() if isinstance(items, Mapping) else items

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from perflab.cache import MISSING, DiskCache, MemoryCache, TieredCache, TTLCache, build_tiers
 from perflab.cache.stats import tier_stats
@@ -326,8 +326,66 @@ def test_close_is_final_and_idempotent() -> None:
             use()
 
 
+def test_batches_are_reads_and_writes_of_each_key(tmp_path: Path) -> None:
+    with make(disk=tmp_path / "c") as cache:
+        assert cache.set_many([("a", "x"), ("b", "y"), ("large", "x" * 9), (True, "t"), (1, "i")]) == 5
+        assert (cache.l1.nbytes, cache.l3["large"], cache.l3[True], cache.l3[1]) == (3, "x" * 9, "t", "i")
+        cache.clear("l2")
+        done = len(events(cache))
+        assert cache.get_many([1, True, "a", "b", "none", "large", "a"], "?") == ["i", "t", "x", "y", "?", "x" * 9, "x"]
+        reads = [event for event in events(cache)[done:] if event[1] in ("hit", "miss")]
+        assert reads == [
+            ("1", "hit", "l1"),
+            ("True", "hit", "l1"),
+            ("a", "hit", "l3"),
+            ("b", "hit", "l1"),
+            ("none", "miss", None),
+            ("large", "hit", "l3"),
+            ("a", "hit", "l3"),
+        ]
+        assert "a" in cache.l1
+        assert (cache.recorder.frames.accesses.query("event in ['hit', 'miss']")["duration_s"] > 0).all()
+        assert (cache.get_many([]), cache.set_many([])) == ([], 0)
+        assert cache.set_many([("a", "old"), ("a", "new")]) == 1
+        assert (cache["a"], cache.l3["a"]) == ("new", "new")
+
+
+def test_hits_of_a_batch_count_for_the_order_of_eviction() -> None:
+    with make(3, 0) as cache:
+        cache.set_many([("a", "x"), ("b", "x"), ("c", "x")])
+        cache.get_many(["b", "a"])
+        cache["d"] = "x"
+        assert list(cache.l1) == ["b", "a", "d"]
+
+
+def test_a_batch_goes_to_each_tier_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with make(9, 9, disk=tmp_path / "c") as cache:
+        calls: list[tuple[str, int]] = []
+        for name in ("get_many", "set_many"):
+            plain = getattr(cache.l3, name)
+            monkeypatch.setattr(
+                cache.l3,
+                name,
+                lambda items, plain=plain, name=name, **how: (calls.append((name, len(items))), plain(items, **how))[1],
+            )
+        cache.set_many([(number, "x") for number in range(5)])
+        cache.clear("l1")
+        cache.set_many({9: "x"})
+        assert cache.get_many(range(10)) == ["x"] * 5 + [None] * 4 + ["x"]
+        assert calls == [("set_many", 5), ("set_many", 1), ("get_many", 9)]
+
+
+def test_a_batch_with_a_key_that_cannot_be_stored_changes_nothing(tmp_path: Path) -> None:
+    with make(disk=tmp_path / "c") as cache:
+        with pytest.raises(ValueError, match="Unsupported"):
+            cache.set_many([("a", "x"), (Unsupported(), "x")])
+        assert len(cache) == 0
+        assert cache.set_many({"a": Unsupported(), "b": "x"}, ttl=5) == 2
+        assert (list(cache.l3), cache.ttl("b")) == (["b"], 5)
+
+
 class Model(RuleBasedStateMachine):
-    """Three tiers against a dict; with disk below, nothing is lost but by age or request."""
+    """Three tiers against a dict; with disk below, nothing is lost but by age or request, under each write policy."""
 
     keys = st.sampled_from(["a", "b", "c", "d", 1, 1.0, True])
 
@@ -337,34 +395,111 @@ class Model(RuleBasedStateMachine):
         self.folder = DiskCache()
         self.cache = make(4, 4, disk=self.folder.folder, clock=self.clock)
         self.model: dict[str, tuple[str, float]] = {}
+        self.absent: dict[str, float] = {}
 
     def live(self) -> dict[str, str]:
         return {key: value for key, (value, expires) in self.model.items() if expires > self.clock.now}
 
+    def put(self, key: object, value: str, ttl: float | None) -> None:
+        self.model[repr(key)] = (value, math.inf if ttl is None else self.clock.now + ttl)
+        self.absent.pop(repr(key), None)
+
+    @initialize(policy=st.sampled_from(["through", "back", "around"]))
+    def begin(self, policy: str) -> None:
+        self.cache.write_policy = policy
+
+    @rule(policy=st.sampled_from(["through", "back", "around"]))
+    def change(self, policy: str) -> None:
+        self.cache.write_policy = policy
+
     @rule(key=keys, length=st.integers(0, 7), ttl=st.none() | st.integers(0, 9))
     def store(self, key: object, length: int, ttl: int | None) -> None:
         assert self.cache.set(key, "x" * length, ttl=ttl) == (ttl != 0)
-        self.model[repr(key)] = ("x" * length, math.inf if ttl is None else self.clock.now + ttl)
+        self.put(key, "x" * length, ttl)
+
+    @rule(chosen=st.lists(keys, max_size=5), length=st.integers(0, 5), ttl=st.none() | st.integers(1, 9))
+    def store_many(self, chosen: list[object], length: int, ttl: int | None) -> None:
+        assert self.cache.set_many([(key, "y" * length) for key in chosen], ttl=ttl) == len(set(map(repr, chosen)))
+        for key in chosen:
+            self.put(key, "y" * length, ttl)
 
     @rule(key=keys)
     def read(self, key: object) -> None:
         assert self.cache.get(key) == self.live().get(repr(key))
 
-    @rule(key=keys)
-    def load(self, key: object) -> None:
-        expected = self.live().get(repr(key), "xy")
-        assert self.cache.get_or_load(key, lambda: "xy") == expected
+    @rule(chosen=st.lists(keys, max_size=5))
+    def read_many(self, chosen: list[object]) -> None:
+        assert self.cache.get_many(chosen) == [self.live().get(repr(key)) for key in chosen]
+
+    @rule(key=keys, ttl=st.none() | st.integers(1, 9))
+    def load(self, key: object, ttl: int | None) -> None:
+        if repr(key) in self.live():
+            assert self.cache.get_or_load(key, lambda: "xy", ttl=ttl) == self.live()[repr(key)]
+        elif self.absent.get(repr(key), 0) > self.clock.now:
+            with pytest.raises(KeyError):
+                self.cache.get_or_load(key, lambda: "xy", ttl=ttl)
+        else:
+            assert self.cache.get_or_load(key, lambda: "xy", ttl=ttl) == "xy"
+            self.put(key, "xy", ttl)
+
+    @rule(key=keys, ttl=st.integers(0, 5))
+    def find_nothing(self, key: object, ttl: int) -> None:
         if repr(key) not in self.live():
-            self.model[repr(key)] = ("xy", math.inf)
+            with pytest.raises(KeyError):
+                self.cache.get_or_load(key, {}.popitem, negative_ttl=ttl)
+            if self.absent.get(repr(key), 0) <= self.clock.now:
+                self.absent[repr(key)] = self.clock.now + ttl
+
+    @rule(key=keys, ttl=st.none() | st.integers(0, 9))
+    def touch(self, key: object, ttl: int | None) -> None:
+        live = self.live()
+        assert self.cache.touch(key, ttl) == (repr(key) in live and ttl != 0)
+        if repr(key) in live:
+            self.model[repr(key)] = (live[repr(key)], math.inf if ttl is None else self.clock.now + ttl)
+
+    @rule(key=keys)
+    def look(self, key: object) -> None:
+        left = self.model.get(repr(key), ("", -math.inf))[1] - self.clock.now
+        if left > 0:
+            assert self.cache.ttl(key) == left
+        else:
+            with pytest.raises(KeyError):
+                self.cache.ttl(key)
 
     @rule(key=keys)
     def delete(self, key: object) -> None:
         assert self.cache.delete(key) == (repr(key) in self.live())
         self.model.pop(repr(key), None)
+        self.absent.pop(repr(key), None)
 
     @rule(tier=st.sampled_from(["l1", "l2"]))
     def clear(self, tier: str) -> None:
         self.cache.clear(tier)
+        self.absent.clear()
+
+    @rule()
+    def clear_all(self) -> None:
+        self.cache.clear()
+        self.model.clear()
+        self.absent.clear()
+
+    @rule()
+    def flush(self) -> None:
+        self.cache.flush()
+        assert {repr(key) for key in self.cache.l3} == set(self.live())
+
+    @rule(rooms=st.tuples(st.integers(1, 4), st.integers(1, 4)))
+    def resize(self, rooms: tuple[int, int]) -> None:
+        self.cache.l2.resize(rooms[1])
+        self.cache.l1.resize(rooms[0])
+
+    @rule()
+    def restart(self) -> None:
+        policy = self.cache.write_policy
+        self.cache.close()
+        self.cache = make(4, 4, disk=self.folder.folder, clock=self.clock)
+        self.cache.write_policy = policy
+        self.absent.clear()
 
     @rule(seconds=st.integers(1, 4))
     def wait(self, seconds: int) -> None:
@@ -372,8 +507,8 @@ class Model(RuleBasedStateMachine):
 
     @invariant()
     def bounds_and_exclusion_hold(self) -> None:
-        assert self.cache.l1.nbytes <= 4
-        assert self.cache.l2.nbytes <= 4
+        assert self.cache.l1.nbytes <= self.cache.l1.max_bytes
+        assert self.cache.l2.nbytes <= self.cache.l2.max_bytes
         assert not {repr(key) for key in self.cache.l1} & {repr(key) for key in self.cache.l2}
         assert {repr(key) for key in self.cache} == set(self.live())
 
@@ -385,7 +520,7 @@ class Model(RuleBasedStateMachine):
 
 
 TestModel = Model.TestCase
-TestModel.settings = settings(deadline=None, max_examples=12, stateful_step_count=25)
+TestModel.settings = settings(deadline=None, max_examples=25, stateful_step_count=30)
 
 
 @pytest.mark.parametrize("timestamps", ["exact", "chunk", "off"])
