@@ -77,7 +77,7 @@ class Absences:
         with self._lock:
             self._errors.clear()
 
-    def renew(self) -> None:
+    def after_fork(self) -> None:
         """Make the lock anew in a forked child: a thread of the parent may hold it."""
         self._lock = threading.Lock()
 

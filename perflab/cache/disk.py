@@ -162,16 +162,27 @@ class DiskCache(LockedMapping):
         self.discard(key, refusal)
         return False
 
-    def get_many(self, keys: Iterable[Hashable]) -> list[Entry | None]:
-        """Return the live entry of each key, or None, in the order of the keys."""
+    def entries(self, keys: Iterable[Hashable]) -> list[Entry | None]:
+        """Return the live entries of many keys, in their order, with None for those that have none."""
         return [self.entry(key) for key in keys]
 
-    def set_many(self, items: Iterable[tuple[Hashable, object]], *, ttl: float | None = None) -> list[bool]:
-        """Store several values and tell of each if it was stored; of what was not, the old value is gone too.
+    def set_many(self, items: Iterable[tuple[Hashable, object]], *, ttl: float | None = None) -> int:
+        """Store many values and return how many that are.
 
-        A value of a type that cannot be stored is rejected like one that is too large: it does not stop the others.
+        Raises
+        ------
+        StoreError
+            If a key or a value is of a type that cannot be stored; then none is, and the old values stay.
         """
-        return [self._set_or_reject(key, value, ttl) for key, value in items]
+        pairs = list(items)
+        for key, value in pairs:
+            encode_key(key)
+            codec.encode(value, key)
+        return sum(self.set(key, value, ttl=ttl) for key, value in pairs)
+
+    def flush(self) -> bool:
+        """Return that everything which was set is stored: nothing waits here."""
+        return True
 
     def delete(self, key: Hashable) -> bool:
         """Remove a key on request; False if it had no live value."""
@@ -276,14 +287,6 @@ class DiskCache(LockedMapping):
         for other, cost in removed or ():
             self._record(_named(other), "evict", cost, "capacity")
         return removed is not None
-
-    def _set_or_reject(self, key: Hashable, value: object, ttl: float | None) -> bool:
-        try:
-            return self.set(key, value, ttl=ttl)
-        except StoreError:
-            self._record(key, "reject", None, "type")
-            self.discard(key, "replaced")
-            return False
 
     def _report(self, encoded: bytes | None, event: str, reason: str) -> None:
         self._record(None if encoded is None else _named(encoded), event, None, reason)

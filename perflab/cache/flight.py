@@ -76,7 +76,7 @@ class SingleFlight:
                 value: T = flight.value
                 return value
 
-    def renew(self) -> None:
+    def after_fork(self) -> None:
         """Forget, in a forked child, what threads of the parent were doing."""
         me = threading.get_ident()
         self._lock = threading.Lock()

@@ -77,7 +77,7 @@ class Loads:
         with self._lock:
             self._marks.clear()
 
-    def renew(self) -> None:
+    def after_fork(self) -> None:
         """Take away, in a forked child, the marks of loads that threads of the parent had begun."""
         me = threading.get_ident()
         self._lock = threading.Lock()

@@ -6,15 +6,14 @@ In: keys and values of the tiered cache. Out: entries, each in the one memory ti
 from __future__ import annotations
 
 import math
-import os
 import threading
-import weakref
 from collections.abc import Hashable, Iterable, Sequence
 from contextlib import AbstractContextManager
 
 from perflab.cache.absences import Absences
 from perflab.cache.disk import DiskCache
 from perflab.cache.entry import Entry, checked_ttl
+from perflab.cache.forked import watch
 from perflab.cache.keys import slot_of
 from perflab.cache.loading import Load, Loads
 from perflab.cache.memory import MemoryCache
@@ -51,7 +50,7 @@ class Tiers:
         self.writes = DiskWrites(l3, (l1, l2), recorder)
         self._closed = False
         l1.on_evict = self._demote
-        _LIVING.add(self)
+        watch(self)
 
     def named(self) -> dict[str, MemoryCache | DiskCache]:
         """Return the tiers by name, fastest first."""
@@ -61,6 +60,10 @@ class Tiers:
     def guard(self, key: Hashable) -> AbstractContextManager[object]:
         """Return the lock that writers of a key hold."""
         return self._stripes.of(key)
+
+    def entry(self, key: Hashable, value: object, deadline: float, cost: float = math.nan) -> Entry:
+        """Return an entry for the memory tiers."""
+        return Entry(key, value, self.l1.weigh(key, value), deadline, cost=cost)
 
     def find(self, key: Hashable) -> tuple[Entry | None, str | None]:
         """Return the entry of a key and the tier that had it; promote it.
@@ -114,7 +117,7 @@ class Tiers:
 
         A value that comes from a load is dropped if the load's mark is gone: someone has written the key since.
         """
-        entry = self._entry(key, value, self.l1.timer() + checked_ttl(ttl), cost)
+        entry = self.entry(key, value, self.l1.timer() + checked_ttl(ttl), cost)
         with self.guard(key):
             self._refuse_closed()
             if load is not None and not self.loads.stands(load):
@@ -127,7 +130,7 @@ class Tiers:
         """Put several values into the tiers, and tell of each key if one took it; disk is written once."""
         deadline = self.l1.timer() + checked_ttl(ttl)
         # A key that cannot be stored is refused before anything is; of one that comes twice the last value counts.
-        entries = list({slot_of(key): self._entry(key, value, deadline) for key, value in items}.values())
+        entries = list({slot_of(key): self.entry(key, value, deadline) for key, value in items}.values())
         with self._stripes.all():
             self._refuse_closed()
             on_disk = self.writes.put(entries, ttl)
@@ -142,7 +145,7 @@ class Tiers:
         with self.guard(entry.key):
             found = None if self.l3 is None else self.l3.entry(entry.key)
             if found is not None:
-                entry = self._entry(entry.key, found.value, found.deadline, entry.cost)
+                entry = self.entry(entry.key, found.value, found.deadline, entry.cost)
             with self._lock:
                 if self.peek(entry.key) is not None or entry.nbytes > tier.max_bytes - tier.nbytes:
                     return False
@@ -195,17 +198,14 @@ class Tiers:
             self._closed = True
             self.writes.flush()
 
-    def renew(self) -> None:
+    def after_fork(self) -> None:
         """Make the locks anew in a forked child, and forget what other threads of the parent were doing."""
         self._lock = threading.RLock()
         self._stripes = Stripes()
         self._fetching = {}
-        self.loads.renew()
-        self.absences.renew()
-        self.writes.renew()
-
-    def _entry(self, key: Hashable, value: object, deadline: float, cost: float = math.nan) -> Entry:
-        return Entry(key, value, self.l1.weigh(key, value), deadline, cost=cost)
+        self.loads.after_fork()
+        self.absences.after_fork()
+        self.writes.after_fork()
 
     def _refuse_closed(self) -> None:
         if self._closed:
@@ -225,7 +225,7 @@ class Tiers:
             return [None] * len(keys)
         self.writes.settle(keys)
         marks = [self._mark(key) for key in keys]
-        found = zip(keys, marks, self.l3.get_many(keys), strict=True)
+        found = zip(keys, marks, self.l3.entries(keys), strict=True)
         return [self._arrive(key, mark, entry, "promote", math.inf) for key, mark, entry in found]
 
     def _mark(self, key: Hashable) -> object:
@@ -239,7 +239,7 @@ class Tiers:
         if found is None:
             self._fetching.pop(slot, None)
             return None
-        entry = self._entry(key, found.value, found.deadline)
+        entry = self.entry(key, found.value, found.deadline)
         with self._lock:
             unchanged = self._fetching.get(slot) is mark
             if unchanged:
@@ -318,14 +318,3 @@ def _deleted(tier: MemoryCache, key: Hashable) -> bool:
     except KeyError:
         return False
     return True
-
-
-_LIVING: weakref.WeakSet[Tiers] = weakref.WeakSet()
-
-
-def _renew_all() -> None:
-    for tiers in list(_LIVING):
-        tiers.renew()
-
-
-os.register_at_fork(after_in_child=_renew_all)

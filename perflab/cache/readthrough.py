@@ -6,8 +6,6 @@ In: a key that was missed, and its loader. Out: the loaded value, for all thread
 from __future__ import annotations
 
 import contextlib
-import os
-import weakref
 from collections.abc import Awaitable, Callable, Hashable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from typing import Any
 
 from perflab.cache.entry import checked_ttl
 from perflab.cache.flight import AsyncSingleFlight, SingleFlight
+from perflab.cache.forked import watch
 from perflab.cache.loading import Load
 from perflab.cache.mapping import MISSING
 from perflab.cache.moves import Tiers
@@ -83,7 +82,7 @@ class ReadThrough:
         self._async_flights = AsyncSingleFlight()
         l3 = tiers.l3
         self._turns = Turns(l3.folder / LOCKS, self._without_lock) if l3 is not None and l3.shared else None
-        _LIVING.add(self)
+        watch(self)
 
     def load(self, key: Hashable, loader: Callable[[], Any], terms: Terms) -> Any:
         """Return the value of a key that was missed; see `TieredCache.get_or_load`."""
@@ -97,9 +96,9 @@ class ReadThrough:
         with self._tiers.loads.join(key) as load:
             return await self._async_flights.run(load, lambda: self._load_async(load, loader, terms))
 
-    def renew(self) -> None:
+    def after_fork(self) -> None:
         """Forget, in a forked child, what threads of the parent were doing."""
-        self._flights.renew()
+        self._flights.after_fork()
 
     def _load(self, load: Load, loader: Callable[[], Any], terms: Terms) -> Any:
         with self._turn(load.key, terms.timeout):
@@ -150,6 +149,9 @@ class ReadThrough:
         self._recorder.access(load.key, "load", duration_s=duration_s)
         cost = duration_s if terms.cost is None else float(terms.cost)
         self._tiers.store(load.key, value, terms.ttl_of(value), load, cost=cost)
+        if self._turns is not None:
+            # Who has the next turn looks on disk.
+            self._tiers.writes.publish(load.key)
 
     def _keep_absence(self, load: Load, error: Exception, terms: Terms, duration_s: float) -> None:
         self._recorder.access(load.key, "load", duration_s=duration_s, reason="absent")
@@ -159,14 +161,3 @@ class ReadThrough:
 
     def _without_lock(self, key: Hashable, reason: str) -> None:
         self._recorder.access(key, "reject", "l3", reason=reason)
-
-
-_LIVING: weakref.WeakSet[ReadThrough] = weakref.WeakSet()
-
-
-def _renew_all() -> None:
-    for through in list(_LIVING):
-        through.renew()
-
-
-os.register_at_fork(after_in_child=_renew_all)

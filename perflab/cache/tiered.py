@@ -237,9 +237,12 @@ class TieredCache(TierMapping):
         self._tiers.write(checked_policy(policy))
 
     def flush(self) -> int:
-        """Write to disk what waits for it, and return how many values; none do but with the policy `"back"`."""
+        """Write to disk what waits for it; return how many values waited in memory, as they do with `"back"` alone."""
         self._check_open()
-        return self._tiers.writes.flush()
+        written = self._tiers.writes.flush()
+        if self.l3 is not None:
+            self.l3.flush()
+        return written
 
     def close(self) -> None:
         """Write what waits for disk, forget what is in memory, close the disk tier; a second call does nothing."""

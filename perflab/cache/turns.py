@@ -12,12 +12,12 @@ import hashlib
 import os
 import threading
 import time
-import weakref
 from collections.abc import AsyncIterator, Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from perflab.cache.flight import GaveUpError
+from perflab.cache.forked import watch
 from perflab.cache.keys import encode_key
 
 __all__ = ["SWEEP_EVERY", "Turns"]
@@ -86,7 +86,7 @@ class Turns:
         self._lock = threading.Lock()
         self._held: dict[str, _Held] = {}
         self._taken = 0
-        _LIVING.add(self)
+        watch(self)
 
     @contextlib.contextmanager
     def take(self, key: Hashable, timeout: float | None = None) -> Iterator[None]:
@@ -117,7 +117,7 @@ class Turns:
         finally:
             self._release(name, caller)
 
-    def renew(self) -> None:
+    def after_fork(self) -> None:
         """Let go, in a forked child, of the parent's turns; they stay the parent's."""
         held, self._held = self._held, {}
         self._lock = threading.Lock()
@@ -233,14 +233,3 @@ def _remove(path: Path, handle: int) -> None:
         with contextlib.suppress(OSError):
             path.unlink()
     os.close(handle)
-
-
-_LIVING: weakref.WeakSet[Turns] = weakref.WeakSet()
-
-
-def _renew_all() -> None:
-    for turns in list(_LIVING):
-        turns.renew()
-
-
-os.register_at_fork(after_in_child=_renew_all)

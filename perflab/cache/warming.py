@@ -40,9 +40,7 @@ def restore(tiers: Tiers, kept: Iterable[Kept], limit_bytes: float) -> int:
     """
     now = tiers.l1.timer()
     entries = [
-        Entry(each.key, each.value, tiers.l1.weigh(each.key, each.value), now + each.ttl, cost=each.cost)
-        for each in kept
-        if tiers.peek(each.key) is None
+        tiers.entry(each.key, each.value, now + each.ttl, each.cost) for each in kept if tiers.peek(each.key) is None
     ]
     return sum(tiers.restore(entry, tier) for entry, tier in reversed(_that_fit(tiers, entries, limit_bytes)))
 

@@ -5,6 +5,7 @@ In: entries that are written, and those that leave memory. Out: their copies on 
 
 from __future__ import annotations
 
+import contextlib
 import math
 import threading
 from collections.abc import Hashable, Iterable, Sequence
@@ -14,7 +15,7 @@ from perflab.cache.disk import DiskCache
 from perflab.cache.entry import Entry
 from perflab.cache.keys import slot_of
 from perflab.cache.memory import MemoryCache
-from perflab.errors import ConfigError
+from perflab.errors import ConfigError, StoreError
 from perflab.record import Recorder
 
 __all__ = ["BATCH", "DiskWrites", "WritePolicy", "checked_policy"]
@@ -48,8 +49,8 @@ class DiskWrites:
         An acknowledged value is on disk: it survives a killed process.
     `back`
         An acknowledged value is in memory, and goes to disk when it leaves memory for room or by l2's default time to
-        live, at `flush` and at `close`. A killed process loses what was not flushed; it is missing then, never old,
-        because the copy on disk goes when the key is written.
+        live, when it was loaded and others share the folder, at `flush` and at `close`. A killed process loses what was
+        not flushed; it is missing then, never old, because the copy on disk goes when the key is written.
     `around`
         An acknowledged value is on disk, and comes into memory when it is first read. What disk does not take goes to
         memory.
@@ -85,7 +86,7 @@ class DiskWrites:
         if self.policy == "back":
             return [self._postpone(self._l3, entry) for entry in entries]
         self.forget(entry.key for entry in entries)
-        return self._l3.set_many([(entry.key, entry.value) for entry in entries], ttl=ttl)
+        return self._store(self._l3, entries, ttl)
 
     def forget(self, keys: Iterable[Hashable]) -> bool:
         """Let nothing that waits be written for these keys; tell if something live did."""
@@ -117,6 +118,14 @@ class DiskWrites:
             if not any(tier.peek(entry.key) is entry for tier in self._memory):
                 self.leave(entry, "ttl")
 
+    def publish(self, key: Hashable) -> None:
+        """Let other processes see what this one has of a key."""
+        entry = self._dirty.get(slot_of(key))
+        if entry is not None:
+            self.leave(entry, "load")
+        if self._l3 is not None:
+            self._l3.flush()
+
     def flush(self) -> int:
         """Write everything that waits and return how many values were written.
 
@@ -134,7 +143,7 @@ class DiskWrites:
                 self._dirty.update((slot_of(entry.key), entry) for entry in left_over if entry.deadline > now)
         return written
 
-    def renew(self) -> None:
+    def after_fork(self) -> None:
         """Make the lock anew in a forked child, which leaves to its parent what waits to be written."""
         self._lock = threading.RLock()
         self._dirty = {}
@@ -161,11 +170,27 @@ class DiskWrites:
         return [entry in done for entry in entries]
 
     def _write_alike(self, entries: Sequence[Entry], ttl: float | None, reason: str) -> list[Entry]:
-        stored = () if self._l3 is None else self._l3.set_many([(entry.key, entry.value) for entry in entries], ttl=ttl)
+        stored = [] if self._l3 is None else self._store(self._l3, entries, ttl)
         done = [entry for entry, kept in zip(entries, stored, strict=False) if kept]
         for entry in done:
             self._recorder.access(entry.key, "write_back", "l3", entry.nbytes, reason=reason)
         return done
+
+    def _store(self, l3: DiskCache, entries: Sequence[Entry], ttl: float | None) -> list[bool]:
+        """Store entries, together if they can be; tell which are on disk. Of the others the old value is gone too."""
+        if len(entries) > 1:
+            with contextlib.suppress(StoreError):
+                count = l3.set_many([(entry.key, entry.value) for entry in entries], ttl=ttl)
+                return [count == len(entries) or entry.key in l3 for entry in entries]
+        return [self._store_one(l3, entry, ttl) for entry in entries]
+
+    def _store_one(self, l3: DiskCache, entry: Entry, ttl: float | None) -> bool:
+        try:
+            return l3.set(entry.key, entry.value, ttl=ttl)
+        except StoreError:
+            self._recorder.access(entry.key, "reject", "l3", reason="type")
+            l3.discard(entry.key, "replaced")
+            return False
 
 
 def _by_lifetime(entries: Iterable[Entry], now: float) -> dict[float, list[Entry]]:

@@ -200,7 +200,7 @@ def test_a_forked_child_waits_for_no_thread_of_its_parent() -> None:
 
     def fork_within_a_load() -> object:
         flights._lock.acquire()
-        flights.renew()
+        flights.after_fork()
         assert flights.run("key", lambda: "child's") == "child's"
         with pytest.raises(StoreError, match="waits for itself"):
             flights.run("mine", lambda: 1)

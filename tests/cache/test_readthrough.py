@@ -224,8 +224,10 @@ def test_who_gives_up_on_another_process_leaves_the_others_their_own_patience(tm
         assert sorted(results) == ["another process has been loading 'key' for more than 0.05 s", "own"]
 
 
-def test_a_second_process_finds_on_disk_what_the_first_one_loaded(tmp_path: Path) -> None:
+@pytest.mark.parametrize("policy", ["through", "back", "around"])
+def test_a_second_process_finds_on_disk_what_the_first_one_loaded(policy: str, tmp_path: Path) -> None:
     with make(folder=tmp_path / "c") as cache, make(folder=tmp_path / "c") as elsewhere:
+        cache.write_policy = policy
         asked: list[str] = []
 
         def load() -> str:
