@@ -154,11 +154,21 @@ class AsyncSingleFlight:
     def __init__(self) -> None:
         self._loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Loop] = weakref.WeakKeyDictionary()
 
-    async def run(self, key: Hashable, load: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    async def run(
+        self, key: Hashable, load: Callable[[], Coroutine[Any, Any, T]], *, timeout: float | None = None
+    ) -> T:
         """Return what `load` returns. A cancelled caller leaves the others waiting; the last one ends the load.
+
+        Parameters
+        ----------
+        timeout
+            Seconds that this caller waits, whoever began the load; None waits as long as it takes. A load that outlasts
+            it counts as hung: the next caller begins another one.
 
         Raises
         ------
+        TimeoutError
+            If the load takes longer.
         StoreError
             If the load would wait for itself, directly or through loads of other tasks.
         """
@@ -173,8 +183,14 @@ class AsyncSingleFlight:
         loop.waits[me] = shared
         shared.waiters += 1
         try:
-            value: T = await asyncio.shield(shared.task)
-            return value
+            async with asyncio.timeout(timeout) as patience:
+                value: T = await asyncio.shield(shared.task)
+                return value
+        except TimeoutError as error:
+            if not patience.expired():
+                raise  # the load's own
+            _remove(loop, key, shared)
+            raise TimeoutError(f"{key!r} has been loading for more than {timeout} s") from error
         finally:
             del loop.waits[me]
             shared.waiters -= 1

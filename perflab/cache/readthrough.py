@@ -94,7 +94,8 @@ class ReadThrough:
         """Return the value of a key that was missed; see `TieredCache.aget_or_load`."""
         self._refuse_absent(key)
         with self._tiers.loads.join(key) as load:
-            return await self._async_flights.run(load, lambda: self._load_async(load, loader, terms))
+            run = self._async_flights.run
+            return await run(load, lambda: self._load_async(load, loader, terms), timeout=terms.timeout)
 
     def after_fork(self) -> None:
         """Forget, in a forked child, what threads of the parent were doing."""

@@ -45,7 +45,7 @@ class TieredCache(TierMapping):
     Parameters
     ----------
     l1, l2, l3
-        The tiers; `l3` may be None. The cache takes l1's `on_evict`, and closes the tiers.
+        The tiers; `l3` may be None. The cache takes l1's `on_evict`, for write-back l2's too, and closes the tiers.
     recorder
         Where its rows go; the tiers have their own, normally the same.
 
@@ -142,19 +142,20 @@ class TieredCache(TierMapping):
         *,
         ttl: float | None = None,
         cost: float | None = None,
+        timeout: float | None = None,
         negative_ttl: float | None = None,
         missing: type[Exception] | tuple[type[Exception], ...] = KeyError,
     ) -> Any:
         """Return the value of a key, awaiting `loader()` if it is missing; callers in one event loop share the call.
 
         Callers in another event loop of the process, or in its threads, load for themselves; the first value to arrive
-        is stored. For the rest it is as `get_or_load`. A cancelled caller, or one under `asyncio.timeout`, leaves the
-        others waiting; the last one ends the load.
+        is stored. A cancelled caller leaves the others waiting; the last one ends the load. `timeout` holds for whoever
+        began the load too. For the rest it is as `get_or_load`.
         """
         value = self.get(key, MISSING)
         if value is not MISSING:
             return value
-        return await self._through.load_async(key, loader, Terms(ttl, cost, None, negative_ttl, missing))
+        return await self._through.load_async(key, loader, Terms(ttl, cost, timeout, negative_ttl, missing))
 
     def prefetch(self, keys: Iterable[Hashable]) -> int:
         """Copy keys from disk into memory before they are asked for; return how many. No accesses."""

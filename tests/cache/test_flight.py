@@ -210,3 +210,30 @@ def test_a_forked_child_waits_for_no_thread_of_its_parent() -> None:
     assert flights._flights == {}
     go.set()
     leader.join(30)
+
+
+def test_a_tasks_patience_ends_its_wait_and_the_next_one_loads() -> None:
+    async def main() -> None:
+        flights, go = AsyncSingleFlight(), asyncio.Event()
+
+        async def hang() -> str:
+            await go.wait()
+            return "late"
+
+        async def again() -> str:
+            return "again"
+
+        async def fail() -> str:
+            raise TimeoutError("the load's own")
+
+        patient = asyncio.ensure_future(flights.run("key", hang))
+        await asyncio.sleep(0)
+        with pytest.raises(TimeoutError, match=r"'key' has been loading for more than 0\.01 s"):
+            await flights.run("key", again, timeout=0.01)
+        assert await flights.run("key", again, timeout=30) == "again"
+        go.set()
+        assert await patient == "late"
+        with pytest.raises(TimeoutError, match="the load's own"):
+            await flights.run("key", fail, timeout=30)
+
+    asyncio.run(main())

@@ -292,5 +292,6 @@ os._exit(0)
 
 
 def test_a_child_that_is_forked_within_a_load_ends_it_and_drops_those_of_other_threads() -> None:
-    done = subprocess.run([sys.executable, "-c", FORK], capture_output=True, text=True, timeout=60, check=False)
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORK]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.stdout, done.stderr) == ("the child's the child's quick 0\n", "")

@@ -8,49 +8,15 @@ from collections import OrderedDict
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from tiered_cases import Clock, Unsupported, events, make
 
-from perflab.cache import MISSING, DiskCache, MemoryCache, TieredCache, TTLCache, build_tiers
+from perflab.cache import MISSING, MemoryCache, TieredCache, TTLCache, build_tiers
 from perflab.cache.stats import tier_stats
 from perflab.config import Config, RecordSettings
 from perflab.errors import ConfigError, StoreError
 from perflab.record import Recorder
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-class Unsupported:
-    """A value that only memory can hold."""
-
-
-def size(_: object, value: object) -> int:
-    return len(value) if isinstance(value, str | bytes) else 1
-
-
-def make(
-    l1: int = 3, l2: int = 3, *, disk: Path | None = None, clock: Clock | None = None, recorder: Recorder | None = None
-) -> TieredCache:
-    timer, recorder = clock or Clock(), recorder or Recorder()
-    return TieredCache(
-        MemoryCache(l1, weigh=size, timer=timer, recorder=recorder),
-        TTLCache(l2, weigh=size, timer=timer, recorder=recorder, default_ttl=3_600),
-        None if disk is None else DiskCache(disk, timer=timer, wall=timer, recorder=recorder),
-        recorder,
-    )
-
-
-def events(cache: TieredCache) -> list[tuple[str, str, str | None]]:
-    frame = cache.recorder.frames.accesses
-    named = frame.astype(object).where(frame.notna(), None)
-    return [(row.key, row.event, row.tier) for row in named.itertuples()]
 
 
 def test_eviction_demotes_and_a_hit_promotes_exclusively() -> None:
@@ -383,145 +349,6 @@ def test_a_batch_with_a_key_that_cannot_be_stored_changes_nothing(tmp_path: Path
         assert len(cache) == 0
         assert cache.set_many({"a": Unsupported(), "b": "x"}, ttl=5) == 2
         assert (list(cache.l3), cache.ttl("b")) == (["b"], 5)
-
-
-class Model(RuleBasedStateMachine):
-    """Three tiers against a dict; with disk below, nothing is lost but by age or request, under each write policy."""
-
-    keys = st.sampled_from(["a", "b", "c", "d", 1, 1.0, True])
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.clock = Clock()
-        self.folder = DiskCache()
-        self.cache = make(4, 4, disk=self.folder.folder, clock=self.clock)
-        self.model: dict[str, tuple[str, float]] = {}
-        self.absent: dict[str, float] = {}
-
-    def live(self) -> dict[str, str]:
-        return {key: value for key, (value, expires) in self.model.items() if expires > self.clock.now}
-
-    def put(self, key: object, value: str, ttl: float | None) -> None:
-        self.model[repr(key)] = (value, math.inf if ttl is None else self.clock.now + ttl)
-        self.absent.pop(repr(key), None)
-
-    @initialize(policy=st.sampled_from(["through", "back", "around"]))
-    def begin(self, policy: str) -> None:
-        self.cache.write_policy = policy
-
-    @rule(policy=st.sampled_from(["through", "back", "around"]))
-    def change(self, policy: str) -> None:
-        self.cache.write_policy = policy
-
-    @rule(key=keys, length=st.integers(0, 7), ttl=st.none() | st.integers(0, 9))
-    def store(self, key: object, length: int, ttl: int | None) -> None:
-        assert self.cache.set(key, "x" * length, ttl=ttl) == (ttl != 0)
-        self.put(key, "x" * length, ttl)
-
-    @rule(chosen=st.lists(keys, max_size=5), length=st.integers(0, 5), ttl=st.none() | st.integers(1, 9))
-    def store_many(self, chosen: list[object], length: int, ttl: int | None) -> None:
-        assert self.cache.set_many([(key, "y" * length) for key in chosen], ttl=ttl) == len(set(map(repr, chosen)))
-        for key in chosen:
-            self.put(key, "y" * length, ttl)
-
-    @rule(key=keys)
-    def read(self, key: object) -> None:
-        assert self.cache.get(key) == self.live().get(repr(key))
-
-    @rule(chosen=st.lists(keys, max_size=5))
-    def read_many(self, chosen: list[object]) -> None:
-        assert self.cache.get_many(chosen) == [self.live().get(repr(key)) for key in chosen]
-
-    @rule(key=keys, ttl=st.none() | st.integers(1, 9))
-    def load(self, key: object, ttl: int | None) -> None:
-        if repr(key) in self.live():
-            assert self.cache.get_or_load(key, lambda: "xy", ttl=ttl) == self.live()[repr(key)]
-        elif self.absent.get(repr(key), 0) > self.clock.now:
-            with pytest.raises(KeyError):
-                self.cache.get_or_load(key, lambda: "xy", ttl=ttl)
-        else:
-            assert self.cache.get_or_load(key, lambda: "xy", ttl=ttl) == "xy"
-            self.put(key, "xy", ttl)
-
-    @rule(key=keys, ttl=st.integers(0, 5))
-    def find_nothing(self, key: object, ttl: int) -> None:
-        if repr(key) not in self.live():
-            with pytest.raises(KeyError):
-                self.cache.get_or_load(key, {}.popitem, negative_ttl=ttl)
-            if self.absent.get(repr(key), 0) <= self.clock.now:
-                self.absent[repr(key)] = self.clock.now + ttl
-
-    @rule(key=keys, ttl=st.none() | st.integers(0, 9))
-    def touch(self, key: object, ttl: int | None) -> None:
-        live = self.live()
-        assert self.cache.touch(key, ttl) == (repr(key) in live and ttl != 0)
-        if repr(key) in live:
-            self.model[repr(key)] = (live[repr(key)], math.inf if ttl is None else self.clock.now + ttl)
-
-    @rule(key=keys)
-    def look(self, key: object) -> None:
-        left = self.model.get(repr(key), ("", -math.inf))[1] - self.clock.now
-        if left > 0:
-            assert self.cache.ttl(key) == left
-        else:
-            with pytest.raises(KeyError):
-                self.cache.ttl(key)
-
-    @rule(key=keys)
-    def delete(self, key: object) -> None:
-        assert self.cache.delete(key) == (repr(key) in self.live())
-        self.model.pop(repr(key), None)
-        self.absent.pop(repr(key), None)
-
-    @rule(tier=st.sampled_from(["l1", "l2"]))
-    def clear(self, tier: str) -> None:
-        self.cache.clear(tier)
-        self.absent.clear()
-
-    @rule()
-    def clear_all(self) -> None:
-        self.cache.clear()
-        self.model.clear()
-        self.absent.clear()
-
-    @rule()
-    def flush(self) -> None:
-        self.cache.flush()
-        assert {repr(key) for key in self.cache.l3} == set(self.live())
-
-    @rule(rooms=st.tuples(st.integers(1, 4), st.integers(1, 4)))
-    def resize(self, rooms: tuple[int, int]) -> None:
-        self.cache.l2.resize(rooms[1])
-        self.cache.l1.resize(rooms[0])
-
-    @rule()
-    def restart(self) -> None:
-        policy = self.cache.write_policy
-        self.cache.close()
-        self.cache = make(4, 4, disk=self.folder.folder, clock=self.clock)
-        self.cache.write_policy = policy
-        self.absent.clear()
-
-    @rule(seconds=st.integers(1, 4))
-    def wait(self, seconds: int) -> None:
-        self.clock.now += seconds
-
-    @invariant()
-    def bounds_and_exclusion_hold(self) -> None:
-        assert self.cache.l1.nbytes <= self.cache.l1.max_bytes
-        assert self.cache.l2.nbytes <= self.cache.l2.max_bytes
-        assert not {repr(key) for key in self.cache.l1} & {repr(key) for key in self.cache.l2}
-        assert {repr(key) for key in self.cache} == set(self.live())
-
-    def teardown(self) -> None:
-        names = [event for _, event, _ in events(self.cache)]
-        assert names.count("hit") + names.count("miss") == self.cache.stats().query("tier == 'all'")["accesses"].item()
-        self.cache.close()
-        self.folder.close()
-
-
-TestModel = Model.TestCase
-TestModel.settings = settings(deadline=None, max_examples=25, stateful_step_count=30)
 
 
 @pytest.mark.parametrize("timestamps", ["exact", "chunk", "off"])

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -204,9 +205,12 @@ def test_a_flush_goes_in_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_a_forked_child_leaves_to_its_parent_what_waits(back: TieredCache) -> None:
     back["a"] = 1
-    if os.fork() == 0:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of forks beside threads, such as the test runner's
+        child = os.fork()
+    if child == 0:
         os._exit(back.flush() + 10)
-    assert os.waitstatus_to_exitcode(os.wait()[1]) == 10
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 10
     assert back.flush() == 1
 
 
