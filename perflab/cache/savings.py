@@ -52,5 +52,7 @@ def spared_seconds(hits: pd.DataFrame, costs: pd.DataFrame) -> float:
     """
     if not len(hits):
         return 0.0
-    each = hits["key"].astype(object).map(costs["load_s"])
-    return float(each.sum(min_count=1))
+    # Counted by key first: a look-up for each of a million hits would take as long as everything else in the table.
+    counts = hits["key"].value_counts()
+    asked = counts[counts > 0]
+    return float((asked * costs["load_s"].reindex(asked.index)).sum(min_count=1))

@@ -125,8 +125,8 @@ class TieredCache(TierMapping):
         TimeoutError
             If another caller's load takes longer than `timeout`.
         StoreError
-            If loaders of this process wait for each other's keys in a circle; those of several processes need a
-            `timeout`.
+            If loaders of this process wait for each other's keys in a circle; those of several processes end it by
+            loading for themselves (`turns.NESTED_S`).
         ConfigError
             If a time or the cost is negative or no number, where a load is needed.
         """

@@ -13,6 +13,7 @@ import os
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Hashable, Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,12 +21,16 @@ from perflab.cache.flight import GaveUpError
 from perflab.cache.forked import watch
 from perflab.cache.keys import encode_key
 
-__all__ = ["SWEEP_EVERY", "Turns"]
+__all__ = ["NESTED_S", "SWEEP_EVERY", "Turns"]
+
+NESTED_S = 5.0
+"""So long does a load wait within a load: two processes that load each other's keys would wait for ever."""
 
 SWEEP_EVERY = 1_024
 """After so many turns the files that killed processes left are looked for again."""
 
 _SHORTEST_S, _LONGEST_S = 0.001, 0.05
+_within: ContextVar[bool] = ContextVar("perflab_cache_turn", default=False)
 
 
 @dataclass(eq=False, slots=True)
@@ -47,7 +52,7 @@ class Turns:
     The lock is the kernel's (`flock`), so a killed process holds nothing up, and the file that it leaves is removed by
     the next one's sweep. Loads of one process share its turn: threads and tasks have `flight` to agree among
     themselves. Where no file can be locked (folder read-only, disk full, no handles left) each process loads for
-    itself.
+    itself, and so does a load within a load after `NESTED_S` seconds.
 
     Parameters
     ----------
@@ -102,7 +107,8 @@ class Turns:
         try:
             for pause in self._pauses(key, name, caller, timeout):
                 self._sleep(pause)
-            yield
+            with _inside():
+                yield
         finally:
             self._release(name, caller)
 
@@ -113,7 +119,8 @@ class Turns:
         try:
             for pause in self._pauses(key, name, caller, None):
                 await asyncio.sleep(pause)
-            yield
+            with _inside():
+                yield
         finally:
             self._release(name, caller)
 
@@ -138,12 +145,15 @@ class Turns:
 
     def _pauses(self, key: Hashable, name: str, caller: _Caller, timeout: float | None) -> Iterator[float]:
         """Yield pauses until the turn has come."""
-        end = None if timeout is None else self._timer() + timeout
-        pause = _SHORTEST_S
+        start, pause = self._timer(), _SHORTEST_S
         while not self._try(key, name, caller):
-            if end is not None and self._timer() >= end:
+            waited = self._timer() - start
+            if timeout is not None and waited >= timeout:
                 self._disown(name, caller)
                 raise GaveUpError(f"another process has been loading {key!r} for more than {timeout} s")
+            if _within.get() and waited >= NESTED_S:
+                self._report(key, "no lock: a load within a load")
+                return
             yield pause
             pause = min(2 * pause, _LONGEST_S)
 
@@ -197,6 +207,16 @@ class Turns:
             del self._held[name]
             if held.handle is not None:
                 _remove(self.folder / name, held.handle)
+
+
+@contextlib.contextmanager
+def _inside() -> Iterator[None]:
+    before = _within.get()
+    _within.set(True)
+    try:
+        yield
+    finally:
+        _within.set(before)  # and no reset: a task that nobody finishes is closed in another context
 
 
 def _name(key: Hashable) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import os
 import signal
 import subprocess
@@ -15,12 +16,12 @@ import pytest
 
 from perflab.cache import turns as module
 from perflab.cache.flight import GaveUpError
-from perflab.cache.turns import Turns
+from perflab.cache.turns import NESTED_S, Turns
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from perflab.cache.turns import Turns
+from perflab.cache.turns import NESTED_S, Turns
 with Turns(Path(sys.argv[1])).take("key"):
     print("held", flush=True)
     sys.stdin.read()
@@ -43,12 +44,12 @@ class Clock:
 def holder(folder: Path) -> AbstractContextManager[None]:
     """Take the turn of `key` as another process would: a lock belongs to who opened the file."""
     turn = Turns(folder).take("key")
-    turn.__enter__()
+    contextvars.copy_context().run(turn.__enter__)
     return turn
 
 
 def end(turn: AbstractContextManager[None]) -> None:
-    turn.__exit__(None, None, None)
+    contextvars.copy_context().run(turn.__exit__, None, None, None)
 
 
 def make(folder: Path, clock: Clock) -> Turns:
@@ -198,7 +199,7 @@ def test_a_forked_child_does_not_have_its_parents_turn(tmp_path: Path) -> None:
 import os, sys
 from pathlib import Path
 from perflab.cache.flight import GaveUpError
-from perflab.cache.turns import Turns
+from perflab.cache.turns import NESTED_S, Turns
 turns = Turns(Path(sys.argv[1]))
 with turns.take("key"):
     if os.fork() == 0:
@@ -211,3 +212,20 @@ with turns.take("key"):
 """
     done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True)
     assert done.stdout == "0\n"
+
+
+def test_loads_that_wait_for_each_other_in_a_circle_of_processes_end(tmp_path: Path) -> None:
+    clock, heard, other = Clock(), [], holder(tmp_path)
+    turns = Turns(tmp_path, lambda *what: heard.append(what), timer=clock, sleep=clock.sleep)
+    with turns.take("another"), turns.take("key"):
+        assert NESTED_S <= clock.now < NESTED_S + 0.1
+        assert heard == [("key", "no lock: a load within a load")]
+    with turns.take("another"), pytest.raises(GaveUpError), turns.take("key", timeout=1):
+        pytest.fail("it is not our turn")
+    end(other)
+    with pytest.raises(ZeroDivisionError), turns.take("another"):
+        _ = 1 / 0
+    other = holder(tmp_path)
+    with pytest.raises(GaveUpError), turns.take("key", timeout=3 * NESTED_S):
+        pytest.fail("a load of its own waits as long as it may")
+    end(other)
