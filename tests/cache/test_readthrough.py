@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
+import os
 import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -256,6 +258,38 @@ def test_a_private_folder_needs_no_locks_and_one_that_takes_none_is_recorded(tmp
         assert cache.get_or_load("key", lambda: 1) == 1
         rows = cache.recorder.frames.accesses.query("event == 'reject'")
         assert rows[["key", "tier", "reason"]].values.tolist() == [["key", "l3", "no lock: Not a directory"]]
+
+
+@contextlib.contextmanager
+def tmpfs(place: Path) -> Iterator[Callable[[str], object]]:
+    """Mount a small file system, or skip the test by name where that is not allowed; give what mounts it otherwise."""
+    place.mkdir()
+    command = ["/bin/mount", "-t", "tmpfs", "-o", "size=1m", "none", str(place)]
+    if os.geteuid() or not Path(command[0]).exists() or subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("mount of a tmpfs is not permitted here")
+    try:
+        yield lambda how: subprocess.run(["/bin/mount", "-o", how, str(place)], check=True)
+    finally:
+        subprocess.run(["/bin/umount", str(place)], check=True)
+
+
+@pytest.mark.filterwarnings("ignore:The cache folder:RuntimeWarning")
+def test_where_disk_is_full_or_read_only_loads_go_on_and_the_missing_lock_is_recorded(tmp_path: Path) -> None:
+    folder = tmp_path / "t" / "c"
+    with tmpfs(tmp_path / "t") as mount:
+        with make(folder=folder) as cache:
+            assert cache.get_or_load("key", lambda: 0) == 0
+            with contextlib.suppress(OSError), (tmp_path / "t" / "filler").open("wb", buffering=0) as filler:
+                while True:
+                    filler.write(b"x" * 512)
+            for number in range(100):
+                assert cache.get_or_load(number, lambda: "x" * 5_000) == cache[number] == "x" * 5_000
+            assert "disk full" in set(cache.recorder.frames.accesses["reason"])
+        mount("remount,ro")
+        with make(folder=folder) as cache:
+            assert (cache.get_or_load("new", lambda: 1), cache.get_or_load("new", lambda: 2)) == (1, 1)
+            rows = cache.recorder.frames.accesses.query("event == 'reject' and key == 'new'")
+            assert rows["reason"].tolist() == ["no lock: Read-only file system", "read-only"]
 
 
 def test_a_load_that_ends_after_close_says_so() -> None:
