@@ -136,6 +136,11 @@ class DiskCache(LockedMapping):
         return self._max_bytes
 
     @property
+    def shared(self) -> bool:
+        """False if the folder is a private one, which no other process will look for."""
+        return self._private is None
+
+    @property
     def nbytes(self) -> int:
         """Sum of what the rows cost, due ones included until they are noticed; what waits is written first."""
         self.flush()

@@ -6,7 +6,6 @@ In: a key and a function that loads it, from many threads or tasks. Out: the one
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 import weakref
 from collections.abc import Callable, Coroutine, Hashable
@@ -15,15 +14,18 @@ from typing import Any, TypeVar
 
 from perflab.errors import StoreError
 
-__all__ = ["AsyncSingleFlight", "SingleFlight"]
+__all__ = ["AsyncSingleFlight", "GaveUpError", "SingleFlight"]
 
 T = TypeVar("T")
+
+
+class GaveUpError(TimeoutError):
+    """Who was to load has waited too long for another process; those who wait for it have their own patience."""
 
 
 @dataclass(slots=True)
 class _Flight:
     owner: int
-    pid: int
     finished: threading.Event = field(default_factory=threading.Event)
     abandoned: bool = False
     value: Any = None
@@ -48,12 +50,13 @@ class SingleFlight:
         """Return what `load` returns: called by the first caller, awaited by those that come while it runs.
 
         An exception of the load reaches every caller. If the loading thread is interrupted (`KeyboardInterrupt`,
-        `SystemExit`), one of the waiting callers loads instead.
+        `SystemExit`) or gives up, one of the waiting callers loads instead.
 
         Parameters
         ----------
         timeout
-            Seconds to wait for another caller's load; None waits as long as it takes.
+            Seconds to wait for another caller's load; None waits as long as it takes. A load that outlasts it counts as
+            hung: the next caller begins another one.
 
         Raises
         ------
@@ -73,13 +76,19 @@ class SingleFlight:
                 value: T = flight.value
                 return value
 
+    def after_fork(self) -> None:
+        """Forget, in a forked child, what threads of the parent were doing."""
+        me = threading.get_ident()
+        self._lock = threading.Lock()
+        self._flights = {key: flight for key, flight in self._flights.items() if flight.owner == me}
+        self._waits = {}
+
     def _join(self, key: Hashable) -> tuple[_Flight, bool]:
         me = threading.get_ident()
         with self._lock:
             flight = self._flights.get(key)
-            # After a fork the loading thread exists in the parent alone.
-            if flight is None or flight.pid != os.getpid():
-                flight = self._flights[key] = _Flight(me, os.getpid())
+            if flight is None:
+                flight = self._flights[key] = _Flight(me)
                 return flight, True
             if self._waits_for(flight, me):
                 raise StoreError(f"The load of {key!r} waits for itself; a loader must not ask for its own key.")
@@ -97,6 +106,9 @@ class SingleFlight:
         try:
             value = load()
             flight.value = value
+        except GaveUpError:
+            flight.abandoned = True
+            raise
         except Exception as error:
             flight.error = error
             raise
@@ -104,11 +116,14 @@ class SingleFlight:
             flight.abandoned = True
             raise
         finally:
-            with self._lock:
-                if self._flights.get(key) is flight:
-                    del self._flights[key]
+            self._leave(key, flight)
             flight.finished.set()
         return value
+
+    def _leave(self, key: Hashable, flight: _Flight) -> None:
+        with self._lock:
+            if self._flights.get(key) is flight:
+                del self._flights[key]
 
     def _wait(self, key: Hashable, flight: _Flight, timeout: float | None) -> None:
         try:
@@ -117,6 +132,7 @@ class SingleFlight:
             with self._lock:
                 self._waits.pop(threading.get_ident(), None)
         if not finished:
+            self._leave(key, flight)
             raise TimeoutError(f"another caller has been loading {key!r} for more than {timeout} s")
 
 
@@ -126,33 +142,71 @@ class _Shared:
     waiters: int = 0
 
 
+@dataclass(slots=True)
+class _Loop:
+    running: dict[Hashable, _Shared] = field(default_factory=dict)
+    waits: dict[asyncio.Task[Any] | None, _Shared] = field(default_factory=dict)
+
+
 class AsyncSingleFlight:
     """Shares one running load among the tasks of an event loop; each loop has loads of its own."""
 
     def __init__(self) -> None:
-        self._loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Hashable, _Shared]] = (
-            weakref.WeakKeyDictionary()
-        )
+        self._loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Loop] = weakref.WeakKeyDictionary()
 
-    async def run(self, key: Hashable, load: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Return what `load` returns. A cancelled caller leaves the others waiting; the last one ends the load."""
-        loop = asyncio.get_running_loop()
-        running = self._loops.setdefault(loop, {})
-        shared = running.get(key)
+    async def run(
+        self, key: Hashable, load: Callable[[], Coroutine[Any, Any, T]], *, timeout: float | None = None
+    ) -> T:
+        """Return what `load` returns. A cancelled caller leaves the others waiting; the last one ends the load.
+
+        Parameters
+        ----------
+        timeout
+            Seconds that this caller waits, whoever began the load; None waits as long as it takes. A load that outlasts
+            it counts as hung: the next caller begins another one.
+
+        Raises
+        ------
+        TimeoutError
+            If the load takes longer.
+        StoreError
+            If the load would wait for itself, directly or through loads of other tasks.
+        """
+        event_loop, me = asyncio.get_running_loop(), asyncio.current_task()
+        loop = self._loops.setdefault(event_loop, _Loop())
+        shared = loop.running.get(key)
         if shared is None:
-            shared = running[key] = _Shared(loop.create_task(load()))
-            shared.task.add_done_callback(lambda _: _remove(running, key, shared))
+            shared = loop.running[key] = _Shared(event_loop.create_task(load()))
+            shared.task.add_done_callback(lambda _: _remove(loop, key, shared))
+        elif _waits_for(loop, shared, me):
+            raise StoreError(f"The load of {key!r} waits for itself; a loader must not ask for its own key.")
+        loop.waits[me] = shared
         shared.waiters += 1
         try:
-            value: T = await asyncio.shield(shared.task)
-            return value
+            async with asyncio.timeout(timeout) as patience:
+                value: T = await asyncio.shield(shared.task)
+                return value
+        except TimeoutError as error:
+            if not patience.expired():
+                raise  # the load's own
+            _remove(loop, key, shared)
+            raise TimeoutError(f"{key!r} has been loading for more than {timeout} s") from error
         finally:
+            del loop.waits[me]
             shared.waiters -= 1
             if not shared.waiters and not shared.task.done():
-                _remove(running, key, shared)
+                _remove(loop, key, shared)
                 shared.task.cancel()
 
 
-def _remove(running: dict[Hashable, _Shared], key: Hashable, shared: _Shared) -> None:
-    if running.get(key) is shared:
-        del running[key]
+def _waits_for(loop: _Loop, shared: _Shared | None, task: asyncio.Task[Any] | None) -> bool:
+    while shared is not None:
+        if shared.task is task:
+            return True
+        shared = loop.waits.get(shared.task)
+    return False
+
+
+def _remove(loop: _Loop, key: Hashable, shared: _Shared) -> None:
+    if loop.running.get(key) is shared:
+        del loop.running[key]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from perflab.cache.keys import slot_of
 
@@ -21,6 +21,7 @@ class Load:
     """The mark of a key that is being loaded; messages name it as the key."""
 
     key: Hashable
+    owner: int = field(default_factory=threading.get_ident)
     callers: int = 0
 
     def __repr__(self) -> str:
@@ -75,3 +76,11 @@ class Loads:
         """Take every mark away."""
         with self._lock:
             self._marks.clear()
+
+    def after_fork(self) -> None:
+        """Take away, in a forked child, the marks of loads that threads of the parent had begun."""
+        me = threading.get_ident()
+        self._lock = threading.Lock()
+        self._marks = {slot: load for slot, load in self._marks.items() if load.owner == me}
+        for load in self._marks.values():
+            load.callers = 1

@@ -155,7 +155,7 @@ def _sync_wrapper(cache: TieredCache, fn: Callable[..., Any], keys: _Keys, ttl: 
 def _async_wrapper(cache: TieredCache, fn: Callable[..., Any], keys: _Keys, ttl: float | None) -> Callable[..., Any]:
     @functools.wraps(fn)
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
-        return await cache.get_or_await(keys.of(args, kwargs), lambda: fn(*args, **kwargs), ttl=ttl)
+        return await cache.aget_or_load(keys.of(args, kwargs), lambda: fn(*args, **kwargs), ttl=ttl)
 
     return wrapper
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from perflab.cache.savings import load_costs, spared_seconds
+
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
@@ -33,7 +35,8 @@ def tier_stats(accesses: pd.DataFrame, held: Mapping[str, tuple[int, int]]) -> p
     DataFrame
         Columns `tier` (l1, l2, l3, all), `accesses`, `hits`, `misses`, `hit_rate` (ratio, NaN without accesses),
         `evictions`, `expiries`, `bytes`, `entries` (a key in memory and on disk counts in both), `mean_access_s` and
-        `p95_access_s` (s; of the tier's hits, and for `all` of all accesses; NaN where none was timed).
+        `p95_access_s` (s; of the tier's hits, and for `all` of all accesses; NaN where none was timed), `saved_s` (s;
+        loads that the tier's hits made needless, by `savings.spared_seconds`).
 
     Examples
     --------
@@ -48,21 +51,37 @@ def tier_stats(accesses: pd.DataFrame, held: Mapping[str, tuple[int, int]]) -> p
     import pandas as pd
 
     reads = accesses[accesses["event"].isin(("hit", "miss"))]
+    costs = load_costs(accesses)
     asked = len(reads)
     rows = []
     for tier, (nbytes, entries) in held.items():
         answered = reads[reads["tier"] == tier]
         removed = accesses[accesses["tier"] == tier]
-        rows.append((tier, asked, len(answered), *_removals(removed), nbytes, entries, *_times(answered)))
+        figures = (*_removals(removed), nbytes, entries, *_times(answered), spared_seconds(answered, costs))
+        rows.append((tier, asked, len(answered), *figures))
         asked -= len(answered)
     everything = [sum(numbers) for numbers in zip(*held.values(), strict=True)]
-    hits = int((reads["event"] == "hit").sum())
-    rows.append(("all", len(reads), hits, *_removals(accesses), *everything, *_times(reads)))
-    names = ["tier", "accesses", "hits", "evictions", "expiries", "bytes", "entries", "mean_access_s", "p95_access_s"]
-    table = pd.DataFrame(rows, columns=names)
+    hits = reads[reads["event"] == "hit"]
+    figures = (*_removals(accesses), *everything, *_times(reads), spared_seconds(hits, costs))
+    rows.append(("all", len(reads), len(hits), *figures))
+    table = pd.DataFrame(rows, columns=_COLUMNS)
     table.insert(3, "misses", table["accesses"] - table["hits"])
     table.insert(4, "hit_rate", (table["hits"] / table["accesses"].where(table["accesses"] > 0)).astype("float64"))
     return table
+
+
+_COLUMNS = [
+    "tier",
+    "accesses",
+    "hits",
+    "evictions",
+    "expiries",
+    "bytes",
+    "entries",
+    "mean_access_s",
+    "p95_access_s",
+    "saved_s",
+]
 
 
 def _removals(rows: pd.DataFrame) -> tuple[int, int]:

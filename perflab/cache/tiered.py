@@ -5,25 +5,28 @@ In: keys, values and loaders. Out: values from the fastest tier that has them, a
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator
-from contextlib import AbstractContextManager
+import math
+import os
+import time
+from collections.abc import Awaitable, Callable, Hashable, Iterable
 from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Self
 
 from perflab.cache.disk import DiskCache
-from perflab.cache.entry import checked_bytes, checked_ttl
-from perflab.cache.flight import AsyncSingleFlight, SingleFlight
-from perflab.cache.keys import slot_of
-from perflab.cache.loading import Load
+from perflab.cache.entry import checked_bytes
 from perflab.cache.mapping import MISSING
 from perflab.cache.memory import MemoryCache
 from perflab.cache.moves import Tiers
-from perflab.cache.reads import REFUSED, NotedReads
+from perflab.cache.reads import REFUSED
+from perflab.cache.readthrough import ReadThrough, Terms
+from perflab.cache.snapshot import read_snapshot, write_snapshot
 from perflab.cache.stats import tier_stats
 from perflab.cache.sweep import Sweep
+from perflab.cache.tiermap import TierMapping
 from perflab.cache.ttl import TTLCache
-from perflab.errors import ConfigError, StoreError
+from perflab.cache.warming import hottest, restore, warm
+from perflab.cache.writing import WritePolicy, checked_policy
 from perflab.record import NULL_RECORDER, Recorder, SilentRecorder
 
 if TYPE_CHECKING:
@@ -32,17 +35,18 @@ if TYPE_CHECKING:
 __all__ = ["TieredCache"]
 
 
-class TieredCache(NotedReads):
+class TieredCache(TierMapping):
     """Three tiers behind one mapping.
 
     An entry is in l1 or in l2, never in both: what l1 evicts is demoted to l2, and a hit in l2 promotes it. Values
-    that can be stored on disk are also written to l3, where they outlive memory and the process; a hit in l3 promotes a
-    copy. Times to live stay with an entry wherever it goes. Each application read makes one `hit` or `miss` row.
+    that can be stored on disk are also written to l3, where they outlive memory and the process; `write_policy` says
+    when. A hit in l3 promotes a copy. Times to live stay with an entry wherever it goes. Each application read makes
+    one `hit` or `miss` row.
 
     Parameters
     ----------
     l1, l2, l3
-        The tiers; `l3` may be None. The cache takes l1's `on_evict`, and closes the tiers.
+        The tiers; `l3` may be None. The cache takes l1's `on_evict`, for write-back l2's too, and closes the tiers.
     recorder
         Where its rows go; the tiers have their own, normally the same.
 
@@ -64,56 +68,11 @@ class TieredCache(NotedReads):
         self.l3 = l3
         self.recorder = SilentRecorder() if recorder is NULL_RECORDER else recorder
         self._closed = False
-        self._flights = SingleFlight()
-        self._async_flights = AsyncSingleFlight()
         self._sweep: Sweep | None = None
         self._tiers = Tiers(l1, l2, l3, self.recorder)
+        self._through = ReadThrough(self._tiers, self.recorder)
         self._follow(l1)
         l1.release = l2.release = partial(self.recorder.settle, wait=False)  # it is called under a tier's lock
-
-    def __setitem__(self, key: Hashable, value: object) -> None:
-        self.set(key, value)
-
-    def __delitem__(self, key: Hashable) -> None:
-        if not self.delete(key):
-            raise KeyError(key)
-
-    def __contains__(self, key: object) -> bool:
-        self._check_open()
-        return key in self.l1 or key in self.l2 or (self.l3 is not None and key in self.l3)
-
-    def __iter__(self) -> Iterator[Hashable]:
-        self._check_open()
-        keys: dict[Hashable, Hashable] = {}
-        for tier in self._tiers.named().values():
-            keys.update((slot_of(key), key) for key in tier)
-        return iter(keys.values())
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-    def set(self, key: Hashable, value: object, *, ttl: float | None = None) -> bool:
-        """Store a value in memory and, if its type can be stored, on disk; False if no tier took it.
-
-        Parameters
-        ----------
-        ttl
-            Seconds to live in any tier; None: no end of its own (l2 then applies its default), 0: not kept.
-
-        Raises
-        ------
-        StoreError
-            If the key is of a type without canonical bytes; it is a ValueError too.
-        ConfigError
-            If `ttl` is negative or no number.
-        """
-        self._check_open()
-        return self._tiers.store(key, value, ttl)
-
-    def delete(self, key: Hashable) -> bool:
-        """Remove a key from every tier on request; False if none had it."""
-        self._check_open()
-        return self._tiers.remove(key)
 
     def get_or_load(
         self,
@@ -121,97 +80,71 @@ class TieredCache(NotedReads):
         loader: Callable[[], Any],
         *,
         ttl: float | None = None,
+        cost: float | None = None,
         timeout: float | None = None,
+        negative_ttl: float | None = None,
+        missing: type[Exception] | tuple[type[Exception], ...] = KeyError,
     ) -> Any:
         """Return the value of a key, calling `loader()` if it is missing; callers in other threads share the call.
 
-        What is written while the loader runs wins: after a `set`, `delete` or `clear` the loaded value goes to those
-        who waited for it, and is not stored; who asks after a `delete` has a call of their own.
+        So do processes, if l3 is in a folder that they share and can hold the value. What is written while the loader
+        runs wins: after a `set`, `delete` or `clear` the loaded value goes to those who waited for it, and is not
+        stored; who asks after a `delete` has a call of their own.
 
         Parameters
         ----------
         loader
-            Its exception reaches every caller, and is not cached.
+            Its exception reaches every caller in the process, and is not cached. If it is interrupted, or its process
+            is killed, one of the others loads instead.
         ttl
             Seconds to live of a loaded value, as for `set`.
+        cost
+            What a load costs, for eviction by cost: seconds, or any weight; None takes the seconds that it took.
         timeout
-            Seconds to wait for a load that another thread began; None waits as long as it takes.
+            Seconds to wait for a load that another thread or process began; None waits as long as it takes. A load that
+            outlasts it counts as hung: the next call begins another.
+        negative_ttl
+            Seconds to remember that there is nothing: None as a value, in all tiers; an error of the type `missing` in
+            this process, where it is raised again without a call. By default None is a value like any other.
+        missing
+            The errors by which the loader says that there is nothing.
 
         Raises
         ------
         TimeoutError
-            If another thread's load takes longer than `timeout`.
+            If another caller's load takes longer than `timeout`.
         StoreError
-            If loaders wait for each other's keys in a circle.
+            If loaders of this process wait for each other's keys in a circle; those of several processes end it by
+            loading for themselves (`turns.NESTED_S`).
+        ConfigError
+            If a time or the cost is negative or no number, where a load is needed.
         """
-        checked_ttl(ttl)
         value = self.get(key, MISSING)
         if value is not MISSING:
             return value
-        with self._tiers.loads.join(key) as load:
-            return self._flights.run(load, lambda: self._load(load, loader, ttl), timeout=timeout)
+        return self._through.load(key, loader, Terms(ttl, cost, timeout, negative_ttl, missing))
 
-    async def get_or_await(
-        self, key: Hashable, loader: Callable[[], Awaitable[Any]], *, ttl: float | None = None
+    async def aget_or_load(
+        self,
+        key: Hashable,
+        loader: Callable[[], Awaitable[Any]],
+        *,
+        ttl: float | None = None,
+        cost: float | None = None,
+        timeout: float | None = None,
+        negative_ttl: float | None = None,
+        missing: type[Exception] | tuple[type[Exception], ...] = KeyError,
     ) -> Any:
         """Return the value of a key, awaiting `loader()` if it is missing; callers in one event loop share the call.
 
-        Callers in another event loop, or in threads, load for themselves; the first value to arrive is stored. For the
-        rest it is as `get_or_load`. A cancelled caller leaves the others waiting; the last one ends the load.
+        Callers in another event loop of the process, or in its threads, load for themselves; the first value to arrive
+        is stored. A cancelled caller leaves the others waiting; the last one ends the load. `timeout` holds for whoever
+        began the load too. For the rest it is as `get_or_load`.
         """
-        checked_ttl(ttl)
         value = self.get(key, MISSING)
         if value is not MISSING:
             return value
-        with self._tiers.loads.join(key) as load:
-            return await self._async_flights.run(load, lambda: self._await(load, loader, ttl))
-
-    def touch(self, key: Hashable, ttl: float | None = None) -> bool:
-        """Give a key a new time to live in seconds, from now, in every tier; False if none has it."""
-        self._check_open()
-        return self._tiers.touch(key, ttl)
-
-    def ttl(self, key: Hashable) -> float:
-        """Return the seconds until the key's own end, infinite if it has none; KeyError if no tier has it."""
-        self._check_open()
-        entry = self._tiers.peek(key)
-        if entry is not None:
-            return entry.deadline - self.l1.timer()
-        if self.l3 is None:
-            raise KeyError(key)
-        return self.l3.ttl(key)
-
-    def get_by_prefix(self, prefix: str) -> dict[str, Any]:
-        """Return the text keys that start with a prefix, and their values; each one is an access."""
-        keys = [key for key in self if isinstance(key, str) and key.startswith(prefix)]
-        found = ((key, self.get(key, MISSING)) for key in keys)
-        return {key: value for key, value in found if value is not MISSING}
-
-    def inspect(self, key: Hashable) -> pd.DataFrame:
-        """Return where a key is: a row a tier with columns `tier`, `nbytes` (bytes), `ttl_s` (s), `type`; no access."""
-        import pandas as pd
-
-        self._check_open()
-        rows = []
-        for name, tier in self._tiers.named().items():
-            entry = tier.entry(key) if isinstance(tier, DiskCache) else tier.peek(key)
-            if entry is not None:
-                left = min(entry.deadline, entry.expires) - self.l1.timer()
-                rows.append((name, entry.nbytes, left, type(entry.value).__name__))
-        return pd.DataFrame(rows, columns=["tier", "nbytes", "ttl_s", "type"])
-
-    def clear(self, tier: str = "all") -> int:  # type: ignore[override]  # a mapping's clear tells nothing
-        """Remove everything in `"l1"`, `"l2"`, `"l3"` or `"all"`; return how many entries, copies on disk counted too.
-
-        Raises
-        ------
-        ConfigError
-            If there is no such tier.
-        """
-        self._check_open()
-        if tier not in ("l1", "l2", "l3", "all"):
-            raise ConfigError(f"tier is {tier!r}; it must be 'l1', 'l2', 'l3' or 'all'")
-        return self._tiers.clear(("l1", "l2", "l3") if tier == "all" else (tier,))
+        return await self._through.load_async(key, loader, Terms(ttl, cost, timeout, negative_ttl, missing))
 
     def prefetch(self, keys: Iterable[Hashable]) -> int:
         """Copy keys from disk into memory before they are asked for; return how many. No accesses."""
@@ -224,11 +157,44 @@ class TieredCache(NotedReads):
         Nothing is evicted for it. It ends at `limit_bytes` bytes of memory, or at the first value that does not fit.
         """
         self._check_open()
-        return self._tiers.warm(checked_bytes(limit_bytes, "limit_bytes"))
+        return warm(self._tiers, checked_bytes(limit_bytes, "limit_bytes"))
+
+    def snapshot(
+        self, path: str | os.PathLike[str], *, limit_bytes: float = math.inf, wall: Callable[[], float] = time.time
+    ) -> int:
+        """Write what is in memory to one file, hottest first, and return how many entries; no accesses.
+
+        Keys, values, what is left of times to live, and costs are kept. See `snapshot.write_snapshot`.
+
+        Raises
+        ------
+        StoreError
+            If the file cannot be written; an older one is as it was.
+        """
+        self._check_open()
+        return write_snapshot(path, hottest(self._tiers), limit_bytes=limit_bytes, timer=self.l1.timer, wall=wall)
+
+    def restore(
+        self, path: str | os.PathLike[str], *, limit_bytes: float = math.inf, wall: Callable[[], float] = time.time
+    ) -> int:
+        """Take a snapshot into free memory, hottest first, and return how many entries; no accesses.
+
+        Nothing is evicted for it, and no key that is in memory is changed. Keys that l3 has get its values, which may
+        be newer; those that were deleted since come back.
+
+        Raises
+        ------
+        StoreError
+            If the file is no snapshot, or is damaged; the cache is as it was.
+        """
+        self._check_open()
+        return restore(self._tiers, read_snapshot(path, wall=wall), limit_bytes)
 
     def expire(self) -> int:
         """Remove what is due in memory and return how many entries that were."""
-        return self.l1.expire() + self.l2.expire()
+        removed = self.l1.expire() + self.l2.expire()
+        self._tiers.writes.settle()
+        return removed
 
     def start_sweep(self, interval_s: float) -> None:
         """Remove what is due in memory every `interval_s` seconds in a background thread, until `close`.
@@ -250,11 +216,30 @@ class TieredCache(NotedReads):
         held = {name: (tier.nbytes, len(tier)) for name, tier in self._tiers.named().items()}
         return tier_stats(self.recorder.frames.accesses, held)
 
+    @property
+    def write_policy(self) -> WritePolicy:
+        """When values go to disk: `"through"`, `"back"` or `"around"`; `writing.DiskWrites` says what each promises."""
+        return self._tiers.writes.policy
+
+    @write_policy.setter
+    def write_policy(self, policy: WritePolicy) -> None:
+        self._check_open()
+        self._tiers.write(checked_policy(policy))
+
+    def flush(self) -> int:
+        """Write to disk what waits for it; return how many values waited in memory, as they do with `"back"` alone."""
+        self._check_open()
+        written = self._tiers.writes.flush()
+        if self.l3 is not None:
+            self.l3.flush()
+        return written
+
     def close(self) -> None:
-        """Forget what is in memory and close the disk tier; a second call does nothing."""
+        """Write what waits for disk, forget what is in memory, close the disk tier; a second call does nothing."""
         if self._closed:
             return
         self._closed = True
+        self._tiers.close()
         if self._sweep is not None:
             self._sweep.close()
         self.l1.follow(tuple)
@@ -279,13 +264,6 @@ class TieredCache(NotedReads):
             return "<p>TieredCache, closed</p>"
         return self.stats().to_html(index=False, na_rep="", float_format="{:.3g}".format, escape=True)
 
-    def _check_open(self) -> None:
-        if self._closed:
-            raise StoreError("The cache is closed; make a new one to go on.")
-
-    def _guard(self, key: Hashable) -> AbstractContextManager[object]:
-        return self._tiers.guard(key)
-
     def _look(self, key: Hashable, default: Any) -> Any:
         """Return the value of a key that was not found the quick way: elsewhere, dated, or the first on its tape."""
         if self._closed:
@@ -303,27 +281,3 @@ class TieredCache(NotedReads):
         else:
             self.recorder.access(key, "hit", tier, entry.nbytes, duration_s)
         return entry.value
-
-    def _load(self, load: Load, loader: Callable[[], Any], ttl: float | None) -> Any:
-        # Another caller's load may have ended between this caller's miss and its turn.
-        entry, _ = self._tiers.find(load.key)
-        if entry is not None:
-            return entry.value
-        start = perf_counter()
-        value = loader()
-        self._keep(load, value, ttl, perf_counter() - start)
-        return value
-
-    async def _await(self, load: Load, loader: Callable[[], Awaitable[Any]], ttl: float | None) -> Any:
-        entry, _ = self._tiers.find(load.key)
-        if entry is not None:
-            return entry.value
-        start = perf_counter()
-        value = await loader()
-        self._keep(load, value, ttl, perf_counter() - start)
-        return value
-
-    def _keep(self, load: Load, value: object, ttl: float | None, duration_s: float) -> None:
-        self.recorder.access(load.key, "load", duration_s=duration_s)
-        self._check_open()
-        self._tiers.store(load.key, value, ttl, load)

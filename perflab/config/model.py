@@ -126,6 +126,9 @@ class CacheSettings(_Settings):
     l3_pickle_key: Path | None = Field(
         None, description="file with the key that signs pickles of other types, outside of l3_dir; unset: no pickles"
     )
+    write_policy: Literal["through", "back", "around"] = Field(
+        "through", description="when values go to disk: at once; when they leave memory; at once, and to disk alone"
+    )
 
 
 class ParallelSettings(_Settings):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import math
 import os
 import threading
 import time
@@ -25,6 +26,7 @@ from perflab.parallel import Workers
 from perflab.record import Frames, Operation, Recorder
 from perflab.system import remote
 from perflab.system.files import FileWork
+from perflab.system.hotset import hot_set_path
 from perflab.system.memory import load_frames, rest_workers
 from perflab.system.run import Run, describe_run
 
@@ -274,6 +276,35 @@ class PerformanceSystem:
     def clear_caches(self, tier: str = "all") -> int:
         """Remove everything from `l1`, `l2`, `l3` or `all` and return the number of entries."""
         return self.cache.clear(tier)
+
+    def snapshot(self, path: str | os.PathLike[str] | None = None, *, limit_bytes: float = math.inf) -> Path:
+        """Write the hot set to a file, by default in the run folder, and return its path; see `TieredCache.snapshot`.
+
+        Raises
+        ------
+        ConfigError
+            If no path is given and there is no run folder.
+        StoreError
+            If the file cannot be written.
+        """
+        target = hot_set_path(path, self._recorder.run_dir)
+        self.cache.snapshot(target, limit_bytes=limit_bytes)
+        return target
+
+    def restore(self, path: str | os.PathLike[str], *, limit_bytes: int | None = None) -> int:
+        """Take a hot set, from a file or a run folder, into free memory; return how many entries.
+
+        What it brought is a row of `frames.optimizations`. See `TieredCache.restore`.
+
+        Raises
+        ------
+        StoreError
+            If the file is no snapshot, or is damaged; nothing is changed.
+        """
+        limit = self.config.cache_targets.max_memory_bytes if limit_bytes is None else limit_bytes
+        warmed = warm(self.cache, limit, snapshot=hot_set_path(path, None))
+        self._keep_rows("manual", [warmed.attempt()])
+        return warmed.keys
 
     def on(self, event: str, listener: Callable[[Mapping[str, Any]], object]) -> Callable[[], None]:
         """Call `listener` with the payload of each such event; return what ends that. See `perflab.events.EVENTS`."""

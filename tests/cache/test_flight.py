@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import pytest
 
@@ -143,5 +144,96 @@ def test_tasks_share_a_load_and_the_last_cancelled_one_ends_it() -> None:
         await asyncio.sleep(0)
         assert ended == [1]
         assert await flights.run("key", load) == 42
+
+    asyncio.run(main())
+
+
+def test_a_task_whose_load_asks_for_itself_is_refused() -> None:
+    async def main() -> None:
+        flights = AsyncSingleFlight()
+
+        async def one() -> int:
+            return 1
+
+        async def ask(key: str, load: Callable[[], Coroutine[Any, Any, int]] = one) -> int:
+            return await flights.run(key, load)
+
+        with pytest.raises(StoreError, match="waits for itself"):
+            await ask("key", lambda: ask("key"))
+        assert await ask("key", lambda: ask("other")) == 1
+
+        both = asyncio.Barrier(2)
+
+        async def load(other: str) -> int:
+            await both.wait()
+            return await ask(other)
+
+        circle = (ask("a", lambda: load("b")), ask("b", lambda: load("a")))
+        results = await asyncio.gather(*circle, return_exceptions=True)
+        assert [type(result) for result in results] == [StoreError, StoreError]
+
+    asyncio.run(main())
+
+
+def test_after_a_wait_in_vain_the_next_caller_loads_and_the_late_result_goes_to_those_who_waited() -> None:
+    flights, go, results = SingleFlight(), threading.Event(), []
+    slow = threading.Thread(target=lambda: results.append(flights.run("key", lambda: go.wait(30) and "late")))
+    slow.start()
+    wait_until(lambda: bool(flights._flights))
+    patient = threading.Thread(target=lambda: results.append(flights.run("key", lambda: "own")))
+    patient.start()
+    wait_until(lambda: len(flights._waits) == 1)
+    with pytest.raises(TimeoutError):
+        flights.run("key", lambda: "own", timeout=0.01)
+    assert flights.run("key", lambda: "again") == "again"
+    go.set()
+    for thread in (slow, patient):
+        thread.join(30)
+    assert results == ["late", "late"]
+
+
+def test_a_forked_child_waits_for_no_thread_of_its_parent() -> None:
+    flights, go = SingleFlight(), threading.Event()
+    leader = threading.Thread(target=flights.run, args=("key", lambda: go.wait(30)))
+    leader.start()
+    wait_until(lambda: bool(flights._flights))
+
+    def fork_within_a_load() -> object:
+        flights._lock.acquire()
+        flights.after_fork()
+        assert flights.run("key", lambda: "child's") == "child's"
+        with pytest.raises(StoreError, match="waits for itself"):
+            flights.run("mine", lambda: 1)
+        return "kept"
+
+    assert flights.run("mine", fork_within_a_load) == "kept"
+    assert flights._flights == {}
+    go.set()
+    leader.join(30)
+
+
+def test_a_tasks_patience_ends_its_wait_and_the_next_one_loads() -> None:
+    async def main() -> None:
+        flights, go = AsyncSingleFlight(), asyncio.Event()
+
+        async def hang() -> str:
+            await go.wait()
+            return "late"
+
+        async def again() -> str:
+            return "again"
+
+        async def fail() -> str:
+            raise TimeoutError("the load's own")
+
+        patient = asyncio.ensure_future(flights.run("key", hang))
+        await asyncio.sleep(0)
+        with pytest.raises(TimeoutError, match=r"'key' has been loading for more than 0\.01 s"):
+            await flights.run("key", again, timeout=0.01)
+        assert await flights.run("key", again, timeout=30) == "again"
+        go.set()
+        assert await patient == "late"
+        with pytest.raises(TimeoutError, match="the load's own"):
+            await flights.run("key", fail, timeout=30)
 
     asyncio.run(main())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -37,7 +39,7 @@ def load_async(cache: TieredCache, during: Callable[[], object]) -> object:
         during()
         return "loaded"
 
-    return asyncio.run(cache.get_or_await("key", load))
+    return asyncio.run(cache.aget_or_load("key", load))
 
 
 both = pytest.mark.parametrize("load", [load_sync, load_async])
@@ -120,10 +122,10 @@ def test_who_asks_after_a_delete_does_not_get_the_older_value_in_a_loop(cache: T
         async def now() -> str:
             return "newer"
 
-        slow = asyncio.ensure_future(cache.get_or_await("key", load))
+        slow = asyncio.ensure_future(cache.aget_or_load("key", load))
         await asyncio.sleep(0.001)
         cache.delete("key")
-        assert await asyncio.wait_for(cache.get_or_await("key", now), 5) == "newer"
+        assert await asyncio.wait_for(cache.aget_or_load("key", now), 5) == "newer"
         go.set()
         assert await slow == "older"
         assert cache["key"] == "newer"
@@ -165,7 +167,7 @@ def test_a_set_between_miss_and_load_is_found_by_the_load(cache: TieredCache) ->
     async def load() -> str:
         pytest.fail("it is set already")
 
-    assert asyncio.run(cache.get_or_await("key", load)) == "newer"
+    assert asyncio.run(cache.aget_or_load("key", load)) == "newer"
 
 
 class SettingAtMiss:
@@ -196,7 +198,7 @@ def test_nothing_is_kept_of_loads_that_are_over(cache: TieredCache, load: Callab
 
 def test_the_mark_goes_with_a_cancelled_task(cache: TieredCache) -> None:
     async def main() -> None:
-        task = asyncio.ensure_future(cache.get_or_await("key", lambda: asyncio.sleep(30)))
+        task = asyncio.ensure_future(cache.aget_or_load("key", lambda: asyncio.sleep(30)))
         await asyncio.sleep(0.001)
         assert len(cache._tiers.loads) == 1
         task.cancel()
@@ -257,3 +259,39 @@ def test_each_loop_makes_its_own_call_and_the_first_result_stays(cache: TieredCa
     assert asyncio.run(f()) in results
     names = cache.recorder.frames.accesses.query("event == 'set' and tier == 'l1'")
     assert len(names) == 1, "the second result does not replace the first"
+
+
+FORK = """
+import os, threading, time
+from perflab.cache import MemoryCache, TieredCache, TTLCache
+
+cache = TieredCache(MemoryCache(10**6), TTLCache(10**6), None)
+begun = threading.Event()
+slow = lambda: (begun.set(), time.sleep(1000))
+threading.Thread(target=cache.get_or_load, args=("slow", slow), daemon=True).start()
+begun.wait()
+threading.Thread(target=cache.get_or_load, args=("slow", slow), daemon=True).start()
+while not cache._through._flights._waits:
+    time.sleep(0.001)
+
+def load():
+    for lock in (cache._tiers.loads._lock, cache._tiers.absences._lock, cache._tiers.writes._lock,
+                 cache._through._flights._lock, *cache._tiers._stripes._locks):
+        threading.Thread(target=lock.acquire, daemon=True).start()
+    while not cache._through._flights._lock.locked():
+        time.sleep(0.001)
+    if os.fork() == 0:
+        return "the child's"
+    os.wait()
+    os._exit(0)
+
+value = cache.get_or_load("mine", load)
+print(value, cache["mine"], cache.get_or_load("slow", lambda: "quick"), len(cache._tiers.loads), flush=True)
+os._exit(0)
+"""
+
+
+def test_a_child_that_is_forked_within_a_load_ends_it_and_drops_those_of_other_threads() -> None:
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORK]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("the child's the child's quick 0\n", "")

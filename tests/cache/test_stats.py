@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from perflab.cache import MemoryCache, TieredCache, TTLCache
+from perflab.analyze.questions.savings import saved_seconds
+from perflab.cache import DiskCache, MemoryCache, TieredCache, TTLCache
 from perflab.cache.stats import access_seconds, tier_stats
 from perflab.record import Recorder
 
@@ -17,6 +19,7 @@ def reads(hits: int, misses: int, hit_s: list[float], miss_s: list[float]) -> pd
     known = [*hit_s, *[np.nan] * (hits - len(hit_s)), *miss_s, *[np.nan] * (misses - len(miss_s))]
     return pd.DataFrame(
         {
+            "key": "k",
             "event": ["hit"] * hits + ["miss"] * misses,
             "tier": pd.Categorical(["l1"] * hits + [None] * misses),
             "nbytes": pd.array([None] * (hits + misses), "Int64"),
@@ -59,3 +62,80 @@ def test_a_cache_times_some_of_its_hits(timestamps: str) -> None:
     timed = recorder.frames.accesses.query("event == 'hit'")["duration_s"].notna().sum()
     assert 1 <= timed < 1_000
     assert 0 < table.loc["all", "mean_access_s"] < 1
+
+
+def used(folder: Path) -> TieredCache:
+    """Return a cache in which everything that stats() counts has happened, in each tier."""
+    now, recorder = [0.0], Recorder()
+    cache = TieredCache(
+        MemoryCache(3, weigh=lambda *_: 1, timer=lambda: now[0], recorder=recorder),
+        TTLCache(3, weigh=lambda *_: 1, timer=lambda: now[0], recorder=recorder),
+        DiskCache(folder, 4_000, timer=lambda: now[0], wall=lambda: now[0], recorder=recorder),
+        recorder,
+    )
+    for number in range(200):
+        now[0] += 1
+        key = f"k{number * number % 17}"
+        if number % 5:
+            cache.get_or_load(key, lambda number=number: number, ttl=40 if number % 3 else None)
+        elif number % 2:
+            cache.set(key, number, ttl=5)
+        else:
+            cache.get_many([key, "absent"])
+        cache.expire()
+    return cache
+
+
+def test_every_figure_equals_a_plain_count_over_the_rows(tmp_path: Path) -> None:
+    with used(tmp_path / "c") as cache:
+        table = cache.stats().set_index("tier")
+        rows = cache.recorder.rows("accesses").to_pylist()
+        held = {name: (tier.nbytes, len(tier)) for name, tier in cache._tiers.named().items()}
+    loads: dict[str, list[float]] = {}
+    for row in rows:
+        if row["event"] == "load":
+            loads.setdefault(row["key"], []).append(row["duration_s"])
+    asked = sum(row["event"] in ("hit", "miss") for row in rows)
+    assert asked == 200 * 4 // 5 + 2 * 20
+    for tier in ("l1", "l2", "l3", "all"):
+        mine = [row for row in rows if tier in (row["tier"], "all")]
+        hits = [row for row in mine if row["event"] == "hit"]
+        expected = {
+            "accesses": asked,
+            "hits": len(hits),
+            "misses": asked - len(hits),
+            "evictions": sum(row["event"] == "evict" for row in mine),
+            "expiries": sum(row["event"] == "expire" for row in mine),
+            "bytes": sum(nbytes for nbytes, _ in held.values()) if tier == "all" else held[tier][0],
+            "entries": sum(entries for _, entries in held.values()) if tier == "all" else held[tier][1],
+        }
+        assert {name: table.loc[tier, name] for name in expected} == expected
+        assert table.loc[tier, "hit_rate"] == len(hits) / asked
+        known = [loads[row["key"]] for row in hits if row["key"] in loads]
+        assert table.loc[tier, "saved_s"] == pytest.approx(sum(sum(times) / len(times) for times in known))
+        if tier in ("l2", "l3"):  # all timed
+            seconds = sorted(row["duration_s"] for row in hits)
+            assert table.loc[tier, "mean_access_s"] == pytest.approx(sum(seconds) / len(seconds))
+            assert table.loc[tier, "p95_access_s"] == pytest.approx(np.quantile(seconds, 0.95))
+        asked = sum(row["event"] in ("hit", "miss") for row in rows) if tier == "l3" else asked - len(hits)
+    assert (table.loc["all", ["hits", "misses", "evictions", "expiries"]] > 0).all()
+    assert (table.loc[["l1", "l2", "l3"], "hits"] > 0).all(), "a tier that does nothing proves nothing"
+
+
+def test_saved_seconds_are_those_of_the_questions_before_what_hits_took(tmp_path: Path) -> None:
+    with used(tmp_path / "c") as cache:
+        by_key = saved_seconds(cache.recorder.frames.accesses)
+        saved = cache.stats().set_index("tier").loc["all", "saved_s"]
+    gross = by_key["saved_s"] + (by_key["hits"] * by_key["hit_s"]).fillna(0)
+    assert saved == pytest.approx(gross.sum())
+
+
+def test_what_no_load_tells_of_is_missing_and_without_hits_nothing_is_saved() -> None:
+    cache = TieredCache(MemoryCache(10_000), TTLCache(10_000), None, Recorder())
+    assert (cache.stats()["saved_s"] == 0).all()
+    cache["a"] = 1
+    cache.get("a")
+    table = cache.stats().set_index("tier")
+    assert math.isnan(table.loc["l1", "saved_s"])
+    assert math.isnan(table.loc["all", "saved_s"])
+    assert table.loc["l2", "saved_s"] == 0

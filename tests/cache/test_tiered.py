@@ -8,49 +8,15 @@ from collections import OrderedDict
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from tiered_cases import Clock, Unsupported, events, make
 
-from perflab.cache import MISSING, DiskCache, MemoryCache, TieredCache, TTLCache, build_tiers
+from perflab.cache import MISSING, MemoryCache, TieredCache, TTLCache, build_tiers
 from perflab.cache.stats import tier_stats
 from perflab.config import Config, RecordSettings
 from perflab.errors import ConfigError, StoreError
 from perflab.record import Recorder
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-class Unsupported:
-    """A value that only memory can hold."""
-
-
-def size(_: object, value: object) -> int:
-    return len(value) if isinstance(value, str | bytes) else 1
-
-
-def make(
-    l1: int = 3, l2: int = 3, *, disk: Path | None = None, clock: Clock | None = None, recorder: Recorder | None = None
-) -> TieredCache:
-    timer, recorder = clock or Clock(), recorder or Recorder()
-    return TieredCache(
-        MemoryCache(l1, weigh=size, timer=timer, recorder=recorder),
-        TTLCache(l2, weigh=size, timer=timer, recorder=recorder, default_ttl=3_600),
-        None if disk is None else DiskCache(disk, timer=timer, wall=timer, recorder=recorder),
-        recorder,
-    )
-
-
-def events(cache: TieredCache) -> list[tuple[str, str, str | None]]:
-    frame = cache.recorder.frames.accesses
-    named = frame.astype(object).where(frame.notna(), None)
-    return [(row.key, row.event, row.tier) for row in named.itertuples()]
 
 
 def test_eviction_demotes_and_a_hit_promotes_exclusively() -> None:
@@ -326,66 +292,63 @@ def test_close_is_final_and_idempotent() -> None:
             use()
 
 
-class Model(RuleBasedStateMachine):
-    """Three tiers against a dict; with disk below, nothing is lost but by age or request."""
-
-    keys = st.sampled_from(["a", "b", "c", "d", 1, 1.0, True])
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.clock = Clock()
-        self.folder = DiskCache()
-        self.cache = make(4, 4, disk=self.folder.folder, clock=self.clock)
-        self.model: dict[str, tuple[str, float]] = {}
-
-    def live(self) -> dict[str, str]:
-        return {key: value for key, (value, expires) in self.model.items() if expires > self.clock.now}
-
-    @rule(key=keys, length=st.integers(0, 7), ttl=st.none() | st.integers(0, 9))
-    def store(self, key: object, length: int, ttl: int | None) -> None:
-        assert self.cache.set(key, "x" * length, ttl=ttl) == (ttl != 0)
-        self.model[repr(key)] = ("x" * length, math.inf if ttl is None else self.clock.now + ttl)
-
-    @rule(key=keys)
-    def read(self, key: object) -> None:
-        assert self.cache.get(key) == self.live().get(repr(key))
-
-    @rule(key=keys)
-    def load(self, key: object) -> None:
-        expected = self.live().get(repr(key), "xy")
-        assert self.cache.get_or_load(key, lambda: "xy") == expected
-        if repr(key) not in self.live():
-            self.model[repr(key)] = ("xy", math.inf)
-
-    @rule(key=keys)
-    def delete(self, key: object) -> None:
-        assert self.cache.delete(key) == (repr(key) in self.live())
-        self.model.pop(repr(key), None)
-
-    @rule(tier=st.sampled_from(["l1", "l2"]))
-    def clear(self, tier: str) -> None:
-        self.cache.clear(tier)
-
-    @rule(seconds=st.integers(1, 4))
-    def wait(self, seconds: int) -> None:
-        self.clock.now += seconds
-
-    @invariant()
-    def bounds_and_exclusion_hold(self) -> None:
-        assert self.cache.l1.nbytes <= 4
-        assert self.cache.l2.nbytes <= 4
-        assert not {repr(key) for key in self.cache.l1} & {repr(key) for key in self.cache.l2}
-        assert {repr(key) for key in self.cache} == set(self.live())
-
-    def teardown(self) -> None:
-        names = [event for _, event, _ in events(self.cache)]
-        assert names.count("hit") + names.count("miss") == self.cache.stats().query("tier == 'all'")["accesses"].item()
-        self.cache.close()
-        self.folder.close()
+def test_batches_are_reads_and_writes_of_each_key(tmp_path: Path) -> None:
+    with make(disk=tmp_path / "c") as cache:
+        assert cache.set_many([("a", "x"), ("b", "y"), ("large", "x" * 9), (True, "t"), (1, "i")]) == 5
+        assert (cache.l1.nbytes, cache.l3["large"], cache.l3[True], cache.l3[1]) == (3, "x" * 9, "t", "i")
+        cache.clear("l2")
+        done = len(events(cache))
+        assert cache.get_many([1, "a", True, "b", "none", "large", "a"], "?") == ["i", "x", "t", "y", "?", "x" * 9, "x"]
+        reads = [event for event in events(cache)[done:] if event[1] in ("hit", "miss")]
+        assert reads == [
+            ("1", "hit", "l1"),
+            ("True", "hit", "l1"),
+            ("b", "hit", "l1"),
+            ("a", "hit", "l3"),
+            ("none", "miss", None),
+            ("large", "hit", "l3"),
+            ("a", "hit", "l3"),
+        ]
+        assert "a" in cache.l1
+        batched = cache.recorder.frames.accesses.query("tier == 'l3' and event == 'hit'")
+        assert (batched["duration_s"] > 0).all()
+        assert (cache.get_many([]), cache.set_many([])) == ([], 0)
+        assert cache.set_many([("a", "old"), ("a", "new")]) == 1
+        assert (cache["a"], cache.l3["a"]) == ("new", "new")
 
 
-TestModel = Model.TestCase
-TestModel.settings = settings(deadline=None, max_examples=12, stateful_step_count=25)
+def test_hits_of_a_batch_count_for_the_order_of_eviction() -> None:
+    with make(3, 0) as cache:
+        cache.set_many([("a", "x"), ("b", "x"), ("c", "x")])
+        cache.get_many(["b", "a"])
+        cache["d"] = "x"
+        assert list(cache.l1) == ["b", "a", "d"]
+
+
+def test_a_batch_goes_to_each_tier_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with make(9, 9, disk=tmp_path / "c") as cache:
+        calls: list[tuple[str, int]] = []
+        for name in ("entries", "set_many"):
+            plain = getattr(cache.l3, name)
+            monkeypatch.setattr(
+                cache.l3,
+                name,
+                lambda items, plain=plain, name=name, **how: (calls.append((name, len(items))), plain(items, **how))[1],
+            )
+        cache.set_many([(number, "x") for number in range(5)])
+        cache.clear("l1")
+        cache.set_many({9: "x"})
+        assert cache.get_many(range(10)) == ["x"] * 5 + [None] * 4 + ["x"]
+        assert calls == [("set_many", 5), ("entries", 9)]
+
+
+def test_a_batch_with_a_key_that_cannot_be_stored_changes_nothing(tmp_path: Path) -> None:
+    with make(disk=tmp_path / "c") as cache:
+        with pytest.raises(ValueError, match="Unsupported"):
+            cache.set_many([("a", "x"), (Unsupported(), "x")])
+        assert len(cache) == 0
+        assert cache.set_many({"a": Unsupported(), "b": "x"}, ttl=5) == 2
+        assert (list(cache.l3), cache.ttl("b")) == (["b"], 5)
 
 
 @pytest.mark.parametrize("timestamps", ["exact", "chunk", "off"])

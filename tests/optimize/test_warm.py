@@ -44,6 +44,18 @@ def test_nothing_of_it_is_an_access_and_nothing_is_evicted(cache, recorder):
     assert not events & {"hit", "miss", "evict"}
 
 
+def test_a_snapshot_brings_the_hottest_without_an_access(cache, recorder, tmp_path):
+    with small_cache(tmp_path / "other", recorder=Recorder()) as other:
+        for number in range(4):
+            other.set(f"hot{number}", b"y" * 900)
+        other.snapshot(tmp_path / "hot")
+    found = warm(cache, 2_500, snapshot=tmp_path / "hot", timer=ticking())
+    assert (found.keys, found.duration_s) == (2, 2.5)
+    assert found.nbytes == cache.l1.nbytes <= 2_500
+    assert set(cache.l1) == {"hot3", "hot2"}
+    assert not set(recorder.frames.accesses["event"]) & {"hit", "miss", "evict"}
+
+
 def test_an_empty_store_loads_nothing(tmp_path):
     with small_cache(tmp_path / "empty") as empty:
         found = warm(empty, 10_000)

@@ -494,18 +494,9 @@ LOCKS = {
     "l1": "cache.l1._lock",
     "tiers": "cache._tiers._lock",
 }
-FOREVER = {
-    "tiers": "nobody makes the cache's locks anew in a child",
-}
 
 
-@pytest.mark.parametrize(
-    "lock",
-    [
-        pytest.param(name, marks=pytest.mark.xfail(strict=True, reason=FOREVER[name]) if name in FOREVER else ())
-        for name in LOCKS
-    ],
-)
+@pytest.mark.parametrize("lock", LOCKS)
 def test_a_child_that_is_forked_while_a_thread_holds_a_lock_works(lock: str) -> None:
     script = FORKED.replace("UNLOCK", "print('parent 3'); os._exit(0)").replace("LOCK", f"hold({LOCKS[lock]})")
     # What the other thread was at may be half done, so the tier is empty in the child: both reads miss.

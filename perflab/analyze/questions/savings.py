@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from perflab.cache.savings import load_costs
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -45,20 +47,15 @@ def saved_seconds(accesses: pd.DataFrame) -> pd.DataFrame:
     import numpy as np
     import pandas as pd
 
-    hits, loads = accesses[accesses["event"] == "hit"], accesses[accesses["event"] == "load"]
+    hits = accesses[accesses["event"] == "hit"]
     of_tier = hits.groupby("tier", observed=True, dropna=False)["duration_s"].transform("mean")
-    waited = hits["duration_s"].fillna(of_tier).groupby(_texts(hits))
-    loaded = loads["duration_s"].groupby(_texts(loads))
-    counts = {"hits": waited.size(), "loads": loaded.size()}
-    table = pd.DataFrame({**counts, "load_s": loaded.mean(), "hit_s": waited.mean()}).rename_axis("key")
+    waited = hits["duration_s"].fillna(of_tier).groupby(hits["key"].astype(object))
+    loaded = load_costs(accesses)
+    counts = {"hits": waited.size(), "loads": loaded["loads"]}
+    table = pd.DataFrame({**counts, "load_s": loaded["load_s"], "hit_s": waited.mean()}).rename_axis("key")
     table = table.fillna({"hits": 0, "loads": 0}).astype({"hits": "int64", "loads": "int64"})
     never = table["hits"] == 0
     table["saved_s"] = (table["hits"] * (table["load_s"] - table["hit_s"])).mask(never, 0.0)
     how = np.select([never, table["saved_s"].notna()], ["measured", "estimated"], "unavailable")
     table["how"] = pd.Categorical(how, categories=["measured", "estimated", "unavailable"])
     return table.sort_values("saved_s", ascending=False, kind="stable")
-
-
-def _texts(rows: pd.DataFrame) -> pd.Series[str]:
-    # A categorical index would hold every key of the frame, those without a hit or a load too.
-    return rows["key"].astype(object)
