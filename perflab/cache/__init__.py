@@ -9,9 +9,10 @@ from perflab.cache.build import build_tiers
 from perflab.cache.digest import callable_digest
 from perflab.cache.disk import DiskCache
 from perflab.cache.entry import Entry
+from perflab.cache.functions import BoundCached, Cached, CacheInfo
 from perflab.cache.keys import UnsupportedKeyError, encode_key
 from perflab.cache.mapping import MISSING
-from perflab.cache.memoize import Cached, CacheInfo, cached
+from perflab.cache.memoize import cached
 from perflab.cache.memory import MemoryCache
 from perflab.cache.policy import LRU, Policy
 from perflab.cache.tiered import TieredCache
@@ -21,6 +22,7 @@ from perflab.cache.weight import entry_weight, weight
 __all__ = [
     "LRU",
     "MISSING",
+    "BoundCached",
     "CacheInfo",
     "Cached",
     "DiskCache",
