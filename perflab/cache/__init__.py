@@ -10,6 +10,7 @@ from perflab.cache.digest import callable_digest
 from perflab.cache.disk import DiskCache
 from perflab.cache.entry import Entry
 from perflab.cache.functions import BoundCached, Cached, CacheInfo
+from perflab.cache.isolation import isolated_cache
 from perflab.cache.keys import UnsupportedKeyError, encode_key
 from perflab.cache.mapping import MISSING
 from perflab.cache.memoize import cached
@@ -37,5 +38,6 @@ __all__ = [
     "callable_digest",
     "encode_key",
     "entry_weight",
+    "isolated_cache",
     "weight",
 ]

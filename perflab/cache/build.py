@@ -25,12 +25,13 @@ def build_tiers(
     config: Config,
     recorder: Recorder = NULL_RECORDER,
     *,
+    disk: type[DiskCache] = DiskCache,
     timer: Callable[[], float] = time.monotonic,
     wall: Callable[[], float] = time.time,
 ) -> TieredCache:
     """Return the three tiers with the config's bounds; without `cache.l3_dir`, disk is a private folder until `close`.
 
-    A daemon thread removes what is due from memory every `SWEEP_S` seconds, until `close`.
+    A daemon thread removes what is due from memory every `SWEEP_S` seconds, until `close`. `disk` is the class of l3.
 
     Raises
     ------
@@ -46,7 +47,7 @@ def build_tiers(
     settings = config.cache
     l3 = None
     if settings.l3_enabled:
-        l3 = DiskCache(settings.l3_dir, settings.l3_bytes, timer=timer, wall=wall, recorder=recorder)
+        l3 = disk(settings.l3_dir, settings.l3_bytes, timer=timer, wall=wall, recorder=recorder)
     l1 = MemoryCache(config.l1_bytes, timer=timer, recorder=recorder)
     l2 = TTLCache(config.l2_bytes, default_ttl=settings.l2_ttl_s, timer=timer, recorder=recorder)
     cache = TieredCache(l1, l2, l3, recorder)
