@@ -66,11 +66,9 @@ class Explanation:
     last_miss: Explanation | None = None
 
     def __repr__(self) -> str:
-        verb = "hits" if self.reason == "hit" else "misses"
-        text = f"{self.call} {verb}: {self.reason}, {self.detail}"
-        if self.last_miss is not None:
-            text += f"; its last miss: {self.last_miss.reason}, {self.last_miss.detail}"
-        return text
+        text = f"{self.call} hits: " if self.reason == "hit" else f"{self.call} misses: {self.reason}, "
+        last = "" if self.last_miss is None else f"; its last miss: {self.last_miss.reason}, {self.last_miss.detail}"
+        return text + self.detail + last
 
 
 def explain(
@@ -191,7 +189,6 @@ def _changed(names: Sequence[str]) -> str:
 
 
 def _told(row: Any) -> str:
-    tier, reason, when = row["tier"], row["reason"], row["t"]
-    parts = [f"from {tier}" if isinstance(tier, str) else "", reason if isinstance(reason, str) else ""]
-    known = when == when
-    return " ".join([part for part in parts if part] + ([f"at {when:%H:%M:%S} UTC"] if known else []))
+    tier, reason = row["tier"], row["reason"]
+    parts = (f"left {tier}" if isinstance(tier, str) else "", f"({reason})" if isinstance(reason, str) else "")
+    return " ".join(filter(None, (*parts, f"at {row['t']:%H:%M:%S} UTC")))

@@ -38,8 +38,8 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def _default_handler() -> Iterator[None]:
     before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
     yield
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL, "a test left a handler"
-    signal.signal(signal.SIGTERM, before)
+    left = signal.signal(signal.SIGTERM, before)
+    assert left is signal.SIG_DFL, "a test left a handler"
 
 
 def ended(code: str, *signals: int) -> tuple[int, list[str]]:

@@ -10,7 +10,6 @@ import pytest
 
 from perflab.cache import DiskCache, MemoryCache, TieredCache, TTLCache, cached
 from perflab.cache.explain import REASONS
-from perflab.config import RecordSettings
 from perflab.record import Recorder
 
 
@@ -27,8 +26,8 @@ def timer() -> Timer:
     return Timer()
 
 
-def tiers(timer: Timer, l1_bytes: int = 100_000, folder: Path | None = None, **settings: Any) -> TieredCache:
-    recorder = Recorder(settings=RecordSettings(**settings))
+def tiers(timer: Timer, l1_bytes: int = 100_000, folder: Path | None = None) -> TieredCache:
+    recorder = Recorder()
     l1 = MemoryCache(l1_bytes, timer=timer, recorder=recorder)
     l2 = TTLCache(0, timer=timer, recorder=recorder)
     l3 = None if folder is None else DiskCache(folder, timer=timer, recorder=recorder)
@@ -69,7 +68,7 @@ def test_the_first_call_a_hit_and_the_nearest_call(cache: TieredCache) -> None:
     again = f.explain(1, 3).last_miss
     assert again is not None
     assert again.reason == "arguments changed"
-    assert repr(f.explain(1)).startswith("add(x=1, y=1, z=0) hits: hit, held in l1; its last miss: first time, ")
+    assert repr(f.explain(1)).startswith("add(x=1, y=1, z=0) hits: held in l1; its last miss: first time, ")
     assert "misses: arguments changed, nearest is add(x=5, y=6, z=7): z was 7, now 8" in repr(changed)
 
 
@@ -93,7 +92,7 @@ def test_expired_also_if_nobody_noticed(cache: TieredCache, timer: Timer) -> Non
     timer.now = 10.0
     found = f.explain(1)
     assert found.reason == "expired"
-    assert "from l1 ttl at " in found.detail
+    assert "left l1 (ttl) at " in found.detail
     f(1)
     last = f.explain(1).last_miss
     assert last is not None
@@ -197,14 +196,6 @@ def test_without_rows_it_says_that_they_are_missing(timer: Timer) -> None:
         f.invalidate(1)
         assert f.explain(1).reason == "not recorded"
         assert f.explain(2).nearest == "add(x=1, y=1, z=0)"
-
-
-def test_times_that_were_not_read_are_left_out(timer: Timer) -> None:
-    with tiers(timer, timestamps="off") as cache:
-        f = cached(cache, add)
-        f(1)
-        f.invalidate(1)
-        assert f.explain(1).detail.startswith("from l1 deleted")
 
 
 def test_every_reason_is_one_of_the_table(cache: TieredCache) -> None:
