@@ -22,7 +22,7 @@ from perflab.cache import codec
 from perflab.cache.bindings import Bindings
 from perflab.cache.digest import digest_of
 from perflab.cache.instances import Token
-from perflab.errors import StoreError
+from perflab.errors import ConfigError, StoreError
 
 __all__ = ["UNREAD", "Call", "Calls", "Code", "SlowArgumentsError"]
 
@@ -96,10 +96,15 @@ class Calls:
         The function; a call that does not fit its signature raises TypeError.
     key
         Makes plain data that stands for the arguments; None: they do so themselves.
+
+    Raises
+    ------
+    ConfigError
+        If the function has no signature, and there is no `key`.
     """
 
     def __init__(self, fn: Callable[..., Any], name: str, key: Callable[..., object] | None) -> None:
-        self._signature = inspect.signature(fn)
+        self._signature = inspect.Signature() if key is not None else _signature(fn, name)
         self._name = name
         self._key = key
         self._lock = threading.Lock()
@@ -175,6 +180,13 @@ class Calls:
             raise StoreError(
                 f"A call of {self._name} cannot be cached by its arguments ({str(error).rstrip('.')}); give key=."
             ) from error
+
+
+def _signature(fn: Callable[..., Any], name: str) -> inspect.Signature:
+    try:
+        return inspect.signature(fn)
+    except ValueError as error:
+        raise ConfigError(f"{name} does not tell its arguments, as some builtins do not; give key=.") from error
 
 
 def _joined(digests: Mapping[str, bytes]) -> str:

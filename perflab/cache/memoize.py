@@ -83,7 +83,8 @@ def cached(
     Raises
     ------
     ConfigError
-        If the function is a generator, whose items could be read once only; or `ttl`, `tier` or `cost` is not allowed.
+        If the function is a generator, whose items could be read once only, or does not tell its arguments and there is
+        no `key`; or `ttl`, `tier` or `cost` is not allowed.
     StoreError
         At a call, if an argument is of a type that has no canonical bytes.
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from perflab.cache import MemoryCache, TieredCache, TTLCache, cached, codec
 from perflab.cache import calls as calls_module
 from perflab.cache.calls import Calls
-from perflab.errors import StoreError
+from perflab.errors import ConfigError, StoreError
 
 BERLIN = dt.timezone(dt.timedelta(hours=1))
 NOON = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
@@ -119,3 +119,11 @@ def test_the_key_function_is_asked_at_each_call() -> None:
     assert memoized(box) == memoized(dict(box)) == (1, True)
     box["version"] = ("a", [2])
     assert memoized(box) == memoized(box) == (2, ("a", [2]))
+
+
+def test_a_function_without_a_signature_needs_a_key() -> None:
+    cache = TieredCache(MemoryCache(10_000), TTLCache(0), None)
+    with pytest.raises(ConfigError, match=r"builtins\.str does not tell its arguments.*key="):
+        cached(cache, str)
+    text = cached(cache, str, key=lambda value: value)
+    assert [text(value) for value in (1, 1.0, True, 1)] == ["1", "1.0", "True", "1"]

@@ -259,6 +259,16 @@ def test_a_tier_and_a_cost_that_are_not_allowed_are_refused(cache: TieredCache) 
             cached(cache, len, **options)  # type: ignore[call-overload]  # the matter here
 
 
+@pytest.mark.skipif(
+    "cost" not in inspect.signature(TieredCache.get_or_load).parameters, reason="loads have no cost yet"
+)
+def test_a_cost_is_that_of_the_entry(cache: TieredCache) -> None:
+    f = cached(cache, abs, cost=7)
+    f(1)
+    entry: Any = cache.l1.peek(f.cache_key(1))
+    assert entry.cost == 7
+
+
 def test_results_of_tier_l1_stay_in_memory_at_their_own_cost(cache: TieredCache) -> None:
     assert cache.l3 is not None
     make: Callable[[int], bytes] = lambda n: b"x" * n  # noqa: E731
