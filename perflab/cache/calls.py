@@ -3,7 +3,7 @@
 In: a function and the arguments of a call. Out: the text under which the result is cached, the same in every process.
 
 The text is a digest of canonical bytes, and making it takes some 10 us. Calls with arguments whose equality means the
-same bytes find theirs again through `functools.lru_cache`, in 0.1 us.
+same bytes find theirs again through `functools.lru_cache`, in 0.1 us; tuples of them are opened first, in 2 us.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Any
 from perflab.cache import codec
 from perflab.cache.bindings import Bindings
 from perflab.cache.digest import digest_of
+from perflab.cache.flat import MOST, flat, is_quick, nested
 from perflab.cache.instances import Token
 from perflab.errors import ConfigError, StoreError
 
@@ -30,12 +31,20 @@ QUICK_CALLS = 10_000
 """Calls of a function whose names are kept at hand."""
 REMEMBERED_CALLS = 1_000
 """Calls of a function whose arguments are remembered, to say what another call differs in."""
-_LONGEST = 1_000
-_WIDEST = 1 << 63
 
 
 class SlowArgumentsError(Exception):
-    """Arguments whose equality does not tell that they have the same bytes, or code that was not read yet."""
+    """Arguments whose equality does not tell that they have the same bytes, or code that was not read yet.
+
+    Attributes
+    ----------
+    key : str, optional
+        The key of the call, where it was found in another way.
+    """
+
+    def __init__(self, key: str | None = None) -> None:
+        super().__init__(key)
+        self.key = key
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,12 +154,19 @@ class Calls:
             return list(self._remembered.values())
 
     def _quick(self, prefix: str) -> Callable[..., str]:
-        # Types are part of its keys, so that 1, 1.0 and True are three. Only what passes `_is_quick` is ever kept in
-        # it, and an argument equal to that and of the same type has the same bytes.
+        # Types are part of its keys, so that 1, 1.0 and True are three. Only what passes `is_quick` is ever kept in it,
+        # and an argument equal to that and of the same type has the same bytes.
         @functools.lru_cache(QUICK_CALLS, typed=True)
         def key_of(*args: Any, **kwargs: Any) -> str:
-            if all(map(_is_quick, args)) and all(map(_is_quick, kwargs.values())):
+            if all(map(is_quick, args)) and all(map(is_quick, kwargs.values())):
                 return self.key(prefix, args, kwargs)
+            opened = flat(args, kwargs)
+            raise SlowArgumentsError(key_of_flat(*opened) if len(opened) <= MOST else None)
+
+        @functools.lru_cache(QUICK_CALLS, typed=True)
+        def key_of_flat(*opened: Any) -> str:
+            if all(map(is_quick, opened)):
+                return self.key(prefix, *nested(list(opened)))
             raise SlowArgumentsError
 
         make = self._key
@@ -191,21 +207,6 @@ def _signature(fn: Callable[..., Any], name: str) -> inspect.Signature:
 
 def _joined(digests: Mapping[str, bytes]) -> str:
     return hashlib.blake2b(b"".join(digests.values()), digest_size=16).hexdigest()
-
-
-def _is_quick(value: object) -> bool:
-    """Tell if whatever equals this value and has its type has the same bytes, and if it is small enough to be kept.
-
-    `0.0` equals `-0.0`, NaN nothing, and a tuple that holds `1` one that holds `True`.
-    """
-    kind = type(value)
-    if kind is str or kind is bytes:
-        return len(value) <= _LONGEST  # type: ignore[arg-type]  # mypy does not follow `kind`
-    if kind is int:
-        return -_WIDEST <= value < _WIDEST  # type: ignore[operator]  # mypy does not follow `kind`
-    if kind is float:
-        return value == value and value != 0
-    return value is None or kind is bool or kind is Token
 
 
 class _Short(reprlib.Repr):

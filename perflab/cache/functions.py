@@ -26,7 +26,7 @@ P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
 Args = tuple[Any, ...]
 
-_NOT_QUICK = (SlowArgumentsError, TypeError, KeyError, ValueError)
+_NOT_QUICK = (TypeError, KeyError, ValueError, RecursionError)
 _LATEST = 100
 """Codes of one function whose rows are counted, where a name that it reads is bound anew all the time."""
 
@@ -105,6 +105,10 @@ class Cached(Generic[P, R_co]):
                     value = self._get(key, MISSING)
                     if value is not MISSING:
                         return cast("R_co", value.value if type(value) is Held else value)
+        except SlowArgumentsError as slow:
+            value = self._held(slow.key)
+            if value is not MISSING:
+                return cast("R_co", value)
         except _NOT_QUICK:
             pass
         return cast("R_co", self._load(self._named(args), args, kwargs))
@@ -160,12 +164,15 @@ class Cached(Generic[P, R_co]):
         try:
             code = self._code
             if code.same():
-                key = code.key_of(*named, **kwargs)
-                if key in self._hot:
-                    return bare(self._get(key, MISSING))
+                return self._held(code.key_of(*named, **kwargs))
+        except SlowArgumentsError as slow:
+            return self._held(slow.key)
         except _NOT_QUICK:
             pass
         return MISSING
+
+    def _held(self, key: str | None) -> Any:
+        return bare(self._get(key, MISSING)) if key in self._hot else MISSING
 
     def _load(self, named: Args, args: Args, kwargs: Mapping[str, Any]) -> Any:
         code, key = self._key(named, kwargs)
@@ -190,8 +197,12 @@ class Cached(Generic[P, R_co]):
             code = self._read()
         try:
             return code, code.key_of(*named, **kwargs)
-        except (SlowArgumentsError, TypeError):
-            return code, self._calls.key(code.prefix, *self._calls.stand_for(named, kwargs))
+        except SlowArgumentsError as slow:
+            if slow.key is not None:
+                return code, slow.key
+        except (TypeError, RecursionError):
+            pass
+        return code, self._calls.key(code.prefix, *self._calls.stand_for(named, kwargs))
 
     def _read(self) -> Code:
         """Return what the function is now."""

@@ -105,6 +105,25 @@ def test_long_arguments_are_not_kept_at_hand() -> None:
     assert all(len(text) < 100 for call in calls.remembered() for text in call.texts.values())
 
 
+def test_deep_and_wide_tuples_are_named_or_refused_and_not_kept_at_hand() -> None:
+    memoized = counted()
+    deep: Any = ()
+    for _ in range(5_000):
+        deep = (deep,)
+    wide = tuple(range(1_000))
+    with pytest.raises(StoreError, match="nested more than"):
+        memoized(deep)
+    assert memoized(wide) == memoized(wide) == memoized(x=tuple(wide))
+    calls = Calls(lambda x: x, "f", None)
+    code = calls.read(lambda x: x)
+    with pytest.raises(calls_module.SlowArgumentsError) as slow:
+        code.key_of(wide)
+    assert slow.value.key is None
+    with pytest.raises(calls_module.SlowArgumentsError) as slow:
+        code.key_of((1, (2,)))
+    assert slow.value.key == calls.key(code.prefix, ((1, (2,)),), {})
+
+
 def test_the_key_function_is_asked_at_each_call() -> None:
     numbers = itertools.count()
     cache = TieredCache(MemoryCache(10_000), TTLCache(0), None)
