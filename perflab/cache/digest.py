@@ -115,8 +115,9 @@ def _global(value: Any, module: str, walk: _Walk) -> Iterator[bytes]:
         yield from _parts(value, walk)
     elif isinstance(value, types.ModuleType):
         yield f"module {value.__name__}".encode("utf-8", "surrogatepass")
-    elif isinstance(value, types.FunctionType | types.BuiltinFunctionType | type):
-        yield f"{value.__module__}.{value.__qualname__}".encode("utf-8", "surrogatepass")
+    elif isinstance(value, types.FunctionType | types.BuiltinFunctionType | type) or _wraps(value):
+        named = (getattr(value, part, "") for part in ("__module__", "__qualname__"))
+        yield ".".join(map(str, named)).encode("utf-8", "surrogatepass")
 
 
 def _class(cls: type, walk: _Walk) -> Iterator[bytes]:
@@ -153,7 +154,9 @@ def _wraps(value: object) -> bool:
 
 
 def _is_own(value: Any, module: str) -> bool:
-    return (isinstance(value, types.FunctionType | type) or _wraps(value)) and value.__module__ == module
+    return (isinstance(value, types.FunctionType | type) or _wraps(value)) and getattr(
+        value, "__module__", ""
+    ) == module
 
 
 def _other(value: Any, walk: _Walk) -> Iterator[bytes]:

@@ -87,7 +87,8 @@ class Cached(Generic[P, R_co]):
         self._by_instance = key is None
         self._of_class = of_class
         self._owner: type | None = None
-        self._name = f"{fn.__module__}.{getattr(fn, '__qualname__', type(fn).__qualname__)}"
+        module, qualname = getattr(fn, "__module__", "builtins"), getattr(fn, "__qualname__", type(fn).__qualname__)
+        self._name = f"{module}.{qualname}"
         self._calls = Calls(fn, self._name, key)
         self._reading = threading.Lock()
         # At the first call, not at the definition: functions that it calls may be defined after it.

@@ -48,6 +48,7 @@ def moved(source: str, change: str) -> tuple[bool, tuple[str, ...], bool]:
         ("def g(): return 1\ndef f(): return g()", "def g(): return 2", "g"),
         ("K = 1\ndef g(): return K\ndef f(): return g()", "K = 2", "K"),
         ("from math import sin as g\ndef f(): return g(1)", "from math import cos as g", "g"),
+        ("from fnmatch import _compile_pattern as g\ndef f(): return g('a')", "from functools import reduce as g", "g"),
         ("import math as m\ndef f(): return m.pi", "import cmath as m", "m"),
         ("def f(): return 1\ndef g(): return 2", "f.__code__ = g.__code__", "f"),
         (
