@@ -8,11 +8,11 @@ same bytes find theirs again through `functools.lru_cache`, in 0.1 us; tuples of
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import inspect
 import reprlib
-import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -116,7 +116,7 @@ class Calls:
         self._signature = inspect.Signature() if key is not None else _signature(fn, name)
         self._name = name
         self._key = key
-        self._lock = threading.Lock()
+        # Each step on it is one of the interpreter's: no lock, which a fork could leave held.
         self._remembered: OrderedDict[str, Call] = OrderedDict()
 
     def read(self, *parts: object) -> Code:
@@ -134,11 +134,13 @@ class Calls:
         stands_for = self._arguments(args, kwargs)
         digests = self._digests(stands_for)
         key = prefix + _joined(digests)
-        with self._lock:
-            if key in self._remembered:
+        if key in self._remembered:
+            with contextlib.suppress(KeyError):  # another thread's call took its place
                 self._remembered.move_to_end(key)
-                return key
-        self._remember(Call(key, digests, {name: _SHORT.repr(value) for name, value in stands_for.items()}))
+            return key
+        self._remembered[key] = Call(key, digests, {name: _SHORT.repr(value) for name, value in stands_for.items()})
+        if len(self._remembered) > REMEMBERED_CALLS:
+            self._remembered.popitem(last=False)
         return key
 
     def describe(self, prefix: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call:
@@ -150,8 +152,7 @@ class Calls:
 
     def remembered(self) -> list[Call]:
         """Return the calls that are remembered, latest last."""
-        with self._lock:
-            return list(self._remembered.values())
+        return list(self._remembered.values())
 
     def _quick(self, prefix: str) -> Callable[..., str]:
         # Types are part of its keys, so that 1, 1.0 and True are three. Only what passes `is_quick` is ever kept in it,
@@ -171,12 +172,6 @@ class Calls:
 
         make = self._key
         return key_of if make is None else lambda *args, **kwargs: key_of(make(*args, **kwargs))
-
-    def _remember(self, call: Call) -> None:
-        with self._lock:
-            self._remembered[call.key] = call
-            if len(self._remembered) > REMEMBERED_CALLS:
-                self._remembered.popitem(last=False)
 
     def _arguments(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         if self._key is not None:

@@ -6,7 +6,6 @@ In: calls. Out: results, from the cache or computed; and what the cache knows ab
 from __future__ import annotations
 
 import functools
-import threading
 import types
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -62,7 +61,6 @@ class Cached(Generic[P, R_co]):
         "_name",
         "_of_class",
         "_owner",
-        "_reading",
         "_terms",
     )
     __wrapped__: Callable[P, R_co]
@@ -90,7 +88,6 @@ class Cached(Generic[P, R_co]):
         module, qualname = getattr(fn, "__module__", "builtins"), getattr(fn, "__qualname__", type(fn).__qualname__)
         self._name = f"{module}.{qualname}"
         self._calls = Calls(fn, self._name, key)
-        self._reading = threading.Lock()
         # At the first call, not at the definition: functions that it calls may be defined after it.
         self._code = UNREAD
         self._changes: deque[tuple[str, tuple[str, ...]]] = deque(maxlen=_LATEST)
@@ -156,7 +153,7 @@ class Cached(Generic[P, R_co]):
         return f"<cached {self._name}>"
 
     def _answer(self, instance: object, args: Args, kwargs: Mapping[str, Any]) -> Any:
-        named = self._bound(instance, args)
+        named = (token_of(instance) if self._by_instance else instance, *args)
         value = self._find(named, kwargs)
         return self._load(named, (instance, *args), kwargs) if value is MISSING else value
 
@@ -193,9 +190,7 @@ class Cached(Generic[P, R_co]):
         return Held(value) if self._in_memory or by_token else value
 
     def _key(self, named: Args, kwargs: Mapping[str, Any]) -> tuple[Code, str]:
-        code = self._code
-        if not code.stands():
-            code = self._read()
+        code = self._read()
         try:
             return code, code.key_of(*named, **kwargs)
         except SlowArgumentsError as slow:
@@ -207,12 +202,13 @@ class Cached(Generic[P, R_co]):
 
     def _read(self) -> Code:
         """Return what the function is now."""
-        with self._reading:
-            if not self._code.stands():
-                names = self._code.bindings.changed()
-                self._code = self._calls.read(self.__wrapped__, self._owner)
-                self._changes.append((self._code.prefix, names))
-            return self._code
+        code = self._code
+        if not code.stands():
+            names = code.bindings.changed()
+            # Without a lock, which a fork could leave held: threads that read at once do so in vain, and no harm.
+            self._code = code = self._calls.read(self.__wrapped__, self._owner)
+            self._changes.append((code.prefix, names))
+        return code
 
     def _described(self, named: Args, kwargs: Mapping[str, Any]) -> Call:
         return self._calls.describe(self._read().prefix, *self._calls.stand_for(named, kwargs))

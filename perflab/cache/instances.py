@@ -36,27 +36,22 @@ class Token:
 
 class _Tokens:
     def __init__(self) -> None:
-        self._lock = threading.RLock()  # a collection of garbage may run `_forget` while it is held
-        self._known: dict[int, tuple[weakref.ref[object], Token]] = {}
+        self.known: dict[int, tuple[weakref.ref[object], Token]] = {}
         self.forget_all()
 
     def forget_all(self) -> None:
         # A forked child's objects go their own way, and may share a cache on disk with its parent's.
-        self._known.clear()
+        self._lock = threading.RLock()  # a collection of garbage may run `_forget` while it is held
+        self.known.clear()
         self._process = f"{os.getpid()}-{uuid.uuid4().hex}"
         self._numbers = itertools.count(1)
 
-    def of(self, value: object) -> Token:
-        found = self._known.get(id(value))
-        if found is not None and found[0]() is value:
-            return found[1]
+    def find(self, value: object) -> Token:
         with self._lock:
-            return self._make(value)
+            found = self.known.get(id(value))
+            return found[1] if found is not None and found[0]() is value else self._make(value)
 
     def _make(self, value: object) -> Token:
-        found = self._known.get(id(value))
-        if found is not None and found[0]() is value:
-            return found[1]
         kind = value.__qualname__ if isinstance(value, type) else type(value).__qualname__
         number = id(value)
         try:
@@ -67,14 +62,14 @@ class _Tokens:
                 "'__weakref__' to its __slots__."
             ) from error
         token = Token(kind, f"{self._process}-{next(self._numbers)}")
-        self._known[number] = ref, token
+        self.known[number] = ref, token
         return token
 
     def _forget(self, number: int, gone: weakref.ref[object]) -> None:
         with self._lock:
-            found = self._known.get(number)
+            found = self.known.get(number)
             if found is not None and found[0] is gone:
-                del self._known[number]
+                del self.known[number]
 
 
 def token_of(value: object) -> Token:
@@ -92,8 +87,12 @@ def token_of(value: object) -> Token:
     >>> token_of(one) is token_of(one), token_of(one) is token_of(other)
     (True, False)
     """
-    return _tokens.of(value)
+    found = _known.get(id(value))
+    if found is not None and found[0]() is value:
+        return found[1]
+    return _tokens.find(value)
 
 
 _tokens = _Tokens()
+_known = _tokens.known
 os.register_at_fork(after_in_child=_tokens.forget_all)

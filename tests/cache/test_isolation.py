@@ -16,7 +16,7 @@ from unittest.mock import ANY
 import pytest
 
 import perflab
-from perflab.cache import DiskCache, TieredCache
+from perflab.cache import DiskCache, TieredCache, termination
 from perflab.cache.termination import before_sigterm
 
 OPEN = "import os, signal, sys\nimport perflab\ncache = perflab.isolated_cache()\ncache.set('key', b'x' * 100_000)\n"
@@ -39,6 +39,7 @@ def _default_handler() -> Iterator[None]:
     before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
     yield
     left = signal.signal(signal.SIGTERM, before)
+    termination._actions.clear()
     assert left is signal.SIG_DFL, "a test left a handler"
 
 
