@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from perflab.cache import isolated_cache as isolated_cache
     from perflab.config import Config as Config
     from perflab.errors import PerflabError as PerflabError
     from perflab.system import BenchmarkResult as BenchmarkResult
@@ -17,7 +18,16 @@ if TYPE_CHECKING:
     from perflab.system import benchmark as benchmark
     from perflab.system import open_run as open_run
 
-__all__ = ["BenchmarkResult", "Config", "PerflabError", "PerformanceSystem", "Run", "benchmark", "open_run"]
+__all__ = [
+    "BenchmarkResult",
+    "Config",
+    "PerflabError",
+    "PerformanceSystem",
+    "Run",
+    "benchmark",
+    "isolated_cache",
+    "open_run",
+]
 
 _HOMES = {
     "BenchmarkResult": "perflab.system",
@@ -26,6 +36,7 @@ _HOMES = {
     "PerformanceSystem": "perflab.system",
     "Run": "perflab.system",
     "benchmark": "perflab.system",
+    "isolated_cache": "perflab.cache",
     "open_run": "perflab.system",
 }
 

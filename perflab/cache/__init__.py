@@ -9,9 +9,11 @@ from perflab.cache.build import build_tiers
 from perflab.cache.digest import callable_digest
 from perflab.cache.disk import DiskCache
 from perflab.cache.entry import Entry
+from perflab.cache.functions import BoundCached, Cached, CacheInfo
+from perflab.cache.isolation import isolated_cache
 from perflab.cache.keys import UnsupportedKeyError, encode_key
 from perflab.cache.mapping import MISSING
-from perflab.cache.memoize import Cached, CacheInfo, cached
+from perflab.cache.memoize import cached
 from perflab.cache.memory import MemoryCache
 from perflab.cache.policy import LRU, POLICIES, Policy
 from perflab.cache.tiered import TieredCache
@@ -22,6 +24,7 @@ __all__ = [
     "LRU",
     "MISSING",
     "POLICIES",
+    "BoundCached",
     "CacheInfo",
     "Cached",
     "DiskCache",
@@ -36,5 +39,6 @@ __all__ = [
     "callable_digest",
     "encode_key",
     "entry_weight",
+    "isolated_cache",
     "weight",
 ]

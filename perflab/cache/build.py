@@ -6,6 +6,7 @@ In: a `Config` and a recorder. Out: a `TieredCache`, ready to use.
 from __future__ import annotations
 
 import time
+import weakref
 from collections.abc import Callable
 
 from perflab.cache.disk import DiskCache
@@ -26,12 +27,13 @@ def build_tiers(
     config: Config,
     recorder: Recorder = NULL_RECORDER,
     *,
+    disk: type[DiskCache] = DiskCache,
     timer: Callable[[], float] = time.monotonic,
     wall: Callable[[], float] = time.time,
 ) -> TieredCache:
     """Return the three tiers with the config's bounds; without `cache.l3_dir`, disk is a private folder until `close`.
 
-    A daemon thread removes what is due from memory every `SWEEP_S` seconds, until `close`.
+    A daemon thread removes what is due from memory every `SWEEP_S` seconds, until `close`. `disk` is the class of l3.
 
     Raises
     ------
@@ -61,7 +63,7 @@ def build_tiers(
         timer=timer,
         recorder=recorder,
     )
-    l3 = _disk(settings, l1, timer, wall, recorder) if settings.l3_enabled else None
+    l3 = _disk(disk, settings, l1, timer, wall, recorder) if settings.l3_enabled else None
     cache = TieredCache(l1, l2, l3, recorder)
     cache.write_policy = settings.write_policy
     cache.start_sweep(SWEEP_S)
@@ -73,20 +75,24 @@ def _bound(entries: int | None) -> int:
 
 
 def _disk(
+    make: type[DiskCache],
     settings: CacheSettings,
     l1: MemoryCache,
     timer: Callable[[], float],
     wall: Callable[[], float],
     recorder: Recorder,
 ) -> DiskCache:
-    return DiskCache(
+    # Weak, since the tiers know of each other: a cache that is forgotten goes at once, and its private folder with it.
+    first = weakref.ref(l1)
+    return make(
         settings.l3_dir,
         settings.l3_bytes,
         write=settings.l3_write,
         durable=settings.l3_durable,
         compress_bytes=settings.l3_compress_bytes,
         pickle_key=settings.l3_pickle_key,
-        in_use=l1.__contains__,  # hits in memory never reach the disk, which would take their keys for unread
+        # Hits in memory never reach the disk, which would take their keys for unread.
+        in_use=lambda key: (held := first()) is not None and key in held,
         timer=timer,
         wall=wall,
         recorder=recorder,

@@ -24,6 +24,8 @@ class LockedMapping(MutableMapping[Hashable, Any]):
     The ones it replaces raise KeyError out of `pop(key, None)` when another thread removes the key in between.
     """
 
+    digest_as = "cache"
+
     @abstractmethod
     def _guard(self, key: Hashable) -> AbstractContextManager[object]:
         """Return the reentrant lock that writers of a key hold."""

@@ -270,6 +270,7 @@ class Tiers:
         if entry is not None and 0 < entry.nbytes <= self.l1.max_bytes:
             self.l2.take(key)
             self.l1.admit(entry, "promote", "from l2")
+            self.writes.moved(entry, self.l1)
         return entry
 
     def _tier_for(self, entry: Entry, limit: float) -> MemoryCache | None:
@@ -282,7 +283,9 @@ class Tiers:
         return None
 
     def _demote(self, key: Hashable, entry: Entry) -> None:
-        if not self.l2.admit(entry, "demote", "capacity"):
+        if self.l2.admit(entry, "demote", "capacity"):
+            self.writes.moved(entry, self.l2)
+        else:
             self._recorder.access(key, "evict", "l1", entry.nbytes, reason="capacity")
             self.writes.leave(entry, "capacity")
 
@@ -307,6 +310,7 @@ class Tiers:
         if self.l1.admit(entry, "set"):
             return True
         if entry.deadline > self.l1.timer() and self.l2.admit(entry, "set"):
+            self.writes.moved(entry, self.l2)
             return True
         if old is not None:
             self._recorder.access(entry.key, "invalidate", "l2", old.nbytes, reason="replaced")

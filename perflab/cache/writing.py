@@ -109,6 +109,13 @@ class DiskWrites:
         with self._lock:
             return self._dirty.get(slot_of(entry.key)) is entry and self._write([entry], reason)[0]
 
+    def moved(self, entry: Entry, tier: MemoryCache) -> None:
+        """Take note that an entry, or the one that this tier made of it, lies there now; its end may change there."""
+        if self._dirty and self._waits(entry):
+            held = tier.peek(entry.key)
+            if held is not None:
+                self._dirty[slot_of(entry.key)] = held
+
     def settle(self, keys: Iterable[Hashable] | None = None) -> None:
         """Write what waits and is in memory no more: it went by age, of which nobody tells."""
         if not self._dirty:

@@ -6,7 +6,6 @@ In: a config. Out: work done faster, every operation of it in a frame.
 from __future__ import annotations
 
 import datetime as dt
-import functools
 import math
 import os
 import threading
@@ -133,15 +132,21 @@ class PerformanceSystem:
         if related and self.config.predictive_prefetching_enabled:
             self._prefetcher.announce(name if key is None else key, related)
 
-    def cached(self, fn: Callable[..., Any] | None = None, *, ttl: float | None = None) -> Any:
-        """Return a function, or an async one, whose results come from the cache; usable as a decorator.
+    def cached(
+        self,
+        fn: Callable[..., Any] | None = None,
+        *,
+        ttl: float | None = None,
+        key: Callable[..., object] | None = None,
+        tier: str = "l3",
+        cost: float | None = None,
+    ) -> Any:
+        """Return a function, an async one, or a method, whose results come from the cache; usable as a decorator.
 
         Its key is the function's code and its arguments. Callers of one missing key share one call: all threads, or all
-        tasks of one event loop.
+        tasks of one event loop. `fn.explain(...)` tells why a call hits or misses. See `perflab.cache.cached`.
         """
-        if fn is None:
-            return functools.partial(self.cached, ttl=ttl)
-        return cached(self.cache, fn, ttl=ttl)
+        return cached(self.cache, fn, ttl=ttl, key=key, tier=tier, cost=cost)
 
     def chunks(self, path: str | os.PathLike[str]) -> Iterator[Chunk]:
         """Yield the semantic chunks of a file; joined, their bytes are the file's."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import os
+import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -57,7 +60,8 @@ def test_info_counts_rows_and_invalidate_forgets_one(cache: TieredCache) -> None
     def f(x: int) -> int:
         return x
 
-    assert f.cache_info().hits == 0
+    cached(cache, str.upper)("of another function")
+    assert f.cache_info().hits == f.cache_info().loads == 0
     assert f.cache_info().hit_rate != f.cache_info().hit_rate, "NaN before any call"
     for x in (1, 2, 1, 1):
         f(x)
@@ -196,3 +200,37 @@ def test_a_digest_of_partials_methods_classes_and_recursion() -> None:
     ring.append(ring)
     assert callable_digest(even) != callable_digest(odd)
     assert callable_digest(functools.partial(even, ring)) == callable_digest(functools.partial(even, ring))
+
+
+def test_threads_that_meet_new_code_get_results_of_code_that_was_there(cache: TieredCache) -> None:
+    scope: dict[str, object] = {"__name__": "module", "K": 0}
+    exec("def f(x): return K", scope)  # noqa: S102 (the source is the test's own)
+    f = cached(cache, scope["f"])  # type: ignore[call-overload]  # of exec nothing is known
+    stale: list[tuple[int, int]] = []
+
+    def call() -> None:
+        for number in range(300):
+            least: int = scope["K"]  # type: ignore[assignment]
+            found = f(number % 3)
+            if found < least:
+                stale.append((found, least))
+
+    threads = [threading.Thread(target=call) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        scope["K"] = scope["K"] + 1  # type: ignore[operator]
+        time.sleep(0.001)
+    for thread in threads:
+        thread.join()
+    assert stale == []
+    assert f(0) == scope["K"]
+
+
+def test_a_forked_child_calls_on(cache: TieredCache) -> None:
+    f = cached(cache, lambda x: x * 2)
+    assert f(1) == 2
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if (f(1), f(3), f.explain(3).reason) == (2, 6, "hit") else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
