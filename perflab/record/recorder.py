@@ -263,7 +263,7 @@ class Recorder:
             # Between the two steps the thread that flushes may have put a larger file in place of small ones.
             with contextlib.suppress(FileNotFoundError):
                 return read(self._logs[frame].sources())
-        return read(self._logs[frame].sources())
+        return read(self._logs[frame].sources(lost=False))
 
     def totals(self) -> Mapping[object, int]:
         """Return how often each event of `accesses` was recorded; no columns are made for it, dropped rows count."""
