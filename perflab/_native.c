@@ -22,7 +22,8 @@ seconds_now(void)
     return (double)(now.tv_sec * 1000000000LL + now.tv_nsec) * 1e-9;
 }
 
-/* The offset of a slot in the instances of a class with __slots__, or -1: then attributes are looked up. */
+/* The offset of a slot in the instances of a class with __slots__, or -1: then attributes are looked up.
+   A class may hold the slot of another class, whose instances are laid out in another way. */
 static Py_ssize_t
 slot_offset(PyTypeObject *type, const char *name)
 {
@@ -34,7 +35,7 @@ slot_offset(PyTypeObject *type, const char *name)
     }
     if (Py_IS_TYPE(slot, &PyMemberDescr_Type)) {
         PyMemberDef *member = ((PyMemberDescrObject *)slot)->d_member;
-        if (member->type == T_OBJECT_EX) {
+        if (member->type == T_OBJECT_EX && member->flags == 0 && PyType_IsSubtype(type, PyDescr_TYPE(slot))) {
             offset = member->offset;
         }
     }
@@ -98,6 +99,10 @@ reads_watch(Reads *self, PyObject *args)
     int exact;
     if (!PyArg_ParseTuple(args, "O!O!O!np", &PyDict_Type, &hot, &PyContextVar_Type, &current, &PyType_Type, &entry,
                           &full, &exact)) {
+        return NULL;
+    }
+    if (self->hot != NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "reads watch one dict for good: another thread may be looking into it");
         return NULL;
     }
     key_at = slot_offset(entry, "key");
@@ -178,8 +183,9 @@ after_hit(Reads *self, PyObject *tape, PyObject *key)
 {
     PyObject *again = NULL, *done, *took;
     double start = seconds_now(), end;
-    PyDict_GetItemWithError(self->hot, key);
-    PyErr_Clear();
+    if (PyDict_GetItemWithError(self->hot, key) == NULL && PyErr_Occurred()) {
+        return -1;
+    }
     if (PyContextVar_Get(self->current, NULL, &again) < 0) {
         return -1;
     }
@@ -337,7 +343,8 @@ number_of(PyObject *entry, Py_ssize_t code_at, PyObject *name, PyObject *distinc
 static PyObject *
 numbered(PyObject *module, PyObject *batches)
 {
-    PyObject *distinct = NULL, *name = NULL, *codes = NULL, *result = NULL;
+    /* An attribute that is a property may drop the batches and what is in them: each is held while it is read. */
+    PyObject *distinct = NULL, *name = NULL, *codes = NULL, *result = NULL, *batch = NULL;
     PyTypeObject *type = NULL;
     Py_ssize_t total = 0, place, row, code_at = -1;
     int32_t *next;
@@ -346,12 +353,12 @@ numbered(PyObject *module, PyObject *batches)
         return NULL;
     }
     for (place = 0; place < PyList_GET_SIZE(batches); place++) {
-        PyObject *batch = PyList_GET_ITEM(batches, place);
-        if (!PyList_Check(batch)) {
+        PyObject *counted = PyList_GET_ITEM(batches, place);
+        if (!PyList_Check(counted)) {
             PyErr_SetString(PyExc_TypeError, "hits come as a list of lists of entries");
             return NULL;
         }
-        total += PyList_GET_SIZE(batch);
+        total += PyList_GET_SIZE(counted);
     }
     if (total > INT32_MAX) {
         PyErr_SetString(PyExc_OverflowError, "more hits at once than a number of 32 bits counts");
@@ -365,15 +372,16 @@ numbered(PyObject *module, PyObject *batches)
     }
     next = (int32_t *)PyByteArray_AS_STRING(codes);
     for (place = 0; place < PyList_GET_SIZE(batches); place++) {
-        PyObject *batch = PyList_GET_ITEM(batches, place);
-        for (row = 0; row < PyList_GET_SIZE(batch); row++) {
-            PyObject *entry = PyList_GET_ITEM(batch, row);
+        Py_XSETREF(batch, Py_NewRef(PyList_GET_ITEM(batches, place)));
+        for (row = 0; PyList_Check(batch) && row < PyList_GET_SIZE(batch); row++) {
+            PyObject *entry = Py_NewRef(PyList_GET_ITEM(batch, row));
             Py_ssize_t code;
             if (!Py_IS_TYPE(entry, type)) {
                 type = Py_TYPE(entry);
                 code_at = slot_offset(type, "code");
             }
             code = number_of(entry, code_at, name, distinct);
+            Py_DECREF(entry);
             if (code < 0) {
                 goto done;
             }
@@ -390,6 +398,7 @@ numbered(PyObject *module, PyObject *batches)
     }
     result = PyTuple_Pack(2, distinct, codes);
 done:
+    Py_XDECREF(batch);
     Py_XDECREF(distinct);
     Py_XDECREF(name);
     Py_XDECREF(codes);
@@ -401,7 +410,7 @@ done:
 static PyObject *
 unzipped(PyObject *module, PyObject *args)
 {
-    PyObject *items, *entries, *times, *result;
+    PyObject *items, *entries = NULL, *times, *result;
     Py_ssize_t rows, row;
     double *next;
     if (!PyArg_ParseTuple(args, "O!n", &PyList_Type, &items, &rows)) {
@@ -411,7 +420,11 @@ unzipped(PyObject *module, PyObject *args)
         PyErr_Format(PyExc_ValueError, "there are no %zd pairs in %zd items", rows, PyList_GET_SIZE(items));
         return NULL;
     }
-    entries = PyList_New(rows);
+    /* Up to CPython 3.11 a new list may collect garbage, whose finalizers may use the cache and cut these items off. */
+    do {
+        rows = Py_MIN(rows, PyList_GET_SIZE(items) / 2);
+        Py_XSETREF(entries, PyList_New(rows));
+    } while (entries != NULL && rows > PyList_GET_SIZE(items) / 2);
     times = PyByteArray_FromStringAndSize(NULL, rows * (Py_ssize_t)sizeof(double));
     if (entries == NULL || times == NULL) {
         goto failed;
@@ -452,10 +465,14 @@ static int
 fill(PyObject *module)
 {
     PyObject *type;
-    str_look = PyUnicode_InternFromString("_look");
-    str_noted = PyUnicode_InternFromString("_after_hit");
-    refused = PyObject_CallNoArgs((PyObject *)&PyBaseObject_Type);
-    if (str_look == NULL || str_noted == NULL || refused == NULL) {
+    if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
+        PyErr_SetString(PyExc_ImportError, "perflab._native is for the main interpreter; others do the same in Python");
+        return -1;
+    }
+    /* A module that is loaded once more keeps them: those who loaded it before know the sign of a refused default. */
+    if ((str_look == NULL && (str_look = PyUnicode_InternFromString("_look")) == NULL)
+        || (str_noted == NULL && (str_noted = PyUnicode_InternFromString("_after_hit")) == NULL)
+        || (refused == NULL && (refused = PyObject_CallNoArgs((PyObject *)&PyBaseObject_Type)) == NULL)) {
         return -1;
     }
     type = PyType_FromSpec(&reads_spec);

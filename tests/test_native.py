@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import importlib.util
 import sys
 from typing import Any
 
@@ -134,3 +136,124 @@ def test_reads_keep_no_reference_too_many_and_drop_none() -> None:
     after = sys.getrefcount(value), sys.getrefcount(cache.l1.peek("k")), sys.getrefcount(None)
     assert after[:2] == before[:2]
     assert abs(after[2] - before[2]) < 5_000
+
+
+def loaded_anew() -> Any:
+    spec = importlib.util.spec_from_file_location("perflab._native", native.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_a_module_that_is_loaded_once_more_refuses_by_the_same_sign() -> None:
+    cache = make()
+    assert loaded_anew().REFUSED is native.REFUSED
+    with pytest.raises(KeyError):
+        cache["absent"]
+
+
+class Stranger:
+    """A class whose attributes are slots of another class, which its instances do not have."""
+
+    __slots__ = ()
+    code = Entry.code
+    key = Entry.key
+    value = Entry.value
+
+
+def test_slots_of_another_class_are_no_places_in_an_instance() -> None:
+    with pytest.raises(TypeError, match="doesn't apply to a 'Stranger' object"):
+        native.numbered([[Stranger()]])
+
+    class Bare(native.Reads):  # type: ignore[misc, name-defined]  # a module that may not be there
+        pass
+
+    with pytest.raises(TypeError, match="'key' and 'value'"):
+        Bare()._watch({}, Recorder().current, Stranger, 10, True)
+
+
+def test_an_interrupt_while_a_hit_is_timed_is_not_lost() -> None:
+    asked = []
+
+    class Key:
+        def __hash__(self) -> int:
+            return 7
+
+        def __eq__(self, other: object) -> bool:
+            asked.append(other)
+            if len(asked) == 2:  # the first finds the entry, the second is the repetition that is timed
+                raise KeyboardInterrupt
+            return isinstance(other, Key)
+
+    class Bare(native.Reads):  # type: ignore[misc, name-defined]  # a module that may not be there
+        _after_hit = len
+
+    recorder = Recorder()
+    tape, bare = recorder.tapes.tape(), Bare()
+    bare._watch({Key(): Entry(Key(), "value", 8)}, recorder.current, Entry, 10, True)
+    with pytest.raises(KeyboardInterrupt):
+        bare.get(Key())
+    bare._due_s = float("inf")
+    assert bare.get(Key()) == "value"
+    assert tape.rows == 2
+
+
+def test_reads_watch_one_dict() -> None:
+    class Bare(native.Reads):  # type: ignore[misc, name-defined]  # a module that may not be there
+        pass
+
+    bare = Bare()
+    bare._watch({}, Recorder().current, Entry, 10, True)
+    with pytest.raises(RuntimeError, match="watch one dict"):
+        bare._watch({}, Recorder().current, Entry, 10, True)
+
+
+def unzipped_while_garbage_is_collected(threshold: int) -> tuple[int, int] | None:
+    """Take pairs apart while whatever comes after so many new objects drops them; None if that came before."""
+    items = [item for place in range(1000) for item in (float(place), object())]
+    usual = gc.get_threshold()
+    gc.collect()  # it also drops the lists that would be used again
+    gc.callbacks.append(lambda *_: items.clear())
+    gc.set_threshold(threshold)
+    lists = [[] for _ in range(200)]  # type: ignore[var-annotated]  # of nothing
+    try:
+        entries, times = native.unzipped(items, 1000)
+    except ValueError:
+        return None
+    finally:
+        gc.set_threshold(*usual)
+        gc.callbacks.pop()
+        lists.clear()
+    return len(entries), len(times)
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="garbage is collected between instructions alone")
+def test_pairs_that_leave_while_garbage_is_collected_are_not_read() -> None:
+    gc.freeze()
+    try:
+        found = {unzipped_while_garbage_is_collected(threshold) for threshold in range(190, 215)}
+    finally:
+        gc.unfreeze()
+    assert found == {None, (0, 0), (1000, 8000)}
+
+
+def test_entries_that_leave_while_they_are_numbered_are_not_read() -> None:
+    class Leaving:
+        @property
+        def code(self) -> int:
+            batches.clear()
+            batch.clear()
+            return -1
+
+        @code.setter
+        def code(self, code: int) -> None:
+            self.number = code
+
+    batch: list[Any] = [Leaving() for _ in range(3)]
+    batches = [batch, [Leaving()]]
+    del batch
+    batch = batches[0]
+    with pytest.raises(RuntimeError, match="removed while they were numbered"):
+        native.numbered(batches)

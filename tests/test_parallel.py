@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolExecutor
 
 import psutil
 import pytest
@@ -134,6 +134,44 @@ def test_a_killed_worker_is_an_error_and_the_next_use_starts_afresh(processes):
         list(processes.map(lambda _: os.kill(os.getpid(), 9), [1]))
     assert any("items 0 to 0" in note for note in caught.value.__notes__)
     assert list(processes.map(abs, [-2])) == [2]
+
+
+def kill_worker(workers):
+    """Kill a worker by a call that is submitted, and wait until that is known."""
+    killed = workers.submit(lambda: os.kill(os.getpid(), 9))
+    assert isinstance(killed.exception(timeout=60), BrokenExecutor)
+
+
+def test_submit_and_map_start_afresh_after_a_call_killed_its_worker():
+    before = child_processes()
+    with Workers(2, "processes") as workers:
+        for _ in range(2):
+            kill_worker(workers)
+            assert workers.submit(abs, -1).result(timeout=60) == 1
+        kill_worker(workers)
+        assert list(workers.map(abs, [-2])) == [2]
+        assert workers.rest()
+        kill_worker(workers)
+    assert child_processes() <= before
+
+
+def test_calls_that_went_with_a_killed_worker_fail_and_the_next_is_answered():
+    with Workers(2, "processes") as workers:
+        others = [workers.submit(_sleep_long) for _ in range(3)]
+        victim = next(iter(workers._executor._processes))
+        os.kill(victim, 9)
+        assert all(isinstance(future.exception(timeout=60), BrokenExecutor) for future in others)
+        assert workers.submit(abs, -1).result(timeout=60) == 1
+
+
+def test_a_broken_executor_of_the_caller_stays_the_callers():
+    with ProcessPoolExecutor(1) as executor, Workers.over(executor, workers=2) as workers:
+        killed = workers.submit(os._exit, 1)
+        assert isinstance(killed.exception(timeout=60), BrokenExecutor)
+        with pytest.raises(BrokenExecutor):
+            workers.submit(abs, -1)
+        with pytest.raises(BrokenExecutor):
+            list(workers.map(abs, [-1]))
 
 
 def test_work_happens_in_other_processes_and_their_peak_is_measured():

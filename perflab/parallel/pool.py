@@ -10,6 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future
+from functools import partial
 from typing import Any, Self, TypeVar
 
 from perflab.errors import PerflabError
@@ -128,6 +129,8 @@ class Workers:
     def submit(self, fn: Callable[..., R], *args: Any) -> Future[R]:
         """Start one call and return its future; inline, the call has already ended when this returns.
 
+        A call whose worker is killed fails, with `BrokenExecutor`; the next one starts afresh.
+
         Examples
         --------
         >>> with Workers(1) as workers:
@@ -137,12 +140,7 @@ class Workers:
         self._refuse_closed()
         if self._inline():
             return _call_inline(fn, *args)
-        pool = self._enter()
-        try:
-            outcome = pool.submit(run_call, fn, args, os.getpid(), callers())
-        except BaseException:
-            self._leave()
-            raise
+        _, outcome = self._begin(partial(run_call, fn, args, os.getpid(), callers()))
         future: Future[R] = Reply(outcome)
         future.add_done_callback(lambda _: self._leave())
         return future
@@ -217,6 +215,21 @@ class Workers:
             self._under_way += 1
             return self._executor
 
+    def _begin(self, call: Callable[[], Outcome], again: bool = True) -> tuple[Executor, Future[Outcome]]:
+        """Hand over the first call of some work, which is under way until `_leave`; return the pool that took it.
+
+        A pool whose worker was killed takes no call any more: then a fresh one of ours does.
+        """
+        pool = self._enter()
+        try:
+            return pool, pool.submit(call)
+        except BaseException as error:
+            self._leave()
+            if not (again and isinstance(error, BrokenExecutor)):
+                raise
+            self._discard(pool)
+        return self._begin(call, again=False)
+
     def _leave(self) -> None:
         with self._lock:
             self._under_way -= 1
@@ -230,25 +243,32 @@ class Workers:
         shut_down(broken, cancel=True)
 
     def _map_batches(self, fn: Callable[[T], R], work: Iterator[list[T]]) -> Iterator[R]:
-        pool = self._enter()
+        pool: Executor | None = None
         pending: deque[tuple[int, int, Future[Outcome]]] = deque()
         index = 0
         try:
             for batch in work:
-                pending.append((index, len(batch), pool.submit(run_batch, fn, batch, os.getpid(), callers())))
+                call = partial(run_batch, fn, batch, os.getpid(), callers())
+                if pool is None:
+                    pool, outcome = self._begin(call)
+                else:
+                    outcome = pool.submit(call)
+                pending.append((index, len(batch), outcome))
                 index += len(batch)
                 while len(pending) >= self.in_flight or (pending and pending[0][2].done()):
                     yield from _take(pending)
             while pending:
                 yield from _take(pending)
         except BrokenExecutor:
-            self._discard(pool)
+            if pool is not None:
+                self._discard(pool)
             raise
         finally:
             for _, _, future in pending:
                 if not future.cancel():
                     future.add_done_callback(_deliver)
-            self._leave()
+            if pool is not None:
+                self._leave()
 
 
 def _map_inline(fn: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:

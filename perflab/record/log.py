@@ -5,6 +5,7 @@ In: rows, tables. Out: the pieces, each in memory, in the run folder, or both.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -117,6 +118,13 @@ class Piece:
     rows: int = 0
     writing: bool = False
 
+    @property
+    def lost(self) -> bool:
+        """Whether they were in a file alone, which somebody removed, or whose disk is gone."""
+        if self.held is not None or self.path is None:
+            return False
+        return not os.path.exists(self.path)  # noqa: PTH110 - `Path.exists` raises what a dead disk says
+
     def sources(self) -> Iterator[pa.Table | Path]:
         """Yield the rows, piece by piece, or the file that they are in if they have left memory."""
         if self.held is not None:
@@ -133,19 +141,22 @@ class Log:
     ----------
     nbytes : int
         Bytes of sealed rows in memory.
-    dropped : int
-        Rows that are nowhere any more.
     """
 
     def __init__(self, frame: str, source: Source) -> None:
         self.frame = frame
         self.nbytes = 0
-        self.dropped = 0
+        self._dropped = 0
         self._source = source
         self._pieces: list[Piece] = []
         self._arrived: list[Rows] = []
         self._lock = threading.RLock()
         self._writing = threading.Lock()  # who seals must not wait for a disk
+
+    @property
+    def dropped(self) -> int:
+        """Rows that are nowhere any more."""
+        return self._dropped + sum(piece.rows for piece in list(self._pieces) if piece.lost)
 
     def seal(self, wait: bool = True) -> None:
         """Turn the gathered rows into a piece of typed columns; without `wait`, not if another thread is about it."""
@@ -173,13 +184,13 @@ class Log:
             self.seal()
             held = [piece.held for piece in self._pieces if piece.held is not None]
             dropped = self.dropped
-            self._pieces, self.nbytes, self.dropped = [], 0, 0
+            self._pieces, self.nbytes, self._dropped = [], 0, 0
             return Taken(rows, held, dropped)
 
     def receive(self, held: Sequence[Rows], dropped: int) -> None:
         """Add columns that were taken from another log, and what it had dropped."""
         with self._lock:
-            self.dropped += dropped
+            self._dropped += dropped
             for rows in held:
                 if rows.num_rows >= LARGE_ROWS:
                     self._hold(rows)
@@ -191,7 +202,7 @@ class Log:
     def forget(self) -> None:
         """Drop everything and make the lock anew: this process was forked, and the rows are its parent's."""
         self._lock, self._writing = threading.RLock(), threading.Lock()
-        self._pieces, self._arrived, self.nbytes, self.dropped = [], [], 0, 0
+        self._pieces, self._arrived, self.nbytes, self._dropped = [], [], 0, 0
 
     def store(self, write: Callable[..., Path]) -> None:
         """Bring all rows that are only in memory into the run folder.
@@ -222,17 +233,20 @@ class Log:
             piece.held = None
             self.nbytes -= freed
             if piece.path is None:
-                self.dropped += piece.rows
+                self._dropped += piece.rows
                 self._pieces.remove(piece)
             return freed
 
-    def sources(self) -> list[pa.Table | Path]:
-        """Return tables, and files, of all rows that are not dropped, oldest first; nothing is changed by it."""
+    def sources(self, lost: bool = True) -> list[pa.Table | Path]:
+        """Return tables, and files, of all rows that are not dropped, oldest first; nothing is changed by it.
+
+        Without `lost`, no files that are not there: they may be about to be replaced.
+        """
         with self._lock:
             # Before the look: a key that uses a cache to print itself may cause rows to be sealed meanwhile.
             pieces, arrived = list(self._pieces), list(self._arrived)
             loose = self._source.look()
-            found = [source for piece in pieces for source in piece.sources()]
+            found = [source for piece in pieces if lost or not piece.lost for source in piece.sources()]
             found += Joined(arrived).tables()
             return found if loose is None else [*found, *loose.tables()]
 
@@ -241,13 +255,15 @@ class Log:
         with self._lock:
             loose = self._source.look()
             unsealed: list[Rows] = self._arrived if loose is None else [*self._arrived, loose]
-            rows = sum(rows.num_rows for rows in unsealed) + sum(piece.rows for piece in self._pieces)
+            rows = sum(rows.num_rows for rows in unsealed) + sum(p.rows for p in self._pieces if not p.lost)
             return rows, sum(rows.nbytes for rows in unsealed) + self.nbytes
 
     def hand_over(self) -> list[Piece]:
         """Seal and return the pieces, for `moved` once they stand in one file."""
         with self._lock:
             self.seal()
+            for piece in self._pieces:
+                piece.writing = True
             return list(self._pieces)
 
     def moved(self, pieces: Sequence[Piece], path: Path) -> None:

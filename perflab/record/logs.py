@@ -77,7 +77,7 @@ class Logs(Mapping[str, Log]):
             # Between the two steps the thread that flushes may have put a larger file in place of small ones.
             with contextlib.suppress(FileNotFoundError):
                 return read(self[frame].sources())
-        return read(self[frame].sources())
+        return read(self[frame].sources(lost=False))
 
     def seal(self, frame: str, wait: bool = True) -> None:
         """Turn the new rows of a frame into columns; without `wait`, not if another thread is about it."""

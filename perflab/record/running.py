@@ -43,6 +43,7 @@ class RunningFolder:
         self._folder: RunFolder | None = RunFolder(path, facts)
         self.ring = FlightRing(path / RING)
         self._pid = os.getpid()
+        self._lock = threading.Lock()
         self._closing = threading.Event()
         self._flush = flush
         self._thread = threading.Thread(target=self._work, args=(interval_s,), name="perflab-recorder", daemon=True)
@@ -50,17 +51,14 @@ class RunningFolder:
         atexit.register(self._flush_once)
 
     def use(self, action: Callable[[RunFolder], object]) -> None:
-        """Do something with the folder unless it was given up; an error of the disk gives it up, with one warning."""
+        """Do something with the folder unless it was given up; an error gives it up, with one warning."""
         folder = self._here()
         if folder is None:
             return
         try:
             action(folder)
-        except OSError as error:
-            self._folder = None
-            self._closing.set()
-            folder.release()
-            self._warn(error)
+        except Exception as error:  # whatever is wrong with the folder, the program goes on
+            self._give_up(folder, error)
 
     def finish(self, action: Callable[[RunFolder], object]) -> None:
         """Do something with the folder for the last time; the ring stays if that fails."""
@@ -71,7 +69,7 @@ class RunningFolder:
         try:
             action(folder)
             self.ring.close()
-        except OSError as error:
+        except Exception as error:  # as above
             self._warn(error)
         finally:
             folder.release()
@@ -93,10 +91,18 @@ class RunningFolder:
         if self._thread is not threading.current_thread() and os.getpid() == self._pid:
             self._thread.join()
 
-    def _warn(self, error: OSError) -> None:
+    def _give_up(self, folder: RunFolder, error: Exception) -> None:
+        with self._lock:  # other threads may be about to meet the same error
+            known, self._folder = self._folder is None, None
+        self._closing.set()
+        folder.release()
+        if not known:
+            self._warn(error)
+
+    def _warn(self, error: Exception) -> None:
+        reason = error.strerror or error if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
         warnings.warn(
-            f"The run folder {str(self._path)!r} cannot be written ({error.strerror or error}); "
-            "recording goes on in memory.",
+            f"The run folder {str(self._path)!r} cannot be written ({reason}); recording goes on in memory.",
             RuntimeWarning,
             stacklevel=5,
         )

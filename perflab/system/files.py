@@ -17,7 +17,7 @@ from perflab.config import Config
 from perflab.errors import ConfigError, SourceError
 from perflab.events import Events
 from perflab.parallel import Workers
-from perflab.record import Recorder
+from perflab.record import Recorder, remote
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,8 +83,14 @@ class FileWork:
 
         fn = _function(operation)
         name = operation if isinstance(operation, str) else None
+        callers = remote.callers()
+
+        def process(path: str | os.PathLike[str]) -> dict[str, Any]:
+            with remote.on_behalf_of(callers):
+                return _summary(self.process(path, fn, name))
+
         with ThreadPoolExecutor(self._config.max_parallel_operations, "perflab-file") as pool:
-            found = list(pool.map(lambda path: _summary(self.process(path, fn, name)), paths))
+            found = list(pool.map(process, paths))
         return pd.DataFrame(found, columns=list(_COLUMNS))
 
 

@@ -22,11 +22,12 @@ from perflab.events import Events
 from perflab.host import Monitor
 from perflab.optimize import AutoOptimizer, OptimizationResult, Prefetcher, Relief, Signals, tune, warm
 from perflab.parallel import Workers
-from perflab.record import Frames, Operation, Recorder
+from perflab.record import Frames, Operation
 from perflab.system import remote
 from perflab.system.files import FileWork
 from perflab.system.hotset import hot_set_path
 from perflab.system.memory import load_frames, rest_workers
+from perflab.system.recording import begin_recording
 from perflab.system.run import Run, describe_run
 
 if TYPE_CHECKING:
@@ -47,14 +48,15 @@ class PerformanceSystem:
     config
         Settings; by default the guide's.
     run_dir
-        Folder in which the run is kept; by default rows stay in memory.
+        Folder in which the run is kept; by default rows stay in memory. They do too, with one warning, where the disk
+        is full or cannot be written, now or later.
     label
         Name of the run for people.
 
     Raises
     ------
     RunError
-        If the run folder holds a run already, is in use, or cannot be written.
+        If the run folder holds a run already, is in use, or cannot be a folder.
     StoreError
         If the folder of the disk tier is not safe to use.
 
@@ -79,7 +81,7 @@ class PerformanceSystem:
         self.config = config or Config()
         self._started = time.monotonic()
         self._info = describe_run(self.config, label)
-        self._recorder = Recorder(None if run_dir is None else Path(run_dir), self.config.record, info=self._info)
+        self._recorder = begin_recording(run_dir, self.config.record, self._info)
         self._events = Events(self._recorder.add)
         self._optimizing = threading.Lock()
         self._closed = False

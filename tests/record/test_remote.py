@@ -27,6 +27,11 @@ from perflab.record.log import MERGE_PIECES
 from perflab.record.remote import WorkerRows, callers, carried, on_behalf_of
 
 
+def unpickled(data: bytes) -> Any:
+    """Return what was pickled in this test."""
+    return pickle.loads(data)  # noqa: S301 - the bytes are our own
+
+
 class Elsewhere:
     """Another process, played in this one."""
 
@@ -45,7 +50,7 @@ class Elsewhere:
 
     def loads(self, data: bytes) -> Any:
         with self.here():
-            return pickle.loads(data)  # noqa: S301
+            return unpickled(data)
 
     def sends(self) -> bytes:
         """Return what an outcome of this process carries."""
@@ -59,7 +64,7 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Elsewhere:
 
 
 def deliver(sent: bytes) -> None:
-    rows = pickle.loads(sent)  # noqa: S301
+    rows = unpickled(sent)
     if rows is not None:
         rows.deliver()
 
@@ -70,7 +75,7 @@ def operations(recorder: Recorder) -> pd.DataFrame:
 
 def test_at_home_a_recorder_comes_back_as_itself() -> None:
     recorder = Recorder()
-    assert pickle.loads(pickle.dumps(recorder)) is recorder  # noqa: S301
+    assert unpickled(pickle.dumps(recorder)) is recorder
     assert copy.deepcopy([recorder])[0] is recorder
     assert copy.copy(recorder) is recorder
     assert carried() is None
@@ -78,7 +83,7 @@ def test_at_home_a_recorder_comes_back_as_itself() -> None:
 
 def test_recorders_of_one_run_id_are_told_apart() -> None:
     first, second = Recorder(run_id="same"), Recorder(run_id="same")
-    assert pickle.loads(pickle.dumps([second, first])) == [second, first]  # noqa: S301
+    assert unpickled(pickle.dumps([second, first])) == [second, first]
 
 
 def test_elsewhere_one_recorder_stands_for_it_in_each_process(elsewhere: Elsewhere) -> None:
@@ -96,11 +101,11 @@ def test_a_recorder_that_stands_for_another_leads_home_from_anywhere(elsewhere: 
     worker = elsewhere.loads(pickle.dumps(home))
     with elsewhere.here():
         sent = pickle.dumps(worker)
-    assert pickle.loads(sent) is home  # noqa: S301
+    assert unpickled(sent) is home
 
 
 def test_the_null_recorder_is_the_same_everywhere(elsewhere: Elsewhere) -> None:
-    assert pickle.loads(pickle.dumps(NULL_RECORDER)) is NULL_RECORDER  # noqa: S301
+    assert unpickled(pickle.dumps(NULL_RECORDER)) is NULL_RECORDER
     assert elsewhere.loads(pickle.dumps(NULL_RECORDER)) is NULL_RECORDER
 
 
@@ -110,7 +115,7 @@ def test_a_silent_recorder_is_silent_elsewhere_too(elsewhere: Elsewhere) -> None
     worker.access("k", "hit")
     with worker.operation("x"):
         pass
-    assert pickle.loads(elsewhere.sends())._parcels == []  # noqa: S301
+    assert unpickled(elsewhere.sends())._parcels == []
 
 
 def test_rows_come_home_once_with_run_id_and_stream(elsewhere: Elsewhere) -> None:
@@ -123,7 +128,7 @@ def test_rows_come_home_once_with_run_id_and_stream(elsewhere: Elsewhere) -> Non
     worker.record_operation("timed", 0.5, related_keys=["a"], cache_hit=True)
     worker.add("events", name="x", payload="{}")
     sent = elsewhere.sends()
-    rows = pickle.loads(sent)  # noqa: S301
+    rows = unpickled(sent)
     rows.deliver()
     rows.deliver()
     found = operations(home)
@@ -144,9 +149,9 @@ def test_rows_come_home_once_with_run_id_and_stream(elsewhere: Elsewhere) -> Non
 
 def test_only_what_is_new_travels_and_nothing_travels_where_nothing_is(elsewhere: Elsewhere) -> None:
     home = Recorder()
-    assert pickle.loads(elsewhere.sends()) is None  # noqa: S301
+    assert unpickled(elsewhere.sends()) is None
     worker = elsewhere.loads(pickle.dumps(home))
-    assert pickle.loads(elsewhere.sends())._parcels == []  # noqa: S301
+    assert unpickled(elsewhere.sends())._parcels == []
     for name in ("first", "second"):
         with worker.operation(name):
             pass
@@ -159,7 +164,7 @@ def test_rows_that_are_passed_on_by_another_process_are_still_there(elsewhere: E
     home = Recorder()
     with elsewhere.loads(pickle.dumps(home)).operation("x"):
         pass
-    deliver(pickle.dumps(pickle.loads(elsewhere.sends())))  # noqa: S301
+    deliver(pickle.dumps(unpickled(elsewhere.sends())))
     assert len(home.frames.operations) == 1
 
 
@@ -299,7 +304,7 @@ def test_rows_that_cannot_be_added_cost_one_warning_and_no_other_rows(elsewhere:
     for recorder in (home, other):
         with elsewhere.loads(pickle.dumps(recorder)).operation("x"):
             pass
-    rows = pickle.loads(elsewhere.sends())  # noqa: S301
+    rows = unpickled(elsewhere.sends())
     home.receive = lambda *_: 1 / 0  # type: ignore[method-assign, assignment, return-value]
     with pytest.warns(RuntimeWarning, match="workers recorded are lost: ZeroDivisionError: division by zero") as warned:
         rows.deliver()
@@ -313,7 +318,7 @@ def test_rows_that_cannot_be_sent_cost_a_warning_at_home_and_no_result(elsewhere
     worker.take = lambda _: 1 / 0
     with elsewhere.here():
         sent = pickle.dumps(("result", carried()))
-    result, rows = pickle.loads(sent)  # noqa: S301
+    result, rows = unpickled(sent)
     assert result == "result"
     with pytest.warns(RuntimeWarning, match="lost: ZeroDivisionError"):
         rows.deliver()
@@ -351,7 +356,7 @@ def test_work_belongs_to_the_operation_that_it_was_handed_out_in(elsewhere: Else
     with home.operation("caller"):
         given = callers()
     worker = elsewhere.loads(data)
-    with elsewhere.here(), on_behalf_of(pickle.loads(pickle.dumps(given))):  # noqa: S301
+    with elsewhere.here(), on_behalf_of(unpickled(pickle.dumps(given))):
         worker.access("k", "miss")
         with worker.operation("own"):
             worker.access("k", "hit")
@@ -439,14 +444,14 @@ def test_rows_of_a_fork_come_home_and_are_its_own() -> None:
     home.access("k", "hit")
 
     def work() -> bytes:
-        inherited = pickle.loads(data) is home  # noqa: S301
+        inherited = unpickled(data) is home
         home.record_operation("in the fork", 0.1, key=f"{inherited} {os.getpid()}")
         home.access("k", "hit")
         return pickle.dumps(carried())
 
     for _ in range(2):
         sent = in_a_fork(work)
-        assert isinstance(pickle.loads(sent), WorkerRows)  # noqa: S301
+        assert isinstance(unpickled(sent), WorkerRows)
         deliver(sent)
     found = operations(home)
     assert found["name"].tolist() == ["before", "in the fork", "in the fork"]
@@ -462,13 +467,13 @@ def test_a_recorder_that_a_fork_makes_is_at_home_there() -> None:
     def work() -> bytes:
         recorder = Recorder()
         recorder.record_operation("x", 0.1)
-        same = pickle.loads(pickle.dumps(recorder)) is recorder  # noqa: S301
-        rows = pickle.loads(pickle.dumps(carried()))  # noqa: S301
+        same = unpickled(pickle.dumps(recorder)) is recorder
+        rows = unpickled(pickle.dumps(carried()))
         streams = recorder.frames.operations["stream"].tolist()
         return pickle.dumps((same, len(recorder.frames.operations), len(rows._parcels), streams))
 
     outer = Recorder()
-    assert pickle.loads(in_a_fork(work)) == (True, 1, 0, ["MainThread"])  # noqa: S301
+    assert unpickled(in_a_fork(work)) == (True, 1, 0, ["MainThread"])
     assert outer.frames.operations.empty
 
 
@@ -478,7 +483,7 @@ def test_numbers_of_a_fork_are_no_numbers_of_its_parent_and_exact_as_floats() ->
     def work() -> bytes:
         return pickle.dumps([home.operation("x").number for _ in range(3)])
 
-    first, second = (pickle.loads(in_a_fork(work)) for _ in range(2))  # noqa: S301
-    mine = pickle.loads(work())  # noqa: S301
+    first, second = (unpickled(in_a_fork(work)) for _ in range(2))
+    mine = unpickled(work())
     assert len({*first, *second, *mine}) == 9
     assert all(2**32 <= number < 2**53 for number in first + second)
