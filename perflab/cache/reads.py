@@ -102,7 +102,7 @@ class NotedReads(Reads, LockedMapping):
         self._first = first
         self._full = self.recorder.tape_rows
         self._watch(first.hot, tapes.current, Entry, self._full * tapes.stride, tapes.stride > 1)
-        first.follow(self.recorder.follow(first.holds))
+        first.follow(self.recorder.follow(first.holds, first.counted))
 
     @abstractmethod
     def _look(self, key: Hashable, default: Any) -> Any:

@@ -61,6 +61,11 @@ class StockedMapping(LockedMapping):
         self._stock.release = release
 
     @property
+    def counted(self) -> int:
+        """How many reads of one entry, told at once, make a difference to the policy."""
+        return self._stock.order.counted
+
+    @property
     def nbytes(self) -> int:
         """Sum of the weights of what is held, expired entries included until they are noticed."""
         return self._stock.nbytes

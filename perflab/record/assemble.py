@@ -33,13 +33,17 @@ class Numbered(NamedTuple):
     entries: list[Hit]
     codes: NDArray[np.int32]
 
-    def used(self) -> list[Hit]:
-        """Return the entries in order of their last hit."""
+    def used(self, most: int = 1) -> list[Hit]:
+        """Return the entries in order of their last hit, each as often as it was hit, but no more than `most` times."""
         import numpy as np
 
         last = np.empty(len(self.entries), np.int64)
         last[self.codes] = np.arange(len(self.codes))  # of several values for one place numpy keeps the last
-        return [self.entries[place] for place in np.argsort(last).tolist()]
+        order = np.argsort(last)
+        if most > 1:
+            counts = np.minimum(np.bincount(self.codes, minlength=len(self.entries)), most)
+            order = np.repeat(order, counts[order])
+        return [self.entries[place] for place in order.tolist()]
 
 
 def number(segments: Sequence[Segment]) -> Numbered:

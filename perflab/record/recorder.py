@@ -130,12 +130,12 @@ class Recorder:
         """Rows that a tape may hold before `cut`."""
         return self._chunk_rows
 
-    def follow(self, holds: Callable[[Any], bool]) -> Callable[[], list[list[Any]]]:
+    def follow(self, holds: Callable[[Any], bool], most: int = 1) -> Callable[[], list[list[Any]]]:
         """Return a function that returns the hits in the first tier since its last call: lists of entries, in order.
 
-        Those of entries that `holds` says no to may be left out.
+        Those of entries that `holds` says no to may be left out, and all but the last `most` of an entry.
         """
-        return functools.partial(self.tapes.pull, self.tapes.follow(holds))
+        return functools.partial(self.tapes.pull, self.tapes.follow(holds, most))
 
     def cut(self) -> bool:
         """Take the rows off the tape of the caller; return whether they were so many that they became columns.

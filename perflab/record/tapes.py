@@ -147,13 +147,14 @@ class Tapes:
             if tape or tape.events:
                 self.cut(tape)
 
-    def follow(self, holds: Callable[[Any], bool] = bool) -> Uses:
+    def follow(self, holds: Callable[[Any], bool] = bool, most: int = 1) -> Uses:
         """Return a queue that every hit will be put into once; it ends with its last reference.
 
-        Hits of entries that `holds` says no to may be left out: they are another cache's, or have left.
+        Hits of entries that `holds` says no to may be left out: they are another cache's, or have left. So may all but
+        the last `most` hits of an entry.
         """
         with self.lock:
-            return self._followers.add(holds)
+            return self._followers.add(holds, most)
 
     def pull(self, uses: Uses) -> list[list[Any]]:
         """Remove and return the hits since the last time, in order within a thread.
@@ -167,8 +168,8 @@ class Tapes:
             batches, uses.batches = uses.batches, []
             return batches
 
-    def shorten(self, segments: list[Segment], used: Callable[[], list[Any]]) -> None:
-        """Put `used()`, the entries of these segments in order of their last hit, in place of their hits in queues."""
+    def shorten(self, segments: list[Segment], used: Callable[[int], list[Any]]) -> None:
+        """Put `used(most)`, the entries of these segments in order of their last hit, in place of their hits."""
         with self.lock:
             self._followers.shorten([segment.hits for segment in segments], used)
 

@@ -253,6 +253,36 @@ def test_a_hit_of_an_odd_key_counts_for_the_order_of_eviction(key: Hashable, set
     assert "b" not in cache
 
 
+@pytest.mark.parametrize("policy", ["lfu", "s3fifo", "gdsf"])
+@pytest.mark.parametrize("settles", [False, True])
+def test_a_policy_that_counts_is_told_of_each_hit_though_rows_are_settled(policy: str, settles: bool) -> None:
+    recorder = Recorder()
+    l1 = MemoryCache(100 * MB, weigh=size, policy=policy, recorder=recorder)
+    cache = TieredCache(l1, TTLCache(0, recorder=recorder), None, recorder)
+    cache["often"], cache["seldom"] = MB, MB
+    for key in ("often", "often", "often", "seldom"):
+        cache.get(key)
+        if settles:
+            recorder.settle()
+    l1.resize(MB)
+    assert list(l1) == ["often"]
+
+
+@pytest.mark.parametrize("policy", ["lru", "lfu"])
+def test_hits_that_wait_are_bounded_whatever_is_read(policy: str) -> None:
+    recorder = Recorder()
+    l1 = MemoryCache(100 * MB, weigh=size, policy=policy, recorder=recorder)
+    cache = TieredCache(l1, TTLCache(0, recorder=recorder), None, recorder)
+    cache["a"] = cache["b"] = 1
+    for _ in range(20):
+        for _ in range(1_000):
+            cache.get("a")
+            cache.get("b")
+        recorder.settle()
+    waiting = [entry for uses in recorder.tapes._followers for batch in uses.batches for entry in batch]
+    assert 2 <= len(waiting) <= 2 * l1.counted
+
+
 @in_python
 def test_a_key_that_leaves_while_its_hit_is_timed_is_one_access(monkeypatch: pytest.MonkeyPatch) -> None:
     cache = make()

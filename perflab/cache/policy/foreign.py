@@ -29,6 +29,8 @@ class Foreign:
     'b'
     """
 
+    counted = 15
+
     def __init__(self, cache: cachetools.Cache[Any, Any]) -> None:
         cache.clear()
         self._cache = cache

@@ -40,6 +40,8 @@ class GDSF:
     'b'
     """
 
+    counted = 15
+
     def __init__(self) -> None:
         self._clock = 0.0
         self._mark = object()

@@ -40,6 +40,8 @@ class LFU:
     'b'
     """
 
+    counted = 15
+
     def __init__(self) -> None:
         self._bottom = _Level(0)
         self._mark = object()

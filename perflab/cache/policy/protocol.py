@@ -18,7 +18,14 @@ class Policy(Protocol):
 
     Reads are told late and many at a time (lazy promotion), always before an entry is added or has to leave. A policy
     knows its entries by their `home`: among the reads are some of entries that left, or that are another tier's.
+
+    Attributes
+    ----------
+    counted : int
+        How many reads of one entry, told at once, count; of more the last ones may be told alone.
     """
+
+    counted: int
 
     def add(self, entry: Entry) -> None:
         """Take in an entry."""

@@ -25,6 +25,8 @@ class FIFO:
     'a'
     """
 
+    counted = 1
+
     def __init__(self) -> None:
         self._ring = Ring()
         self._mark = object()

@@ -39,6 +39,8 @@ class S3FIFO:
     'b'
     """
 
+    counted = _MOST_USES
+
     def __init__(self) -> None:
         self._small = Ring()
         self._main = Ring()

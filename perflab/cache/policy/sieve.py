@@ -27,6 +27,8 @@ class Sieve:
     'b'
     """
 
+    counted = 1
+
     def __init__(self) -> None:
         self._ring = Ring()
         self._hand = self._ring.root

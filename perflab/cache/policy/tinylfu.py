@@ -36,6 +36,8 @@ class TinyLFU:
     'new'
     """
 
+    counted = 15
+
     def __init__(self) -> None:
         self._rings = {_WINDOW: Ring(), _PROBATION: Ring(), _PROTECTED: Ring()}
         self._bytes = {_WINDOW: 0, _PROBATION: 0, _PROTECTED: 0}
