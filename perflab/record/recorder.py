@@ -22,11 +22,13 @@ from perflab.record.flight import Kind, begin_text
 from perflab.record.frames import FRAMES, columns
 from perflab.record.log import Source, Taken
 from perflab.record.logs import Logs
+from perflab.record.noting import Events
 from perflab.record.operation import Operation
 from perflab.record.operation_row import operation_row
 from perflab.record.rows import gather, visit
 from perflab.record.running import RunningFolder
 from perflab.record.sources import Accesses, Gathered, Row
+from perflab.record.tape import Tape
 from perflab.record.tapes import Tapes
 from perflab.record.view import Frames
 
@@ -49,7 +51,7 @@ _OPERATION_BYTES = 300
 """An operation that is no column yet: the object and what it has."""
 
 
-class Recorder:
+class Recorder(Events):
     """Records rows in memory and, if it has a run folder, on disk.
 
     Parameters
@@ -95,6 +97,7 @@ class Recorder:
         self.tapes = Tapes(self.clock.timer, self._settings.timestamps, stream)
         self.current = self.tapes.current
         self._chunk_rows = self._settings.chunk_rows
+        self._note_on(self.current, Tape, self.tapes.stride, self._chunk_rows)
         budget = self._settings.memory_budget_bytes
         self._raw_rows = max(self._chunk_rows, min(RAW_ROWS, budget // (_RAW_SHARE * _RAW_BYTES)))
         self._raw_operations = max(self._chunk_rows, budget // (_RAW_SHARE * _OPERATION_BYTES))
@@ -112,17 +115,9 @@ class Recorder:
         self.address = uuid.uuid4().hex
         remote.enter(self)
 
-    def access(
-        self,
-        key: object,
-        event: str,
-        tier: str | None = None,
-        nbytes: int | None = None,
-        duration_s: float | None = None,
-        reason: str | None = None,
-    ) -> None:
-        """Record one cache event; `event` is one of `frames.ACCESS_EVENTS`."""
-        if self.tapes.event(key, event, tier, nbytes, duration_s, reason) >= self._chunk_rows:
+    def _access_slowly(self, *facts: Any) -> None:
+        """Note an event whose context may have no tape so far, and make that."""
+        if self.tapes.event(*facts) >= self._chunk_rows:
             self.cut()
 
     @property
