@@ -117,7 +117,9 @@ class MemoryCache(StockedMapping):
             tier,
             Notices(listener),
             Unwritten(write_back),
+            self._entry,
         )
+        self._new = stock.new_entry if self._entry is Entry else self._entry
         stock.on_evict = on_evict
         super().__init__(stock, timer)
         forked.watch(self)
@@ -176,7 +178,7 @@ class MemoryCache(StockedMapping):
         StoreError
             If the weight of the value is negative.
         """
-        entry = self._entry(key, value, self.weigh(key, value))
+        entry = self._new(key, value, self.weigh(key, value))
         if ttl is not None or cost is not None or tags:
             entry.facts = self._facts(ttl, cost, tags)
         if dirty and self._stock.unwritten.write_back is None:

@@ -12,7 +12,8 @@ from typing import Any
 
 from perflab.cache.entry import NO_FACTS, Entry
 from perflab.cache.notices import Notices, Reason
-from perflab.cache.policy import Policy
+from perflab.cache.plainly import Store
+from perflab.cache.policy import FIFO, LRU, Policy
 from perflab.cache.shelf import Shelf
 from perflab.cache.unwritten import Unwritten
 from perflab.errors import StoreError
@@ -24,7 +25,7 @@ LEFT_BYTES = 4_000_000
 """So much may have left the cache, and yet be kept alive by rows that name it."""
 
 
-class Stock:
+class Stock(Store):
     """Entries on a shelf and in an order of eviction, the same ones in both.
 
     Parameters
@@ -43,6 +44,8 @@ class Stock:
         Where rows go, and the tier that they name.
     notices, unwritten
         Who hears of what left, and what has to be written before it leaves.
+    entry
+        The class of the entries.
 
     Attributes
     ----------
@@ -66,9 +69,10 @@ class Stock:
         tier: str,
         notices: Notices,
         unwritten: Unwritten,
+        entry: type[Entry],
     ) -> None:
         self.shelf = Shelf()
-        self._hot, self._others = self.shelf.hot, self.shelf.others
+        self._hot, self._others, self._dirty = self.shelf.hot, self.shelf.others, unwritten.generations
         self._ttl_s = ttl_s
         self._lifetime = lifetime
         self._dating = ttl_s != math.inf or lifetime is not None
@@ -78,6 +82,7 @@ class Stock:
         self.notices = notices
         self._heard = notices.heard
         self.unwritten = unwritten
+        self._holds_entries(entry, NO_FACTS, math.inf)
         self.on_evict: Callable[[Hashable, Entry], None] | None = None
         self.release: Callable[[], object] = tuple
         self.linger_s = 0.0
@@ -88,6 +93,11 @@ class Stock:
     def _start(self) -> None:
         self.order = order = self._new_policy()
         self._add, self._victim = order.add, order.victim
+        # A queue of these two is a ring of entries, which the module in C links by itself.
+        queue = order.queue if isinstance(order, FIFO) and type(order) in (LRU, FIFO) else (None, None)
+        self._root: Entry | None
+        self._mark: object
+        self._root, self._mark = queue
         self.nbytes = self._left_bytes = 0
 
     def limit(self, max_bytes: int, max_entries: int) -> None:
@@ -98,6 +108,9 @@ class Stock:
 
     def store(self, entry: Entry, event: str | None, reason: str | None, dirty: bool) -> bool:
         """Put an entry in place of the one of its key; False, and nothing of the key is left, if it must not be."""
+        return (not dirty and self._store_plain(entry, event, reason)) or self._store_any(entry, event, reason, dirty)
+
+    def _store_any(self, entry: Entry, event: str | None, reason: str | None, dirty: bool) -> bool:
         key, nbytes, hot = entry.key, entry.nbytes, self._hot
         # The common case goes round the shelf: a call costs as much as all else that is done there.
         plain = entry.facts is NO_FACTS and (type(key) is str or type(key) is int) and not self._dating
@@ -124,6 +137,10 @@ class Stock:
         if event is not None:
             self._access(key, event, self._tier, nbytes, None, reason)
         return True
+
+    def _finish_store(self, entry: Entry, _: Entry | None, event: str | None, reason: str | None) -> bool:
+        """Do the rest for `_store_plain`, which took the old entry out and then met one that is not plain."""
+        return self._store_any(entry, event, reason, False)
 
     def live(self, key: Hashable) -> Entry | None:
         """Return the entry of a key that is not due."""

@@ -31,6 +31,11 @@ class FIFO:
         self._ring = Ring()
         self._mark = object()
 
+    @property
+    def queue(self) -> tuple[Entry, object]:
+        """The root of the ring, and what entries in it are marked with."""
+        return self._ring.root, self._mark
+
     def add(self, entry: Entry) -> None:
         """Take in an entry as the last."""
         entry.home = self._mark
