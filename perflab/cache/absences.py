@@ -88,6 +88,9 @@ _UNKNOWN = (float("-inf"), Exception())
 def _bare(error: Exception) -> Exception:
     """Return a copy without traceback and cause, which would keep alive what the frames hold."""
     try:
-        return copy.copy(error)
+        bare = copy.copy(error)
     except Exception:  # its class cannot be made from its arguments
-        return error.with_traceback(None)
+        bare = error
+    # Copies have none of these, but where a library, such as distributed's tblib, has taught errors to travel with them.
+    bare.__cause__ = bare.__context__ = None
+    return bare.with_traceback(None)

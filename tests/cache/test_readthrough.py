@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copyreg
 import math
 import os
 import subprocess
@@ -151,6 +152,31 @@ def test_remembered_errors_hold_no_frames_and_are_few() -> None:
     ]
     clock.now += 5
     assert (absences.find(1), len(absences)) == (None, 1)
+
+
+def test_remembered_errors_hold_no_frames_where_errors_are_taught_to_travel_with_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def rebuilt(kind: type[KeyError], arguments: tuple[object, ...], trace: object, cause: BaseException) -> KeyError:
+        made = kind(*arguments)
+        made.__cause__ = cause
+        return made.with_traceback(trace)  # type: ignore[arg-type]  # what the error had
+
+    monkeypatch.setitem(
+        copyreg.dispatch_table,
+        KeyError,
+        lambda error: (rebuilt, (type(error), error.args, error.__traceback__, error.__cause__)),
+    )
+    absences = Absences(Clock())
+    try:
+        nothing()
+    except KeyError as error:
+        error.__cause__ = ValueError("why")
+        absences.note("a", error, 5)
+    found = absences.find("a")
+    assert repr(found) == "KeyError('no such page')"
+    assert found is not None
+    assert (found.__traceback__, found.__cause__, found.__context__) == (None, None, None)
 
 
 def test_a_cost_goes_with_the_entry_through_the_memory_tiers() -> None:
