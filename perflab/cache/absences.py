@@ -91,6 +91,6 @@ def _bare(error: Exception) -> Exception:
         bare = copy.copy(error)
     except Exception:  # its class cannot be made from its arguments
         bare = error
-    # Copies have none of these, but where a library, such as distributed's tblib, has taught errors to travel with them.
+    # Copies have none of these, but where a library, such as tblib, has taught errors to travel with them.
     bare.__cause__ = bare.__context__ = None
     return bare.with_traceback(None)
