@@ -6,6 +6,7 @@ In: tuples in the order of a frame's columns. Out: Arrow tables typed as `frames
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, TypeGuard
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "arrow_schema",
+    "as_json",
     "as_number",
     "as_text",
     "category",
@@ -31,6 +33,7 @@ __all__ = [
 ]
 
 LONGEST_TEXT = 512
+LONGEST_JSON = 1 << 16
 
 
 def as_text(value: object) -> str | None:
@@ -48,6 +51,21 @@ def as_text(value: object) -> str | None:
         digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
         text = f"{text[: LONGEST_TEXT - 20]}...{digest}"
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def as_json(value: object) -> str | None:
+    """Return JSON as it is; where that is too long to keep, a JSON text with its beginning and its digest.
+
+    Examples
+    --------
+    >>> as_json('{"keys": 3}'), len(as_json("[" + "1," * 100_000 + "1]"))
+    ('{"keys": 3}', 513)
+    """
+    if type(value) is not str or len(value) <= LONGEST_TEXT:
+        return as_text(value)
+    if len(value) > LONGEST_JSON:
+        return json.dumps(as_text(value))
+    return value.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _printed(value: object) -> str:
@@ -96,7 +114,8 @@ def to_table(frame: str, rows: Sequence[tuple[object, ...]]) -> pa.Table:
     if not rows:
         return empty_table(frame)
     arrays = [
-        _BUILD[column.dtype](values) for column, values in zip(columns(frame), zip(*rows, strict=True), strict=True)
+        _json_array(values) if column.is_json else _BUILD[column.dtype](values)
+        for column, values in zip(columns(frame), zip(*rows, strict=True), strict=True)
     ]
     return pa.Table.from_arrays(arrays, schema=arrow_schema(frame))
 
@@ -144,6 +163,10 @@ def truths(values: np.ndarray[Any, Any]) -> pa.Array:
 
 def _text_array(values: Sequence[object]) -> pa.Array:
     return _utf8(values if _all_missing(values) else _texts(values))
+
+
+def _json_array(values: Sequence[object]) -> pa.Array:
+    return _utf8(values if _all_missing(values) else list(map(as_json, values)))
 
 
 def _category_array(values: Sequence[object]) -> pa.Array:

@@ -40,6 +40,11 @@ class Column:
     unit: str
     meaning: str
 
+    @property
+    def is_json(self) -> bool:
+        """Whether its texts are JSON, which is nothing any more once it is cut."""
+        return self.meaning.startswith("JSON ")
+
 
 def _frame(frame: str, *rows: tuple[str, Dtype, str, str]) -> tuple[Column, ...]:
     common: tuple[tuple[str, Dtype, str, str], ...] = (

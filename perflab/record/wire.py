@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from perflab.record.arrow import as_number, as_text
-from perflab.record.frames import columns
+from perflab.record.arrow import as_json, as_number, as_text
+from perflab.record.frames import Column, columns
 from perflab.record.log import Row, Rows, Taken, Typed
 
 __all__ = ["Packed", "packed", "unpacked"]
@@ -34,13 +34,13 @@ def unpacked(parcel: Packed) -> Taken:
 
 def _plain_rows(frame: str, rows: Sequence[Row]) -> list[Row]:
     named = zip(columns(frame), zip(*rows, strict=True), strict=True)
-    return list(zip(*(_plain(column.dtype, values) for column, values in named), strict=True))
+    return list(zip(*(_plain(column, values) for column, values in named), strict=True))
 
 
-def _plain(dtype: str, values: Sequence[Any]) -> Sequence[object]:
-    number = _NUMBERS.get(dtype)
+def _plain(column: Column, values: Sequence[Any]) -> Sequence[object]:
+    number = _NUMBERS.get(column.dtype)
     if number is None:
-        return list(map(as_text, values))
+        return list(map(as_json if column.is_json else as_text, values))
     if set(map(type, values)) <= {int, float, bool, type(None)}:
         return values
     return [as_number(number, value) for value in values]
