@@ -12,20 +12,23 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from perflab.record.arrow import indexed
 from perflab.record.dictionaries import compact, joined
+from perflab.record.texts import Texts
 from perflab.record.where import Where
 
 if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-__all__ = ["ROW_GROUP", "range_of", "read_file", "read_groups", "time_range", "write_file"]
+__all__ = ["ROW_GROUP", "range_of", "read_column", "read_file", "read_groups", "time_range", "write_file"]
 
 ROW_GROUP = 1 << 17
 """Rows a row group. Its dictionaries are its own: fewer rows repeat them more often, more rows cost memory to write and
 leave less to skip. With up to 65,536 distinct keys an index has two whole bytes, in which zstd finds more."""
 
 _LEVEL = 3
+_SURELY_WHOLE = 32
 _FEW = 255
 
 
@@ -79,6 +82,51 @@ def read_groups(file: Path) -> Iterator[pa.Table]:
     with pq.ParquetFile(file) as opened:
         for group in range(opened.num_row_groups):
             yield opened.read_row_group(group)
+
+
+def read_column(opened: pq.ParquetFile, name: str) -> pa.ChunkedArray:
+    """Return one column of an open file; row groups whose statistics say that all rows are alike are not read.
+
+    Those are many: of which run a row is always, its thread and operation often.
+    """
+    import pyarrow as pa
+
+    kind = opened.schema_arrow.field(name).type
+    chunks: list[pa.Array] = []
+    unread: list[int] = []
+    for group in range(opened.num_row_groups):
+        alike = _alike(opened, group, name, kind)
+        if alike is None:
+            unread.append(group)
+            continue
+        chunks += _read_groups(opened, unread, name)
+        unread = []
+        chunks.append(alike)
+    chunks += _read_groups(opened, unread, name)
+    return pa.chunked_array(chunks, kind)
+
+
+def _read_groups(opened: pq.ParquetFile, groups: Sequence[int], name: str) -> list[pa.Array]:
+    return opened.read_row_groups(groups, [name]).column(0).chunks if groups else []
+
+
+def _alike(opened: pq.ParquetFile, group: int, name: str, kind: pa.DataType) -> pa.Array | None:
+    """Return the rows of a group if its statistics tell them: none known, or one short text."""
+    import pyarrow as pa
+
+    facts = opened.metadata.row_group(group)
+    known = facts.column(opened.schema_arrow.get_field_index(name)).statistics
+    if known is None or not known.has_null_count:
+        return None
+    if known.null_count == facts.num_rows:
+        return pa.nulls(facts.num_rows, kind)
+    text = known.min if known.has_min_max and known.null_count == 0 else None
+    # Long texts may be cut short in statistics, and equal in what is left.
+    if not _is_text(kind) or not isinstance(text, str) or text != known.max or len(text) > _SURELY_WHOLE:
+        return None
+    import numpy as np
+
+    return indexed(np.zeros(facts.num_rows, np.int32), Texts.of([text]).arrow())
 
 
 def time_range(file: Path) -> tuple[int, int] | None:

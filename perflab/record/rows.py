@@ -6,13 +6,14 @@ In: tables and files, oldest first; columns and filters. Out: one table, typed a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from perflab.record.arrow import arrow_schema, numbers
-from perflab.record.parquet import range_of, read_file, read_groups, time_range
+from perflab.record.parquet import range_of, read_column, read_file, read_groups, time_range
 from perflab.record.where import Where, check_names
 
 if TYPE_CHECKING:
@@ -75,23 +76,33 @@ def visit(frame: str, sources: Iterable[pa.Table | Path], see: Callable[[str, pa
 
     with ExitStack() as stack:
         opened = [stack.enter_context(pq.ParquetFile(s)) if isinstance(s, Path) else s for s in sources]
+        # One column is read while another is made into what is wanted: Arrow lets Python go on meanwhile.
+        ahead = stack.enter_context(ThreadPoolExecutor(1, "perflab-columns"))
+        names = arrow_schema(frame).names
         order = _order(_column(frame, opened, "t")) if frame == "accesses" else None
-        for field in arrow_schema(frame):
-            column = _column(frame, opened, field.name)
-            see(field.name, column if order is None else column.take(order))
+        coming = ahead.submit(_column, frame, opened, names[0])
+        for name, following in zip(names, [*names[1:], None], strict=True):
+            column = coming.result()
+            if following is not None:
+                coming = ahead.submit(_column, frame, opened, following)
+            see(name, column if order is None else column.take(order))
 
 
 def _column(frame: str, opened: Iterable[pa.Table | pq.ParquetFile], name: str) -> pa.ChunkedArray:
     import pyarrow as pa
 
     schema = _schema(frame, [name])
-    tables = [source if isinstance(source, pa.Table) else _read(source, name) for source in opened]
+    tables = [source.select([name]) if isinstance(source, pa.Table) else _read(source, name) for source in opened]
     empty = pa.Table.from_batches([], schema=schema)
     return pa.concat_tables([empty, *(conform(frame, table, [name]) for table in tables)]).column(name)
 
 
 def _read(file: pq.ParquetFile, name: str) -> pa.Table:
-    return file.read([name] if name in file.schema_arrow.names else [])
+    import pyarrow as pa
+
+    if name not in file.schema_arrow.names:
+        return file.read([])
+    return pa.table({name: read_column(file, name)})
 
 
 def _in_order(table: pa.Table) -> pa.Table:

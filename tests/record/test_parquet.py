@@ -15,7 +15,7 @@ from record_tables import START, accesses, table
 from perflab.record import columns
 from perflab.record import parquet as files
 from perflab.record.arrow import arrow_schema
-from perflab.record.parquet import range_of, read_file, time_range, write_file
+from perflab.record.parquet import range_of, read_column, read_file, time_range, write_file
 from perflab.record.rows import conform
 from perflab.record.where import Where
 
@@ -184,7 +184,7 @@ import sys
 from pathlib import Path
 from perflab.record.arrow import arrow_schema, to_table
 from perflab.record.frames import columns
-from perflab.record.parquet import write_file
+from perflab.record.parquet import read_column, write_file
 from perflab.record.rows import gather
 from perflab.record.where import Where
 names = [column.name for column in columns("accesses")]
@@ -202,3 +202,30 @@ print(found.num_rows, {{"pandas", "pyarrow.dataset"}} & set(sys.modules))
 def test_rows_without_a_frame_of_their_own_time_are_written(tmp_path: Path) -> None:
     rows = table("samples", {"workload": "w", "wall_s": 0.5, "pair": -1, "outlier": False}, {"wall_s": None})
     assert read_file(written(tmp_path, rows, frame="samples")).to_pylist() == rows.to_pylist()
+
+
+@pytest.mark.parametrize("length", [1, 32, 33, 200])
+def test_row_groups_that_are_alike_are_told_by_their_statistics(
+    length: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("perflab.record.parquet.ROW_GROUP", 4)
+    one, other = "a" * length, "a" * (length - 1) + "b"
+    texts: list[str | None] = [*[one] * 8, one, other, one, one, *[None] * 4, None, one, None, None, *[other] * 3]
+    rows = len(texts)
+    columns = {
+        "text": pa.array(texts, pa.string()).dictionary_encode(),
+        "number": pa.array([7] * 8 + [None] * 8 + list(range(rows - 16)), pa.int64()),
+        "truth": pa.array([True] * 4 + [None] * 4 + [False] * (rows - 8)),
+    }
+    table = pa.table(columns)
+    write_file(tmp_path / "x.parquet", [table], table.schema)
+    with pq.ParquetFile(tmp_path / "x.parquet") as opened:
+        assert opened.num_row_groups == 6
+        read: list[int] = []
+        groups = opened.read_row_groups
+        monkeypatch.setattr(opened, "read_row_groups", lambda some, names: (read.extend(some), groups(some, names))[1])
+        for name in columns:
+            assert read_column(opened, name).to_pylist() == table[name].to_pylist()
+            assert read_column(opened, name).type == table[name].type
+    # Four of the six groups of the text are alike, as far as it is sure that their statistics are whole.
+    assert read[:2] == ([2, 4] if length <= 32 else [0, 1])
