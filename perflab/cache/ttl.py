@@ -105,6 +105,8 @@ class TTLCache(MemoryCache):
             raise ConfigError(f"refresh_ratio is {refresh_ratio!r}; it must be a ratio from 0 to 1")
         self._stock.linger_s = checked_ttl(stale_s)
         self._sliding = sliding
+        if sliding:
+            self._most_reads = 1  # so that each hit passes by the renewal
         self._refresh_ratio = refresh_ratio
         self._recorder = recorder
         self._loads = Loads()
@@ -113,7 +115,8 @@ class TTLCache(MemoryCache):
 
     def get(self, key: Hashable, default: Any = None) -> Any:
         """Return the value of a key, or the default; this is a use of the entry."""
-        if type(key) is str or type(key) is int:
+        kind = type(key)
+        if kind is str or kind is int:
             try:
                 dated: Any = self._others[key]
                 now = self.timer()
@@ -121,7 +124,7 @@ class TTLCache(MemoryCache):
                     dated.last = now
                     reads = self._reads
                     reads.append(dated)
-                    if self._sliding or len(reads) >= self._most_reads:
+                    if len(reads) >= self._most_reads:
                         self._after_hit(dated, now)
                     return dated.value
             except KeyError:
@@ -225,8 +228,7 @@ class TTLCache(MemoryCache):
     def _after_hit(self, entry: AgedEntry, now: float) -> None:
         if self._sliding:
             entry.renew(now)
-        if len(self._reads) >= self._most_reads:
-            self.catch_up()
+        self.catch_up()
 
     def _fetch(self, load: Load, loader: Callable[[], Any], ttl: float | None) -> Any:
         # Another caller's load may have ended between this caller's miss and its turn.
