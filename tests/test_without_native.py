@@ -1,4 +1,4 @@
-"""Without the module in C everything is as it is with it: the tests of what it does, run again without it."""
+"""Without the modules in C everything is as it is with them: the tests of what they do, run again without them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,22 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parent
-WITHOUT = "import sys; sys.modules['perflab._native'] = None; import pytest; sys.exit(pytest.main(sys.argv[1:]))"
+WITHOUT = """
+import sys
+sys.modules["perflab._native"] = sys.modules["perflab._writes"] = None
+import pytest
+sys.exit(pytest.main(sys.argv[1:]))
+"""
+TESTED = (
+    "cache/test_reads.py",
+    "cache/test_memory.py",
+    "cache/test_memory_contract.py",
+    "record/test_recorder_concurrency.py",
+)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("perflab._native") is None, reason="perflab._native is not built")
-@pytest.mark.parametrize("tested", ["cache/test_reads.py", "record/test_recorder_concurrency.py"])
+@pytest.mark.skipif(importlib.util.find_spec("perflab._native") is None, reason="the modules in C are not built")
+@pytest.mark.parametrize("tested", TESTED)
 def test_the_same_holds_in_python(tested: str) -> None:
     command = [sys.executable, "-c", WITHOUT, "-q", "-x", "-p", "no:cacheprovider", str(TESTS / tested)]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)

@@ -10,15 +10,17 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from perflab.record.at_once import at_once
 from perflab.record.rows import conform
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Log", "Piece", "Row", "Rows", "Source", "Taken"]
+__all__ = ["Keep", "Log", "Piece", "Row", "Rows", "Source", "Taken"]
 
 Row = tuple[object, ...]
 
@@ -44,14 +46,17 @@ class Rows(Protocol):
         """Return how often each event stands in rows of `accesses`."""
 
 
+Keep = Callable[[Rows], Sequence[Callable[[], object]]]
+
+
 class Source(Protocol):
     """Where new rows are gathered before they are typed."""
 
     def look(self) -> Rows | None:
         """Return the rows that were gathered; None without any. Nothing is changed by it."""
 
-    def take(self) -> Rows | None:
-        """Remove and return them."""
+    def take(self, keep: Keep) -> None:
+        """Remove them, and keep them as columns; `keep` returns the steps of that, all to be done at one moment."""
 
     def loose(self, most: int) -> Sequence[Row]:
         """Remove and return them as they are, if that is smaller than typed columns; else none."""
@@ -164,9 +169,7 @@ class Log:
             return
         try:
             self._join_arrived()
-            rows = self._source.take()
-            if rows is not None:
-                self._hold(rows)
+            self._source.take(self._keeping)
         finally:
             self._lock.release()
 
@@ -214,10 +217,10 @@ class Log:
         """
         with self._writing:
             self.seal()
-            self._rewrite([piece for piece in self._pieces if piece.path is None], write)
-            small = [piece for piece in self._pieces if piece.path is not None and piece.rows < SMALL_ROWS]
-            if len(small) >= MERGE_PIECES:
-                self._rewrite(small, write)
+            self._rewrite(self._chosen(lambda piece: piece.path is None), write)
+            self._rewrite(
+                self._chosen(lambda piece: piece.path is not None and piece.rows < SMALL_ROWS, MERGE_PIECES), write
+            )
 
     def let_go(self) -> int:
         """Take the oldest piece out of memory and return its bytes; rows that are nowhere else count as dropped.
@@ -260,11 +263,13 @@ class Log:
 
     def hand_over(self) -> list[Piece]:
         """Seal and return the pieces, for `moved` once they stand in one file."""
-        with self._lock:
-            self.seal()
-            for piece in self._pieces:
-                piece.writing = True
-            return list(self._pieces)
+        self.seal()
+        return self._chosen(lambda _: True)
+
+    def keep(self, pieces: Sequence[Piece]) -> None:
+        """Take note that nobody is writing these pieces any more."""
+        for piece in pieces:
+            piece.writing = False
 
     def moved(self, pieces: Sequence[Piece], path: Path) -> None:
         """Take note that the rows of these pieces stand in one file now; what came since stays where it is."""
@@ -273,25 +278,33 @@ class Log:
 
     def _join_arrived(self) -> None:
         if self._arrived:
-            self._hold(_one(self._arrived))
-            self._arrived = []
+            at_once(*self._keeping(_one(self._arrived)), self._arrived.clear)
 
     def _hold(self, rows: Rows) -> None:
-        self._pieces.append(Piece(rows, None, rows.num_rows))
-        self.nbytes += rows.nbytes
+        at_once(*self._keeping(rows))
+
+    def _keeping(self, rows: Rows) -> Sequence[Callable[[], object]]:
+        piece = Piece(rows, None, rows.num_rows)
+        return partial(self._pieces.append, piece), partial(setattr, self, "nbytes", self.nbytes + rows.nbytes)
+
+    def _chosen(self, wanted: Callable[[Piece], bool], least: int = 1) -> list[Piece]:
+        """Return pieces that are to be written, and which therefore stay in memory; none if they are fewer."""
+        with self._lock:
+            found = [piece for piece in self._pieces if wanted(piece)]
+            if len(found) < least:
+                return []
+            for piece in found:
+                piece.writing = True
+            return found
 
     def _rewrite(self, pieces: Sequence[Piece], write: Callable[..., Path]) -> None:
         if not pieces:
             return
         old = [piece.path for piece in pieces if piece.path is not None]
-        with self._lock:
-            for piece in pieces:
-                piece.writing = True
         try:
             path = write(self.frame, (source for piece in pieces for source in piece.sources()), replaces=old)
         finally:
-            for piece in pieces:
-                piece.writing = False
+            self.keep(pieces)
         with self._lock:
             held = [piece.held for piece in pieces if piece.held is not None]
             in_memory = len(held) == len(pieces)  # of those in a file some may have been let go

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
@@ -55,6 +56,7 @@ class Logs(Mapping[str, Log]):
         self._anchor = anchor
         self._budget_bytes = budget_bytes
         self._flush = flush
+        self._lock = threading.Lock()
         self.events: Counter[object] = Counter()
 
     def __getitem__(self, frame: str) -> Log:
@@ -90,14 +92,14 @@ class Logs(Mapping[str, Log]):
         for frame, table in tables.items():
             self[frame].absorb(table)
             if frame == "accesses":
-                self.events += Typed(table).events()
+                self._count(Typed(table).events())
         self._keep_budget()
 
     def receive(self, frame: str, taken: Taken) -> None:
         """Add columns that were taken from the log of another recorder; `loose` rows are the caller's."""
         self[frame].receive(taken.held, taken.dropped)
         if frame == "accesses":
-            self.events += sum((rows.events() for rows in taken.held), Counter())
+            self._count(sum((rows.events() for rows in taken.held), Counter()))
         self._keep_budget()
 
     def store(self, folder: RunFolder) -> None:
@@ -111,15 +113,25 @@ class Logs(Mapping[str, Log]):
         handed = {frame: log.hand_over() for frame, log in self.items()}
         sources = {frame: chain.from_iterable(map(Piece.sources, pieces)) for frame, pieces in handed.items()}
         now = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
-        files = folder.finish(sources, status=status, finished=now, rows_dropped=self.dropped)
+        try:
+            files = folder.finish(sources, status=status, finished=now, rows_dropped=self.dropped)
+        except BaseException:
+            for frame, log in self.items():
+                log.keep(handed[frame])
+            raise
         for frame, log in self.items():
             log.moved(handed[frame], files[frame])
 
     def forget(self) -> None:
-        """Drop everything: this process was forked, and the rows are its parent's."""
+        """Drop everything and make the lock anew: this process was forked, and the rows are its parent's."""
+        self._lock = threading.Lock()
         self.events = Counter()
         for log in self.values():
             log.forget()
+
+    def _count(self, events: Counter[object]) -> None:
+        with self._lock:
+            self.events = self.events + events
 
     def _keep_budget(self) -> None:
         over = sum(log.nbytes for log in self.values()) - self._budget_bytes

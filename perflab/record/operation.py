@@ -95,6 +95,15 @@ class Operation:
         self.number = next(_numbers)
         self._home = home
 
+    @property
+    def bytes(self) -> int | None:
+        """The same as `nbytes`."""
+        return self.nbytes
+
+    @bytes.setter  # noqa: A003 (it is the property's name)
+    def bytes(self, nbytes: int | None) -> None:
+        self.nbytes = nbytes
+
     def __enter__(self) -> Operation:
         if self._token is not None:
             raise PerflabError(f"the operation {self.name!r} was entered before; begin each one by operation(...)")

@@ -6,8 +6,9 @@ In: tables and files, oldest first; columns and filters. Out: one table, typed a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -80,12 +81,19 @@ def visit(frame: str, sources: Iterable[pa.Table | Path], see: Callable[[str, pa
         ahead = stack.enter_context(ThreadPoolExecutor(1, "perflab-columns"))
         names = arrow_schema(frame).names
         order = _order(_column(frame, opened, "t")) if frame == "accesses" else None
-        coming = ahead.submit(_column, frame, opened, names[0])
+        coming = _begun(ahead, partial(_column, frame, opened, names[0]))
         for name, following in zip(names, [*names[1:], None], strict=True):
-            column = coming.result()
+            column = coming()
             if following is not None:
-                coming = ahead.submit(_column, frame, opened, following)
+                coming = _begun(ahead, partial(_column, frame, opened, following))
             see(name, column if order is None else column.take(order))
+
+
+def _begun(ahead: Executor, read: Callable[[], pa.ChunkedArray]) -> Callable[[], pa.ChunkedArray]:
+    try:
+        return ahead.submit(read).result
+    except RuntimeError:  # the interpreter is ending, and begins no more threads
+        return read
 
 
 def _column(frame: str, opened: Iterable[pa.Table | pq.ParquetFile], name: str) -> pa.ChunkedArray:

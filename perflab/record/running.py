@@ -45,6 +45,7 @@ class RunningFolder:
         self._pid = os.getpid()
         self._lock = threading.Lock()
         self._closing = threading.Event()
+        self._ending = False
         self._flush = flush
         self._thread = threading.Thread(target=self._work, args=(interval_s,), name="perflab-recorder", daemon=True)
         self._thread.start()
@@ -62,20 +63,25 @@ class RunningFolder:
 
     def finish(self, action: Callable[[RunFolder], object]) -> None:
         """Do something with the folder for the last time; the ring stays if that fails."""
-        folder, self._folder = self._here(), None
+        folder = self._here()
         self._stop()
         if folder is None:
             return
+        self._ending = True
         try:
             action(folder)
             self.ring.close()
         except Exception as error:  # as above
             self._warn(error)
-        finally:
-            folder.release()
+        except BaseException:  # a second Ctrl-C; what is left can be finished once more
+            self._ending = False
+            raise
+        self._folder = None
+        atexit.unregister(self._flush_once)
+        folder.release()
 
     def _here(self) -> RunFolder | None:
-        return self._folder if os.getpid() == self._pid else None
+        return self._folder if os.getpid() == self._pid and not self._ending else None
 
     def _flush_once(self) -> None:
         if self._here() is not None:
@@ -86,7 +92,6 @@ class RunningFolder:
             self._flush_once()
 
     def _stop(self) -> None:
-        atexit.unregister(self._flush_once)
         self._closing.set()
         if self._thread is not threading.current_thread() and os.getpid() == self._pid:
             self._thread.join()

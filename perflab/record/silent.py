@@ -26,13 +26,12 @@ class SilentRecorder(Recorder):
 
     def cut(self) -> bool:
         """Forget the rows of the caller's tape."""
-        self.tapes.cut(self.tapes.tape())
-        return bool(self.tapes.take())
+        self.settle()
+        return True
 
     def settle(self, wait: bool = True) -> None:  # noqa: ARG002 - it takes no lock for long
         """Forget the rows of all tapes."""
-        self.tapes.cut_all()
-        self.tapes.take()
+        self.tapes.remove(self.tapes.cut_off())
 
     def add(self, frame: str, **values: object) -> None:
         """Forget the row."""

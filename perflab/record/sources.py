@@ -6,11 +6,14 @@ In: rows as they are recorded. Out: typed columns of them, when a log asks.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
+from operator import delitem
 from typing import TYPE_CHECKING, Any
 
 from perflab.record.arrow import to_table
 from perflab.record.assemble import Numbered, assemble, number
-from perflab.record.log import Row, Typed
+from perflab.record.at_once import at_once
+from perflab.record.log import Keep, Row, Typed
 from perflab.record.tape import Segment
 from perflab.record.tapes import Tapes
 
@@ -40,14 +43,13 @@ class Gathered:
         """Return the rows as columns; None without any."""
         return self._typed(self.rows[: len(self.rows)])
 
-    def take(self) -> Typed | None:
-        """Remove and return the rows as columns."""
+    def take(self, keep: Keep) -> None:
+        """Remove the rows, and keep them as columns."""
         batch = self.rows[: len(self.rows)]
         typed = self._typed(batch)
-        if batch:
+        if typed is not None:
             self._last = self._as_row(batch[-1])
-        del self.rows[: len(batch)]
-        return typed
+            at_once(*keep(typed), partial(delitem, self.rows, slice(len(batch))))
 
     def loose(self, most: int) -> list[Row]:
         """Remove and return the rows as they are if they are no more than so many; else none."""
@@ -78,6 +80,7 @@ class Accesses:
         self._clock = clock
         self._run_id = run_id
         self._sample_ratio = sample_ratio
+        self._taking = False
 
     # An entry is numbered for a block and for that block alone, so numbers are given under the lock. Keys are printed
     # outside of it: what they do to print themselves is theirs, and may be to use a cache.
@@ -89,22 +92,20 @@ class Accesses:
             hits = number(segments)
         return self._block(segments, hits) if segments else None
 
-    def take(self) -> Block | None:
-        """Remove and return the rows as columns."""
-        segments: list[Segment] = []
+    def take(self, keep: Keep) -> None:
+        """Remove the rows, and keep them as columns."""
+        if self._taking:
+            return  # a key that uses a cache to print itself; who prints it keeps the rest
+        self._taking = True
         try:
             with self._tapes.lock:
-                self._tapes.cut_all()
-                segments = self._tapes.take()
+                segments = self._tapes.cut_off()
                 hits = number(segments)
-            if not segments:
-                return None
-            block = self._block(segments, hits)
-        except BaseException:  # a key's own __repr__ may raise, or the user interrupt it
-            self._tapes.put_back(segments)
-            raise
-        self._tapes.shorten(segments, hits.used)
-        return block
+            if segments:
+                self._tapes.remove(segments, *keep(self._block(segments, hits)))
+                self._tapes.shorten(segments, hits.used)
+        finally:
+            self._taking = False
 
     def loose(self, most: int) -> list[Row]:  # noqa: ARG002 - a block is small however few rows it has
         """Return none: a tape has no rows but those that become columns."""

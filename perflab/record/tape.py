@@ -19,12 +19,9 @@ from perflab.record.at_once import at_once
 if TYPE_CHECKING:
     from perflab.record.operation import Operation
 
-__all__ = ["TAPE_ROWS", "Event", "Hit", "Segment", "Tape", "Timestamps"]
+__all__ = ["Event", "Hit", "Segment", "Tape", "Timestamps"]
 
 Timestamps = Literal["exact", "chunk", "off"]
-
-TAPE_ROWS = 4096
-"""Rows that a tape holds before they are cut off: what is cut off is shared work for one lock and one hand-over."""
 
 
 class Hit(Protocol):

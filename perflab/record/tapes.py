@@ -14,8 +14,10 @@ import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
+from operator import delitem
 from typing import Any
 
+from perflab.record.at_once import at_once
 from perflab.record.operation import Operation
 from perflab.record.tape import Segment, Tape, Timestamps
 from perflab.record.uses import Followers, Uses
@@ -31,7 +33,7 @@ class Tapes:
     current : ContextVar
         The tape, or an operation that has none so far; unset where nothing was recorded yet.
     rows : int
-        Rows that were cut off and not taken yet.
+        Rows that were cut off and not removed yet.
     stride : int
         Items on a tape a hit: 2 if its time goes before it, else 1.
     stream : str or None
@@ -96,13 +98,21 @@ class Tapes:
                 if tape or tape.events:
                     self.cut(tape)
 
-    def take(self) -> list[Segment]:
-        """Remove and return what was cut off."""
+    def cut_off(self) -> list[Segment]:
+        """Take the rows off every tape, and return all that were cut off and not removed so far."""
         with self.lock:
-            counted = self._taken + _counts(self._segments)
-            # No call, hence no interrupt, from here to the caller's variable.
-            taken, self._segments, self.rows, self._taken = self._segments, [], 0, counted
-            return taken
+            self.cut_all()
+            return list(self._segments)
+
+    def remove(self, segments: list[Segment], *steps: Callable[[], object]) -> None:
+        """Remove what `cut_off` returned; `steps`, which keep the rows, are done at the same moment."""
+        with self.lock:
+            at_once(
+                *steps,
+                partial(delitem, self._segments, slice(len(segments))),
+                partial(setattr, self, "rows", self.rows - sum(map(len, segments))),
+                partial(setattr, self, "_taken", self._taken + _counts(segments)),
+            )
 
     def look(self) -> list[Segment]:
         """Return all rows, those still on tapes too; nothing is changed by it."""
@@ -110,13 +120,6 @@ class Tapes:
             # A thread that ends meanwhile hands its rows over when the last reference to its tape goes: after this.
             tapes, found = list(self._tapes()), list(self._segments)
             return found + [segment for tape in tapes if len(segment := tape.copy_rows(self._timer()))]
-
-    def put_back(self, segments: list[Segment]) -> None:
-        """Take back what was taken and could not be used."""
-        with self.lock:
-            self._segments[:0] = segments
-            self.rows += sum(map(len, segments))
-            self._taken.subtract(_counts(segments))
 
     def counts(self) -> Counter[object]:
         """Return how often each event was noted."""

@@ -21,7 +21,7 @@ import pytest
 
 from perflab.cache import MemoryCache, TieredCache, TTLCache, reads
 from perflab.config import RecordSettings
-from perflab.record import Recorder, recorder, tape
+from perflab.record import Recorder, log, logs, recorder, sources, tape, tapes, uses
 from perflab.record.store import RunFolder, read_info, read_table
 from perflab.record.tape import Timestamps
 
@@ -318,7 +318,9 @@ def now(cache: TieredCache) -> float:
 class Interrupt:
     """Raises KeyboardInterrupt where Python looks for signals, at the n-th such place in the recorder's hot path."""
 
-    FILES = frozenset(filter(None, (reads.__file__, tape.__file__, recorder.__file__)))
+    FILES = frozenset(
+        module.__file__ for module in (reads, tape, recorder, tapes, sources, log, logs, uses) if module.__file__
+    )
     LOOKS = frozenset(dis.opmap[name] for name in ("CALL", "CALL_FUNCTION_EX", "RESUME", "JUMP_BACKWARD"))
 
     def __init__(self, at: int) -> None:
@@ -405,6 +407,34 @@ def test_after_an_interrupt_times_stay_with_their_hits() -> None:
         if not before <= found <= after:
             wrong.append(at)
     assert wrong == []
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_interrupt_while_rows_become_columns_loses_and_doubles_none(mode: Timestamps) -> None:
+    for at in range(10_000):
+        cache = make(mode)
+        read(cache, 30)
+        with cache.recorder.operation("work"):
+            read(cache, 10)
+        if not interrupted_in(cache.recorder.settle, at):
+            break
+        check(cache, 40)
+    assert at > 20
+
+
+def interrupted_in(call: Callable[[], object], at: int) -> bool:
+    """Call, with an interrupt at the n-th place for one; tell if there was such a place."""
+    before = sys.gettrace()
+    gc.disable()
+    sys.settrace(Interrupt(at))
+    try:
+        call()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+        gc.enable()
+    return False
 
 
 PRELUDE = """
