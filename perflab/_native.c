@@ -45,8 +45,6 @@ slot_offset(PyTypeObject *type, const char *name)
 
 #define SLOT(object, offset) (*(PyObject **)((char *)(object) + (offset)))
 
-/* ---- Reads ---- */
-
 typedef struct {
     PyObject_HEAD
     PyObject *hot;         /* dict: key -> entry */
@@ -304,8 +302,6 @@ static PyType_Spec reads_spec = {
     .slots = reads_slots,
 };
 
-/* ---- numbered ---- */
-
 /* The number of an entry: its code, if the distinct entries have it at that place; else the next one, which it gets.
    So codes need no reset before the next call. */
 static Py_ssize_t
@@ -405,8 +401,6 @@ done:
     return result;
 }
 
-/* ---- unzipped ---- */
-
 static PyObject *
 unzipped(PyObject *module, PyObject *args)
 {
@@ -448,8 +442,6 @@ failed:
     Py_XDECREF(times);
     return NULL;
 }
-
-/* ---- module ---- */
 
 static PyMethodDef functions[] = {
     {"numbered", numbered, METH_O,

@@ -51,8 +51,6 @@ set_slot(PyObject *object, Py_ssize_t offset, PyObject *value)
     Py_XDECREF(old);
 }
 
-/* ---- Events ---- */
-
 typedef struct {
     PyObject_HEAD
     PyObject *current;   /* ContextVar: the tape, or an operation that has none so far */
@@ -238,8 +236,6 @@ static PyType_Spec events_spec = {
     .slots = events_slots,
 };
 
-/* ---- Store ---- */
-
 /* The slots of an entry that are read or written here. */
 typedef struct {
     Py_ssize_t key, value, nbytes, expires, facts, code, home, before, after;
@@ -265,7 +261,7 @@ typedef struct {
     char dating, heard;
 } Store;
 
-static PyObject *str_let_go, *str_finish, *str_drop, *str_shelf, *str_order, *str_remove, *str_evict, *str_capacity;
+static PyObject *str_let_go, *str_finish, *str_evicted, *str_order, *str_remove, *str_evict, *str_capacity;
 
 #define STORE_OBJECTS(visit) \
     visit(self->entry); visit(self->plain); visit(self->never); visit(self->hot); visit(self->others); visit(self->dirty); \
@@ -428,34 +424,74 @@ record(Store *self, PyObject *key, PyObject *event, PyObject *nbytes, PyObject *
     return done == NULL ? -1 : 0;
 }
 
-/* Take the entry that is replaced off the shelf and out of the order. */
+/* Take the entry that is replaced out of the order and off the shelf. */
 static int
 set_aside(Store *self, PyObject *old, Py_ssize_t nbytes)
 {
-    PyObject *done;
-    if (PyDict_DelItem(self->hot, SLOT(old, self->at.key)) < 0) {
-        return -1;
-    }
     if (has_ring(self) && is_linked(self, old)) {
         unlink_entry(self, old);
     }
     else {
         PyObject *order = PyObject_GetAttr((PyObject *)self, str_order);
-        done = order == NULL ? NULL : PyObject_CallMethodOneArg(order, str_remove, old);
+        PyObject *done = order == NULL ? NULL : PyObject_CallMethodOneArg(order, str_remove, old);
         Py_XDECREF(order);
+        Py_XDECREF(done);
         if (done == NULL) {
             return -1;
         }
-        Py_DECREF(done);
     }
-    return count_out(self, nbytes);
+    return PyDict_DelItem(self->hot, SLOT(old, self->at.key)) < 0 ? -1 : count_out(self, nbytes);
+}
+
+/* Tell of a plain entry that has left: whoever takes it over, or the recorder. */
+static int
+tell_evicted(Store *self, PyObject *entry)
+{
+    PyObject *key = Py_NewRef(SLOT(entry, self->at.key)), *nbytes = Py_NewRef(SLOT(entry, self->at.nbytes));
+    int failed;
+    if (self->on_evict != NULL && self->on_evict != Py_None) {
+        PyObject *on_evict = Py_NewRef(self->on_evict);
+        PyObject *done = PyObject_CallFunctionObjArgs(on_evict, key, entry, NULL);
+        Py_DECREF(on_evict);
+        Py_XDECREF(done);
+        failed = done == NULL;
+    }
+    else {
+        failed = record(self, key, str_evict, nbytes, str_capacity) < 0;
+    }
+    Py_DECREF(key);
+    Py_DECREF(nbytes);
+    return failed ? -1 : 0;
+}
+
+/* Take an entry that the policy has let go of off the shelf; -1 on errors. */
+static int
+leave(Store *self, PyObject *entry)
+{
+    Py_ssize_t nbytes;
+    PyObject *done;
+    if (is_plain(self, entry, &nbytes)) {
+        PyObject *key = SLOT(entry, self->at.key), *held = PyDict_GetItemWithError(self->hot, key);
+        if (held == entry) {
+            if (PyDict_DelItem(self->hot, key) < 0 || count_out(self, nbytes) < 0) {
+                return -1;
+            }
+            return tell_evicted(self, entry);
+        }
+        if (held == NULL && PyErr_Occurred()) {
+            return -1;
+        }
+    }
+    done = PyObject_CallMethodOneArg((PyObject *)self, str_evicted, entry);
+    Py_XDECREF(done);
+    return done == NULL ? -1 : 0;
 }
 
 /* Evict the entry that leaves first: 1 if it did, 0 if that needs more than is done here, -1 on errors. */
 static int
 evict(Store *self)
 {
-    PyObject *entry, *key, *size, *done;
+    PyObject *entry;
     Py_ssize_t nbytes;
     int failed;
     if (has_ring(self)) {
@@ -474,36 +510,7 @@ evict(Store *self)
             return -1;
         }
     }
-    if (is_plain(self, entry, &nbytes)
-        && PyDict_GetItemWithError(self->hot, SLOT(entry, self->at.key)) == entry) {
-        failed = PyDict_DelItem(self->hot, SLOT(entry, self->at.key)) < 0;
-    }
-    else {
-        PyObject *shelf = PyErr_Occurred() ? NULL : PyObject_GetAttr((PyObject *)self, str_shelf);
-        done = shelf == NULL ? NULL : PyObject_CallMethodOneArg(shelf, str_drop, entry);
-        Py_XDECREF(shelf);
-        Py_XDECREF(done);
-        size = done == NULL ? NULL : PyObject_GetAttrString(entry, "nbytes");
-        nbytes = size == NULL ? -1 : PyLong_AsSsize_t(size);
-        Py_XDECREF(size);
-        failed = PyErr_Occurred() != NULL;
-    }
-    failed = failed || count_out(self, nbytes) < 0;
-    key = failed ? NULL : PyObject_GetAttrString(entry, "key");
-    size = failed ? NULL : PyLong_FromSsize_t(nbytes);
-    failed = key == NULL || size == NULL;
-    if (!failed && self->on_evict != NULL && self->on_evict != Py_None) {
-        PyObject *on_evict = Py_NewRef(self->on_evict);
-        done = PyObject_CallFunctionObjArgs(on_evict, key, entry, NULL);
-        Py_DECREF(on_evict);
-        Py_XDECREF(done);
-        failed = done == NULL;
-    }
-    else if (!failed) {
-        failed = record(self, key, str_evict, size, str_capacity) < 0;
-    }
-    Py_XDECREF(key);
-    Py_XDECREF(size);
+    failed = leave(self, entry) < 0;
     Py_DECREF(entry);
     return failed ? -1 : 1;
 }
@@ -529,13 +536,28 @@ put(Store *self, PyObject *entry, PyObject *key, Py_ssize_t nbytes)
     return 0;
 }
 
-/* Put a plain entry in place of the one of its key; False, and nothing was done, if it needs more than is done here. */
+/* Make room for so many bytes and a key; 1 if there is, 0 if something is not plain any more, -1 on errors. */
+static int
+make_room(Store *self, PyObject *key, Py_ssize_t nbytes)
+{
+    int done = 1;
+    while (done > 0 && is_full(self, nbytes)) {
+        done = is_simple(self) ? evict(self) : 0;
+    }
+    if (done > 0) {
+        /* Who heard of an eviction may have stored what is not plain, or this very key. */
+        done = is_simple(self) && PyDict_GetItemWithError(self->hot, key) == NULL;
+    }
+    return PyErr_Occurred() ? -1 : done;
+}
+
+/* Put a plain entry in place of the one of its key; None, and nothing was done, if it needs more than is done here. */
 static PyObject *
 store_plain(Store *self, PyObject *const *args, Py_ssize_t count)
 {
     PyObject *entry, *event, *reason, *key, *old;
     Py_ssize_t nbytes, old_bytes;
-    int done = 1;
+    int room;
     if (count != 3) {
         PyErr_SetString(PyExc_TypeError, "an entry comes with an event and a reason");
         return NULL;
@@ -543,38 +565,27 @@ store_plain(Store *self, PyObject *const *args, Py_ssize_t count)
     entry = args[0], event = args[1], reason = args[2];
     if (!is_simple(self) || !is_plain(self, entry, &nbytes) || nbytes > self->largest
         || (SLOT(entry, self->at.after) != NULL && SLOT(entry, self->at.after) != Py_None)) {
-        Py_RETURN_FALSE;
+        Py_RETURN_NONE;
     }
     key = SLOT(entry, self->at.key);
     old = PyDict_GetItemWithError(self->hot, key);
     if (old == NULL && PyErr_Occurred()) {
         return NULL;
     }
-    if (old != NULL) {
-        if (!is_plain(self, old, &old_bytes)) {
-            Py_RETURN_FALSE;
-        }
-        Py_INCREF(old);
-        if (set_aside(self, old, old_bytes) < 0) {
-            Py_DECREF(old);
-            return NULL;
-        }
+    if (old != NULL && !is_plain(self, old, &old_bytes)) {
+        Py_RETURN_NONE;
     }
-    while (done > 0 && is_full(self, nbytes)) {
-        done = is_simple(self) ? evict(self) : 0;
-    }
-    if (done == 0 || (done > 0 && PyDict_GetItemWithError(self->hot, key) != NULL)) {
-        /* What was called meanwhile has stored something that is not plain, or this very key. */
+    Py_XINCREF(old);
+    room = old != NULL && set_aside(self, old, old_bytes) < 0 ? -1 : make_room(self, key, nbytes);
+    if (room == 0) {
         PyObject *result = PyObject_CallMethodObjArgs((PyObject *)self, str_finish, entry, old == NULL ? Py_None : old,
                                                       event, reason, NULL);
         Py_XDECREF(old);
         return result;
     }
     Py_XDECREF(old);
-    if (done < 0 || PyErr_Occurred() || put(self, entry, key, nbytes) < 0) {
-        return NULL;
-    }
-    if (event != Py_None && record(self, key, event, SLOT(entry, self->at.nbytes), reason) < 0) {
+    if (room < 0 || put(self, entry, key, nbytes) < 0
+        || (event != Py_None && record(self, key, event, SLOT(entry, self->at.nbytes), reason) < 0)) {
         return NULL;
     }
     Py_RETURN_TRUE;
@@ -609,7 +620,7 @@ static PyMethodDef store_methods[] = {
                "Hold entries of a class; of most the facts are `plain`, and the end is `never`.")},
     {"_store_plain", (PyCFunction)(void (*)(void))store_plain, METH_FASTCALL,
      PyDoc_STR("_store_plain($self, entry, event, reason, /)\n--\n\n"
-               "Do what `store` does if that is simple; False, and nothing was done, if it is not.")},
+               "Do what `store` does if that is simple; None, and nothing was done, if it is not.")},
     {"new_entry", (PyCFunction)(void (*)(void))store_new_entry, METH_FASTCALL,
      PyDoc_STR("new_entry($self, key, value, nbytes, /)\n--\n\nReturn an entry without facts.")},
     {NULL, NULL, 0, NULL},
@@ -654,14 +665,12 @@ static PyType_Spec store_spec = {
     .slots = store_slots,
 };
 
-/* ---- module ---- */
-
 static int
 fill(PyObject *module)
 {
     struct { PyObject **place; const char *text; } texts[] = {
         {&str_cut, "cut"}, {&str_slowly, "_access_slowly"}, {&str_let_go, "_let_go"}, {&str_finish, "_finish_store"},
-        {&str_drop, "drop"}, {&str_shelf, "shelf"}, {&str_order, "order"}, {&str_remove, "remove"},
+        {&str_evicted, "_evicted"}, {&str_order, "order"}, {&str_remove, "remove"},
         {&str_evict, "evict"}, {&str_capacity, "capacity"},
     };
     struct { const char *name; PyType_Spec *spec; } types[] = {{"Events", &events_spec}, {"Store", &store_spec}};

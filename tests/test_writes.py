@@ -121,7 +121,7 @@ def test_entries_are_those_that_their_class_makes() -> None:
         stock._store_plain(made)  # type: ignore[call-arg]
     with pytest.raises(TypeError, match="no slot 'key'"):
         native.Store()._holds_entries(Value, NO_FACTS, 1.0)
-    assert native.Store()._store_plain(made, None, None) is False
+    assert native.Store()._store_plain(made, None, None) is None
 
 
 def test_an_error_of_a_policy_or_of_the_recorder_reaches_the_caller() -> None:
@@ -182,4 +182,4 @@ def test_without_the_module_nothing_is_stored_in_c() -> None:
     store = PythonStore()
     store._holds_entries(Entry, NO_FACTS, float("inf"))
     assert isinstance(store.new_entry("key", 1, 8), Entry)
-    assert store._store_plain(Entry("key", 1, 8), "set", None) is False
+    assert store._store_plain(Entry("key", 1, 8), "set", None) is None

@@ -13,15 +13,19 @@ __all__ = ["PythonStore", "Store"]
 
 
 class PythonStore:
-    """`perflab._writes.Store` where that was not built."""
+    """`perflab._writes.Store` where that was not built.
+
+    There `nbytes`, `max_bytes`, `max_entries`, `_largest`, `_left_bytes` and `_bearable` are integers of 64 bits, and
+    `_dating` and `_heard` are `bool`.
+    """
 
     def _holds_entries(self, entry: type, plain: object, never: float, /) -> None:  # noqa: ARG002 (for C alone)
         """Hold entries of a class."""
         self._new = entry
 
-    def _store_plain(self, entry: Any, event: str | None, reason: str | None, /) -> bool:  # noqa: ARG002 (as above)
-        """Return False: it was not stored."""
-        return False
+    def _store_plain(self, entry: Any, event: str | None, reason: str | None, /) -> bool | None:  # noqa: ARG002 (as above)
+        """Return whether an entry was stored; None, and nothing was done, if that needs more than is done here."""
+        return None
 
     def new_entry(self, key: Hashable, value: object, nbytes: int, /) -> Any:
         """Return an entry without facts."""

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
-from perflab.cache.entry import NO_FACTS, Entry
+from perflab.cache.entry import NO_FACTS, UNBOUNDED, Entry
 from perflab.cache.notices import Notices, Reason
 from perflab.cache.plainly import Store
 from perflab.cache.policy import FIFO, LRU, Policy
@@ -102,25 +102,28 @@ class Stock(Store):
 
     def limit(self, max_bytes: int, max_entries: int) -> None:
         """Set the bounds; `make_room` then holds them."""
-        self.max_bytes, self.max_entries = max_bytes, max_entries
-        self._largest = max_bytes if max_bytes and max_entries else -1
-        self._bearable = max(LEFT_BYTES, max_bytes // 8)
+        self.max_bytes, self.max_entries = min(max_bytes, UNBOUNDED), min(max_entries, UNBOUNDED)
+        self._largest = self.max_bytes if max_bytes and max_entries else -1
+        self._bearable = max(LEFT_BYTES, self.max_bytes // 8)
 
     def store(self, entry: Entry, event: str | None, reason: str | None, dirty: bool) -> bool:
         """Put an entry in place of the one of its key; False, and nothing of the key is left, if it must not be."""
-        return (not dirty and self._store_plain(entry, event, reason)) or self._store_any(entry, event, reason, dirty)
+        stored = None if dirty else self._store_plain(entry, event, reason)
+        return self._store_any(entry, event, reason, dirty) if stored is None else stored
 
-    def _store_any(self, entry: Entry, event: str | None, reason: str | None, dirty: bool) -> bool:
-        key, nbytes, hot = entry.key, entry.nbytes, self._hot
+    def _store_any(
+        self, entry: Entry, event: str | None, reason: str | None, dirty: bool, old: Entry | None = None
+    ) -> bool:
+        key, hot = entry.key, self._hot
+        nbytes = entry.nbytes if type(entry.nbytes) is int else self._weighed(entry)
         # The common case goes round the shelf: a call costs as much as all else that is done there.
         plain = entry.facts is NO_FACTS and (type(key) is str or type(key) is int) and not self._dating
-        old = hot.get(key) if plain and not self._others else self.shelf.find(key)
         refusal = None if plain and 0 <= nbytes <= self._largest else self._refusal(entry)
-        if old is not None:
-            old = self._set_aside(old)
-        full = self.nbytes + nbytes > self.max_bytes or len(hot) + len(self._others) >= self.max_entries
-        if refusal is None and full and not self.make_room(nbytes, 1):
-            refusal = "write_back"
+        old = self._taken_out(key) or old
+        while refusal is None and not self._has_room(nbytes):
+            if not self.make_room(nbytes, 1):
+                refusal = "write_back"
+            old = self._taken_out(key) or old  # who hears of an eviction may have stored this very key
         if refusal is not None:
             self._refuse(entry, old, refusal)
             return False
@@ -138,9 +141,18 @@ class Stock(Store):
             self._access(key, event, self._tier, nbytes, None, reason)
         return True
 
-    def _finish_store(self, entry: Entry, _: Entry | None, event: str | None, reason: str | None) -> bool:
+    def _finish_store(self, entry: Entry, old: Entry | None, event: str | None, reason: str | None) -> bool:
         """Do the rest for `_store_plain`, which took the old entry out and then met one that is not plain."""
-        return self._store_any(entry, event, reason, False)
+        return self._store_any(entry, event, reason, False, old)
+
+    def _has_room(self, nbytes: int) -> bool:
+        entries = len(self._hot) + len(self._others)
+        return self.nbytes + nbytes <= self.max_bytes and entries < self.max_entries
+
+    def _taken_out(self, key: Hashable) -> Entry | None:
+        """Remove and return what is held of a key; what is due expires instead."""
+        old = self.shelf.find(key)
+        return None if old is None else self._set_aside(old)
 
     def live(self, key: Hashable) -> Entry | None:
         """Return the entry of a key that is not due."""
@@ -168,12 +180,9 @@ class Stock(Store):
 
     def remove(self, entry: Entry) -> None:
         """Take an entry out, without a row."""
-        self.shelf.drop(entry)
         self.order.remove(entry)
-        self.nbytes -= entry.nbytes
-        self._left_bytes += entry.nbytes
-        if self._left_bytes > self._bearable:
-            self._let_go()
+        self.shelf.drop(entry)
+        self._count_out(entry.nbytes)
 
     def forget(self, key: Hashable) -> int:
         """Remove what is held of a key on request; return 1 if that was live, else 0."""
@@ -227,22 +236,25 @@ class Stock(Store):
             entry = self._victim()
             if dirty and not self._may_leave(entry):
                 return False
-            key, left = entry.key, entry.nbytes
-            if entry.facts is NO_FACTS and hot.get(key) is entry:
-                del hot[key]
-            else:
-                self.shelf.drop(entry)
-            self.nbytes -= left
-            self._left_bytes += left
-            if self._left_bytes > self._bearable:
-                self._let_go()
-            if self.on_evict is not None:
-                self.on_evict(key, entry)
-                continue
-            self._access(key, "evict", self._tier, left, None, "capacity")
-            if self._heard:
-                self.notices.put(entry, "evicted")
+            self._evicted(entry)
         return True
+
+    def _evicted(self, entry: Entry) -> None:
+        """Do what is to be done for an entry that the policy has let go of, for room."""
+        key, nbytes = entry.key, entry.nbytes
+        if entry.facts is NO_FACTS and self._hot.get(key) is entry:
+            del self._hot[key]
+        elif self.shelf.find(key) is entry:
+            self.shelf.drop(entry)
+        else:
+            return  # an interrupt fell between the two that know it
+        self._count_out(nbytes)
+        if self.on_evict is not None:
+            self.on_evict(key, entry)
+            return
+        self._access(key, "evict", self._tier, nbytes, None, "capacity")
+        if self._heard:
+            self.notices.put(entry, "evicted")
 
     def write(self, entry: Entry, reason: str) -> bool:
         """Write an entry back if it is dirty; False if that failed."""
@@ -264,6 +276,22 @@ class Stock(Store):
     def record(self, entry: Entry, event: str, reason: str | None) -> None:
         """Record a row of an entry."""
         self._access(entry.key, event, self._tier, entry.nbytes, None, reason)
+
+    def _count_out(self, nbytes: int) -> None:
+        self.nbytes -= nbytes
+        self._left_bytes += nbytes
+        if self._left_bytes > self._bearable:
+            self._let_go()
+
+    def _weighed(self, entry: Entry) -> int:
+        """Make the weight of an entry a whole number of bytes, the next one."""
+        try:
+            entry.nbytes = math.ceil(entry.nbytes)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise StoreError(
+                f"The weight of the key {entry.key!r} is {entry.nbytes!r}; it must be a number."
+            ) from error
+        return entry.nbytes
 
     def _set_aside(self, old: Entry) -> Entry | None:
         """Remove the entry that is replaced; one that is due expires instead."""

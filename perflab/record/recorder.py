@@ -72,6 +72,21 @@ class Recorder(Events):
     RunError
         If the run folder cannot be used.
 
+    Attributes
+    ----------
+    frames : Frames
+        The rows as DataFrames.
+    run_id, run_dir
+        Name of the run, and its folder or None.
+    clock : Clock
+        The timer, and the time of day that goes with it.
+    tapes : Tapes
+        Where hits and other events are noted.
+    current : ContextVar
+        The operation that the caller is in, or the tape of its thread or operation.
+    address : str
+        What workers call this recorder by.
+
     Notes
     -----
     Thread-safe. Rows past the memory budget leave memory, oldest first: they are read back from the run folder, or

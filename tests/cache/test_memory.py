@@ -8,10 +8,12 @@ import threading
 import weakref
 from typing import Any
 
+import numpy as np
 import pytest
 from tier_cases import TIERS, Clock, Make, length, rows
 
 from perflab.cache import Entry, MemoryCache, TTLCache
+from perflab.cache.entry import UNBOUNDED
 from perflab.errors import ConfigError, StoreError
 from perflab.record import Recorder
 
@@ -233,3 +235,102 @@ def test_threads_leave_the_byte_count_exact(make: Make) -> None:
         thread.join()
     assert cache.nbytes == sum(len(str(value)) for value in cache.values()) <= 500
     assert len(cache) == len(list(cache)) == len(cache._stock.shelf) <= 60
+
+
+@pytest.mark.parametrize("weight", [1.5, np.int64(2), np.float64(1.01), True])
+def test_a_weight_of_any_kind_of_number_counts_as_whole_bytes(weight: Any) -> None:
+    cache = MemoryCache(4, weigh=lambda *_: weight)
+    for number in range(5):
+        assert cache.set(number, "x")
+        assert 0 < cache.nbytes <= 4
+    assert cache.nbytes == len(cache) * math.ceil(weight)
+    cache.clear()
+    assert cache.nbytes == 0
+
+
+@pytest.mark.parametrize("weight", [math.nan, math.inf, "heavy", None])
+def test_a_weight_that_is_no_number_is_refused_and_nothing_changes(weight: Any) -> None:
+    weights = {"a": 1}
+    cache = MemoryCache(4, weigh=lambda key, _: weights.get(key, weight))
+    cache["a"] = 1
+    with pytest.raises(StoreError, match=r"The weight of the key 'b' is .*; it must be a number"):
+        cache["b"] = 2
+    assert (dict(cache), cache.nbytes, len(list(cache._stock.order))) == ({"a": 1}, 1, 1)
+
+
+@pytest.mark.parametrize("bound", [2**63, 2**70])
+def test_a_bound_that_nothing_reaches_may_be_any_number(bound: int) -> None:
+    cache = MemoryCache(10_000)
+    cache["a"] = 1
+    cache.resize(bound, bound)
+    cache["b"] = 2
+    assert (list(cache), cache.max_bytes) == (["a", "b"], UNBOUNDED)
+    cache.resize(max_entries=1)
+    assert list(cache) == ["b"]
+
+
+@pytest.mark.parametrize("policy", ["lru", "sieve"])
+@pytest.mark.parametrize("ttl", [None, 60.0])
+@pytest.mark.parametrize("stored", ["c", "d", b"d"])
+def test_who_takes_over_an_entry_may_store_another_in_the_same_tier(
+    policy: str, ttl: float | None, stored: Any
+) -> None:
+    cache = MemoryCache(max_entries=2, policy=policy)
+    cache["a"], cache["b"] = 1, 2
+    told: list[Any] = []
+
+    def take_over(key: Any, _: object) -> None:
+        told.append(key)
+        if len(told) == 1:
+            cache[stored] = "from within"
+
+    cache.on_evict = take_over
+    assert cache.set("c", "from without", ttl=ttl)
+    assert cache["c"] == "from without"
+    held = list(cache)
+    assert len(held) == len(set(held)) == len(cache) == len(list(cache._stock.order)) <= 2
+    assert cache.nbytes == sum(entry.nbytes for entry in cache.entries())
+
+
+def test_a_value_that_cannot_be_stored_after_all_is_rejected_once() -> None:
+    recorder = Recorder()
+
+    def fail(*_: object) -> None:
+        raise OSError("no disk")
+
+    cache = MemoryCache(3, weigh=lambda _, value: value, recorder=recorder, write_back=fail)
+    cache["small"], cache["replaced"] = 1, 1
+
+    def take_over(key: Any, _: object) -> None:
+        if key == "small":
+            cache.set("dirty", 2, dirty=True)
+
+    cache.on_evict = take_over
+    recorder.settle()
+    before = len(recorder.frames.accesses)
+    with pytest.warns(RuntimeWarning, match="write-back"):
+        assert cache.set("replaced", 3) is False
+    rows = recorder.frames.accesses.iloc[before:]
+    found = [(row.key, row.event) for row in rows.itertuples()]
+    assert found == [("dirty", "set"), ("replaced", "reject"), ("replaced", "invalidate")]
+    assert (dict(cache), cache.nbytes) == ({"dirty": 2}, 2)
+
+
+@pytest.mark.parametrize("policy", ["lru", "fifo", "sieve", "s3fifo", "lfu"])
+def test_an_interrupt_inside_a_policy_leaves_a_tier_that_works(policy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = MemoryCache(max_entries=3, policy=policy)
+    for key in "abc":
+        cache[key] = 1
+    order: Any = cache._stock.order
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as during:
+        during.setattr(type(order), "remove", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            cache.invalidate("a")
+    for key in "defgh":
+        cache[key] = 1
+        assert len(cache) <= 3
+        assert cache.nbytes == sum(entry.nbytes for entry in cache.entries())

@@ -359,3 +359,12 @@ def test_a_recorder_is_garbage_after_its_operations() -> None:
     del recorder, cache
     gc.collect()
     assert [end() for end in ends] == [None, None]
+
+
+def test_bytes_is_the_same_as_nbytes() -> None:
+    recorder = Recorder()
+    with recorder.operation("parse") as operation:
+        assert operation.bytes is None
+        operation.bytes = 12
+    assert (operation.nbytes, operation.bytes) == (12, 12)
+    assert recorder.frames.operations["nbytes"].tolist() == [12]

@@ -15,7 +15,7 @@ from perflab.config import RecordSettings
 from perflab.errors import RunError
 from perflab.record import FRAMES, NULL_RECORDER, Recorder, columns
 from perflab.record.log import MERGE_PIECES
-from perflab.record.store import read_info, read_table
+from perflab.record.store import RunFolder, read_info, read_table
 
 DTYPES = {
     "category": "category",
@@ -263,6 +263,23 @@ def test_files_that_become_one_while_they_are_read_are_read_again(read: Any, tmp
     assert len(read(recorder)) == MERGE_PIECES
     assert calls == [MERGE_PIECES - 1, 1]
     recorder.close()
+
+
+def test_a_close_that_is_interrupted_can_be_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder = Recorder(tmp_path / "run")
+    recorder.access("k", "miss")
+
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as during:
+        during.setattr(RunFolder, "finish", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            recorder.close()
+    recorder.access("k", "hit", "l2")
+    recorder.close("cancelled")
+    assert read_info(tmp_path / "run")["status"] == "cancelled"
+    assert read_table(tmp_path / "run", "accesses")["event"].to_pylist() == ["miss", "hit"]
 
 
 def test_rows_reach_the_folder_without_being_asked(tmp_path: Path) -> None:

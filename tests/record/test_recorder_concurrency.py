@@ -586,6 +586,16 @@ next(items)
     assert run(script, tmp_path / "run") == ""
 
 
+def test_frames_can_be_read_while_the_interpreter_ends(tmp_path: Path) -> None:
+    script = """
+import atexit
+cache = make(Path(sys.argv[1]))
+atexit.register(lambda: print(len(cache.recorder.frames.accesses)))
+cache.get("k")
+"""
+    assert run(script, tmp_path / "run") == "2"
+
+
 def test_a_program_that_closes_nothing_leaves_its_rows(tmp_path: Path) -> None:
     run("cache = make(Path(sys.argv[1]))\nfor _ in range(10): cache.get('k')", tmp_path / "run")
     assert read_table(tmp_path / "run", "accesses").num_rows == 11
