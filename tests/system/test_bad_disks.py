@@ -91,13 +91,14 @@ def wait_for(done: Callable[[], bool]) -> None:
 
 
 def test_a_disk_that_fills_costs_one_warning_and_no_rows(disk: Path) -> None:
+    before = set(threading.enumerate())
     system = PerformanceSystem(Config(**QUIET, record={"flush_interval_s": 0.1}), run_dir=disk / "run")
     read_keys(system, "before", 10)
     wait_for(lambda: len(perflab.open_run(disk / "run").frames.accesses) == 10)
     fill(disk)
     with one_warning(r"run folder '.*run' cannot be written \(.*No space left on device\); recording goes on"):
         read_keys(system, "after", 3_000)
-        wait_for(lambda: not any(thread.name == "perflab-recorder" for thread in threading.enumerate()))
+        wait_for(lambda: not any(t.name == "perflab-recorder" for t in set(threading.enumerate()) - before))
         system._recorder.flush()
         read_keys(system, "later", 10)
         system._recorder.note(seed=1)
