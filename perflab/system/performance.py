@@ -117,7 +117,7 @@ class PerformanceSystem:
 
     def operation(self, name: str, key: object = None) -> Operation:
         """Return a context that records what runs inside it as one operation."""
-        return self._recorder.operation(name, key)
+        return Operation(name, key, self._recorder)
 
     def record_operation(
         self,

@@ -23,8 +23,9 @@ import pytest
 
 from perflab.bench import Arm, run
 from perflab.cache import MemoryCache, TieredCache, TTLCache
-from perflab.config import RecordSettings
+from perflab.config import Config, RecordSettings
 from perflab.record import Recorder
+from perflab.system import PerformanceSystem
 
 KEYS = [f"key-{number}" for number in range(1_000)]
 LOOPS = 20
@@ -140,9 +141,10 @@ PAIRS: list[tuple[str, Callable[[], None], Callable[[], None], str]] = [
 
 @pytest.mark.parametrize(("title", "baseline", "other", "bound"), PAIRS, ids=[pair[0] for pair in PAIRS])
 def test_hits(title: str, baseline: Callable[[], None], other: Callable[[], None], bound: str, say: Say) -> None:
+    clock = "wall" if "threads" in title else "cpu"  # who waits for a lock uses no processor
     arms = (
-        Arm("baseline", baseline, clock="cpu", inputs="baseline"),
-        Arm("optimized", other, clock="cpu", inputs="other"),
+        Arm("baseline", baseline, clock=clock, inputs="baseline"),
+        Arm("optimized", other, clock=clock, inputs="other"),
     )
     found = run(title, arms, isolated=False, pairs=48).comparisons[0].comparison
     assert found.pairs >= 48
@@ -153,8 +155,9 @@ def test_hits(title: str, baseline: Callable[[], None], other: Callable[[], None
 
 @pytest.mark.parametrize("folder", [False, True], ids=["in memory", "with a run folder"])
 def test_operation(folder: bool, tmp_path: Path, say: Say) -> None:
-    recorder = Recorder(tmp_path / "run" if folder else None)
-    operation = functools.partial(recorder.operation, "parse")
+    config = Config(cache={"l3_enabled": False}, enable_auto_optimization=False)
+    system = PerformanceSystem(config, run_dir=tmp_path / "run" if folder else None)
+    operation = functools.partial(system.operation, "parse")
     works = {"bare": entering(Bare), "operation": entering(operation)}
     seconds: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(60):
@@ -163,8 +166,8 @@ def test_operation(folder: bool, tmp_path: Path, say: Say) -> None:
             work()
             seconds[name].append((time.process_time() - start) / 5_000)
     extra = np.array(seconds["operation"]) - np.array(seconds["bare"])
-    recorder.close()
-    assert len(recorder.frames.operations) == 60 * 5_000
+    system.close()
+    assert len(system.frames.operations) == 60 * 5_000
     where = "with a run folder and its flight ring" if folder else "in memory"
     low, middle, high = np.quantile(extra, [0.25, 0.5, 0.75]) * 1e6
     say(f"\noperation over an empty with, {where}: {middle:.2f} us [{low:.2f}, {high:.2f}], bound 1.2 us")

@@ -422,3 +422,15 @@ def test_a_damaged_frame_is_named(tmp_path: Path) -> None:
     (tmp_path / "accesses.parquet").write_bytes(b"PAR1 broken")
     with pytest.raises(RunError, match="The frame 'accesses' of the run"):
         read_table(tmp_path, "accesses")
+
+
+@pytest.mark.parametrize("ratio", [1.0, 0.25])
+def test_the_frame_says_which_share_of_the_keys_it_has(ratio: float, tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "run", RecordSettings(sample_ratio=ratio))
+    for number in range(400):
+        recorder.access(f"key-{number}", "miss")
+    accesses = recorder.frames.accesses
+    assert accesses.attrs["sample_ratio"] == ratio
+    assert recorder.frames.operations.attrs["sample_ratio"] == 1
+    assert len(accesses) / ratio == pytest.approx(400, rel=0.3)
+    recorder.close()
