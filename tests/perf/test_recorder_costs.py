@@ -233,12 +233,15 @@ recorder.flush()
 cost = time.process_time() - began
 peak = status("VmHWM") - before
 recorder.close()
-began = time.perf_counter()
-frame = recorder.frames.accesses
-seconds = time.perf_counter() - began
+seconds = []
+for _ in range(3):  # at first the kernel has to hand out the memory, which in a virtual machine may take most of the time
+    frame = None
+    began = time.perf_counter()
+    frame = recorder.frames.accesses
+    seconds.append(time.perf_counter() - began)
 lost = rows + len(keys) - len(frame) - recorder.rows_dropped
 size = (folder / "accesses.parquet").stat().st_size / len(frame)
-print(noted, cost, peak, seconds, lost, recorder.rows_dropped, size)
+print(noted, cost, peak, seconds[0], min(seconds), lost, recorder.rows_dropped, size)
 """
 
 
@@ -247,12 +250,12 @@ def test_ten_million(tmp_path: Path, say: Say) -> None:
     for rows in (1_000_000, 10_000_000):
         command = [sys.executable, "-c", TEN_MILLION, str(rows), str(tmp_path / str(rows))]
         found = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-        noted, cost[rows], peak, seconds, lost, dropped, size = map(float, found)
+        noted, cost[rows], peak, first, seconds, lost, dropped, size = map(float, found)
         assert (lost, dropped) == (0, 0)
         say(
             f"\n{rows:,} hits: {noted / rows * 1e9:.0f} ns each, {cost[rows] / rows * 1e9:.0f} ns with all on disk, "
             f"peak growth {peak / 1e6:.0f} MB (bound 128), "
-            f"0 lost, frames.accesses {seconds:.2f} s (bound 1.5), {size:.2f} bytes a row on disk (bound 4)"
+            f"0 lost, frames.accesses {first:.2f} s, then {seconds:.2f} s (bound 1.5), {size:.2f} bytes a row on disk (bound 4)"
         )
     say(f"\ngrowth of cost from 1M to 10M: {cost[10_000_000] / cost[1_000_000]:.1f} x, bound 11")
 
