@@ -234,7 +234,7 @@ cost = time.process_time() - began
 peak = status("VmHWM") - before
 recorder.close()
 seconds = []
-for _ in range(3):  # at first the kernel has to hand out the memory, which in a virtual machine may take most of the time
+for _ in range(3):  # at first the kernel hands out the memory, which in a virtual machine may take most of the time
     frame = None
     began = time.perf_counter()
     frame = recorder.frames.accesses
@@ -255,7 +255,8 @@ def test_ten_million(tmp_path: Path, say: Say) -> None:
         say(
             f"\n{rows:,} hits: {noted / rows * 1e9:.0f} ns each, {cost[rows] / rows * 1e9:.0f} ns with all on disk, "
             f"peak growth {peak / 1e6:.0f} MB (bound 128), "
-            f"0 lost, frames.accesses {first:.2f} s, then {seconds:.2f} s (bound 1.5), {size:.2f} bytes a row on disk (bound 4)"
+            f"0 lost, frames.accesses {first:.2f} s, then {seconds:.2f} s (bound 1.5), "
+            f"{size:.2f} bytes a row on disk (bound 4)"
         )
     say(f"\ngrowth of cost from 1M to 10M: {cost[10_000_000] / cost[1_000_000]:.1f} x, bound 11")
 
