@@ -15,7 +15,7 @@ help:
 	@echo "make perf        print perflab's own costs as paired ratios"
 	@echo "make clean       remove the environment and what tools left"
 
-$(STAMP): pyproject.toml constraints.txt $(wildcard perflab/*.c)
+$(STAMP): pyproject.toml constraints.txt $(wildcard perflab/*.[ch])
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
 	@touch $@

@@ -3,40 +3,13 @@
    In: tapes, entries and dicts that Python made. Out: the same rows and the same order of eviction as `record/noting.py`
    and `cache/stock.py` give without this module, which is optional. */
 
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
-#include <structmember.h>
-#include <time.h>
+#include "_shared.h"
 
-#ifndef __linux__
-#error "perf_counter is read as Linux has it; elsewhere perflab runs without this module"
-#endif
-
-#define SLOT(object, offset) (*(PyObject **)((char *)(object) + (offset)))
-
-static double
-seconds_now(void)
-{
-    /* What time.perf_counter reads on Linux, so that its times and these are of one clock. */
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)(now.tv_sec * 1000000000LL + now.tv_nsec) * 1e-9;
-}
-
-/* The offset of a slot in the instances of a class with __slots__; -1 and an error if there is none.
-   A class may hold the slot of another class, whose instances are laid out in another way. */
+/* The offset of a slot that the class must have. */
 static Py_ssize_t
-slot_offset(PyTypeObject *type, const char *name)
+needed_slot(PyTypeObject *type, const char *name)
 {
-    PyObject *slot = PyObject_GetAttrString((PyObject *)type, name);
-    Py_ssize_t offset = -1;
-    if (slot != NULL && Py_IS_TYPE(slot, &PyMemberDescr_Type)) {
-        PyMemberDef *member = ((PyMemberDescrObject *)slot)->d_member;
-        if (member->type == T_OBJECT_EX && member->flags == 0 && PyType_IsSubtype(type, PyDescr_TYPE(slot))) {
-            offset = member->offset;
-        }
-    }
-    Py_XDECREF(slot);
+    Py_ssize_t offset = slot_offset(type, name);
     if (offset < 0) {
         PyErr_Format(PyExc_TypeError, "the class %s has no slot '%s'", type->tp_name, name);
     }
@@ -102,7 +75,7 @@ events_note_on(Events *self, PyObject *args)
         PyErr_SetString(PyExc_TypeError, "tapes are lists, with one item a hit or more");
         return NULL;
     }
-    events_at = slot_offset(tape, "events");
+    events_at = needed_slot(tape, "events");
     if (events_at < 0) {
         return NULL;
     }
@@ -307,7 +280,7 @@ store_holds_entries(Store *self, PyObject *args)
         return NULL;
     }
     for (size_t place = 0; place < Py_ARRAY_LENGTH(wanted); place++) {
-        *wanted[place].offset = slot_offset(entry, wanted[place].name);
+        *wanted[place].offset = needed_slot(entry, wanted[place].name);
         if (*wanted[place].offset < 0) {
             return NULL;
         }

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from perflab.record.arrow import LONGEST_TEXT, as_text
-from perflab.record.block import MISSING, Block, Context, Kind, sampled
+from perflab.record.arrow import as_text
+from perflab.record.block import Block, Context, Kind, sampled
+from perflab.record.known import Known
 from perflab.record.tape import Event, Hit, Segment, Timestamps
-from perflab.record.texts import Texts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -94,7 +94,7 @@ def assemble(
     """
     import numpy as np
 
-    known = _Known(hits.entries)
+    known = Known(hits.entries)
     kinds: dict[Kind, int] = {("hit", "l1", None, timestamps == "chunk"): 0}
     columns = _columns(segments, hits, known, kinds, timestamps)
     seconds, timed, durations = columns["seconds"], columns["timed"], columns["durations"]
@@ -150,7 +150,7 @@ def _from_first(
 
 
 def _columns(
-    segments: Sequence[Segment], hits: Numbered, known: _Known, kinds: dict[Kind, int], timestamps: Timestamps
+    segments: Sequence[Segment], hits: Numbered, known: Known, kinds: dict[Kind, int], timestamps: Timestamps
 ) -> dict[str, NDArray[Any]]:
     """Return the columns segment by segment, events at their places among hits; `known` and `kinds` are added to."""
     import numpy as np
@@ -163,7 +163,7 @@ def _columns(
     happened = [kinds.setdefault((*event, False), len(kinds)) for event in found]
     code, kind = np.empty(rows, np.int32), np.zeros(rows, np.uint8 if len(kinds) < 2**8 else np.int32)
     code[hit_places] = hits.codes
-    code[places] = known.numbers(_texts(keys), sizes)
+    code[places] = known.numbers(keys, sizes)
     kind[places] = happened
     timed, took = _timed(segments, places, hit_places, np.array(list(map(_seconds_of, durations)), np.float64))
     seconds = _seconds(segments, np.array(read_s, np.float64), places, hit_places, timestamps)
@@ -181,48 +181,6 @@ def _others(rows: int, places: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.flatnonzero(other)
 
 
-class _Known:
-    """The keys of a block: their texts, each once, and under each number a key with its size.
-
-    An entry has a number of its own; events with the same key and size, which come all at once, share one.
-    """
-
-    def __init__(self, entries: Sequence[Hit]) -> None:
-        self.texts: dict[str, int] = {}
-        self.keys = [self._place(_text(entry.key)) for entry in entries]
-        self.sizes = [_size_of(entry.nbytes) for entry in entries]
-        self._numbers: dict[tuple[int, int], int] = {}
-
-    def numbers(self, texts: Iterable[str | None], sizes: Iterable[Any]) -> list[int]:
-        """Return the numbers of events, from the texts of their keys and their sizes."""
-        pairs = [(self._place(text), _size_of(size)) for text, size in zip(texts, sizes, strict=True)]
-        first = len(self.keys)
-        found = [self._numbers.setdefault(pair, first + len(self._numbers)) for pair in pairs]
-        self.keys += [key for key, _ in self._numbers]
-        self.sizes += [size for _, size in self._numbers]
-        return found
-
-    def columns(self) -> dict[str, Any]:
-        """Return what a block holds of them."""
-        import numpy as np
-
-        keys, sizes = np.array(self.keys, np.int32), np.array(self.sizes, np.int64)
-        return {"texts": Texts.of(list(self.texts)), "keys": keys, "sizes": sizes}
-
-    def _place(self, text: str | None) -> int:
-        return -1 if text is None else self.texts.setdefault(text, len(self.texts))
-
-
-def _size_of(nbytes: Any) -> int:
-    if type(nbytes) is int and 0 <= nbytes < 2**63:
-        return nbytes
-    try:
-        size = int(nbytes)
-    except (TypeError, ValueError, OverflowError):
-        return MISSING
-    return size if 0 <= size < 2**63 else MISSING
-
-
 def _seconds_of(duration_s: Any) -> float:
     if type(duration_s) is float:
         return duration_s
@@ -230,20 +188,6 @@ def _seconds_of(duration_s: Any) -> float:
         return math.nan if duration_s is None else float(duration_s)
     except (TypeError, ValueError, OverflowError):
         return math.nan
-
-
-def _texts(keys: Sequence[object]) -> Iterator[str | None]:
-    # A key may be slow to print, and the same object comes often; `keys` keeps each alive, so its id stands for it.
-    printed: dict[int, str | None] = {}
-    for key in keys:
-        if id(key) not in printed:
-            printed[id(key)] = _text(key)
-        yield printed[id(key)]
-
-
-def _text(key: object) -> str | None:
-    # What `as_text` says of most keys, without the call.
-    return key if type(key) is str and len(key) <= LONGEST_TEXT and key.isascii() else as_text(key)
 
 
 def _transposed(segments: Sequence[Segment]) -> Sequence[Sequence[Any]]:

@@ -5,22 +5,20 @@ In: rows, tables. Out: the pieces, each in memory, in the run folder, or both.
 
 from __future__ import annotations
 
-import os
 import threading
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from perflab.record.at_once import at_once
+from perflab.record.piece import Joined, Piece, Rows, Typed, one_of
 from perflab.record.rows import conform
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Keep", "Log", "Piece", "Row", "Rows", "Source", "Taken"]
+__all__ = ["Keep", "Log", "Row", "Source", "Taken"]
 
 Row = tuple[object, ...]
 
@@ -29,21 +27,6 @@ SMALL_ROWS = 50_000
 """So many pieces in the run folder that are this small become one, so that a long quiet run is no heap of files."""
 LARGE_ROWS = 4096
 """Columns from a worker that are this long are a piece at once; others are joined, as each piece costs the readers."""
-
-
-class Rows(Protocol):
-    """Typed columns in memory, in whatever form is small."""
-
-    @property
-    def nbytes(self) -> int: ...
-
-    @property
-    def num_rows(self) -> int: ...
-
-    def tables(self) -> Iterator[pa.Table]: ...
-
-    def events(self) -> Counter[object]:
-        """Return how often each event stands in rows of `accesses`."""
 
 
 Keep = Callable[[Rows], Sequence[Callable[[], object]]]
@@ -68,75 +51,6 @@ class Taken(NamedTuple):
     loose: Sequence[Row]
     held: Sequence[Rows]
     dropped: int
-
-
-@dataclass(slots=True)
-class Typed:
-    """A table as it is."""
-
-    arrow: pa.Table
-
-    @property
-    def nbytes(self) -> int:
-        return int(self.arrow.nbytes)
-
-    @property
-    def num_rows(self) -> int:
-        return int(self.arrow.num_rows)
-
-    def tables(self) -> Iterator[pa.Table]:
-        yield self.arrow
-
-    def events(self) -> Counter[object]:
-        counts = self.arrow["event"].value_counts().to_pylist()
-        return Counter({item["values"]: item["counts"] for item in counts})
-
-
-@dataclass(slots=True)
-class Joined:
-    """Rows that became columns, or went into one file, together."""
-
-    parts: Sequence[Rows]
-
-    @property
-    def nbytes(self) -> int:
-        return sum(part.nbytes for part in self.parts)
-
-    @property
-    def num_rows(self) -> int:
-        return sum(part.num_rows for part in self.parts)
-
-    def tables(self) -> Iterator[pa.Table]:
-        for part in self.parts:
-            yield from part.tables()
-
-    def events(self) -> Counter[object]:
-        return sum((part.events() for part in self.parts), Counter())
-
-
-@dataclass(slots=True, eq=False)
-class Piece:
-    """Sealed rows: in memory, in a file of the run folder, or in both."""
-
-    held: Rows | None
-    path: Path | None = None
-    rows: int = 0
-    writing: bool = False
-
-    @property
-    def lost(self) -> bool:
-        """Whether they were in a file alone, which somebody removed, or whose disk is gone."""
-        if self.held is not None or self.path is None:
-            return False
-        return not os.path.exists(self.path)  # noqa: PTH110 - `Path.exists` raises what a dead disk says
-
-    def sources(self) -> Iterator[pa.Table | Path]:
-        """Yield the rows, piece by piece, or the file that they are in if they have left memory."""
-        if self.held is not None:
-            yield from self.held.tables()
-        else:
-            assert self.path is not None, "a piece is in memory, in a file, or both"
-            yield self.path
 
 
 class Log:
@@ -278,7 +192,7 @@ class Log:
 
     def _join_arrived(self) -> None:
         if self._arrived:
-            at_once(*self._keeping(_one(self._arrived)), self._arrived.clear)
+            at_once(*self._keeping(one_of(self._arrived)), self._arrived.clear)
 
     def _hold(self, rows: Rows) -> None:
         at_once(*self._keeping(rows))
@@ -319,11 +233,3 @@ class Log:
         kept = [piece for piece in self._pieces if id(piece) not in gone]
         self._pieces = [*kept[:at], new, *kept[at:]]
         self.nbytes = sum(piece.held.nbytes for piece in self._pieces if piece.held is not None)
-
-
-def _one(rows: Sequence[Rows]) -> Rows:
-    import pyarrow as pa
-
-    if len(rows) == 1:
-        return rows[0]
-    return Typed(pa.concat_tables(list(Joined(rows).tables())).unify_dictionaries().combine_chunks())

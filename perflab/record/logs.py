@@ -14,7 +14,8 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from perflab.record.log import Log, Piece, Source, Taken, Typed
+from perflab.record.log import Log, Source, Taken
+from perflab.record.piece import Piece, Typed
 from perflab.record.store import READ_ATTEMPTS, RunFolder
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ In: what happened. Out: an entry on the caller's tape, in Python or, where it wa
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -29,8 +30,9 @@ class PythonEvents:
     def _note_on(self, current: ContextVar[Any], tape: type, stride: int, full: int, /) -> None:
         """Do nothing: `_access_slowly` knows the tapes."""
 
+    @abstractmethod
     def _access_slowly(self, *facts: Any) -> None:
-        raise NotImplementedError
+        """Note an event, given as `access` is, whatever the caller's context has."""
 
 
 if TYPE_CHECKING:

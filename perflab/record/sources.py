@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from perflab.record.arrow import to_table
 from perflab.record.assemble import Numbered, assemble, number
 from perflab.record.at_once import at_once
-from perflab.record.log import Keep, Row, Typed
+from perflab.record.log import Keep, Row
+from perflab.record.piece import Typed
 from perflab.record.tape import Segment
 from perflab.record.tapes import Tapes
 

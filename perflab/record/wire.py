@@ -10,7 +10,8 @@ from typing import Any
 
 from perflab.record.arrow import as_json, as_number, as_text
 from perflab.record.frames import Column, columns
-from perflab.record.log import Row, Rows, Taken, Typed
+from perflab.record.log import Row, Taken
+from perflab.record.piece import Rows, Typed
 
 __all__ = ["Packed", "packed", "unpacked"]
 
