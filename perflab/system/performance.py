@@ -113,8 +113,6 @@ class PerformanceSystem:
         if self.config.enable_auto_optimization:
             self._auto.start()
 
-    # What the program does.
-
     def operation(self, name: str, key: object = None) -> Operation:
         """Return a context that records what runs inside it as one operation."""
         return Operation(name, key, self._recorder)
@@ -192,8 +190,6 @@ class PerformanceSystem:
         """
         return self._files.process_all(paths, operation)
 
-    # What it found.
-
     @property
     def frames(self) -> Frames:
         """Every recorded frame."""
@@ -240,8 +236,6 @@ class PerformanceSystem:
         from perflab.analyze.history import history
 
         return history(self.frames.accesses, self.frames.operations, self.frames.resources, every)
-
-    # What it changes.
 
     def optimize(self, trigger: str = "manual") -> OptimizationResult:
         """Try to do better now: relieve memory if that is why, and find a better size for l1 from the recorded trace.
