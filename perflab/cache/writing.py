@@ -111,9 +111,11 @@ class DiskWrites:
 
     def moved(self, entry: Entry, tier: MemoryCache) -> None:
         """Take note that an entry, or the one that this tier made of it, lies there now; its end may change there."""
-        if self._dirty and self._waits(entry):
-            held = tier.peek(entry.key)
-            if held is not None:
+        if not self._dirty:
+            return
+        held = tier.peek(entry.key)
+        with self._lock:  # a newer value may come to wait at this moment
+            if held is not None and self._waits(entry):
                 self._dirty[slot_of(entry.key)] = held
 
     def settle(self, keys: Iterable[Hashable] | None = None) -> None:
