@@ -146,8 +146,8 @@ def choose(
     if objective == "latency":
         rows = rows[rows["lost_s"] <= rows["lost_s"].min() * _SAME_LATENCY]
     best = rows.sort_values(["size", "hit_rate"], ascending=[True, False], kind="stable").iloc[0]
-    why = "the smallest whose loads take the least time" if objective == "latency" else "the smallest that keeps it"
-    return Setting(str(best["policy"]), int(best["size"])), f"Of {len(candidates):,} settings it is {why}."
+    why = "whose loads take the least time" if objective == "latency" else f"that reaches {wanted.hit_rate:.1%}"
+    return Setting(str(best["policy"]), int(best["size"])), f"It is the smallest of {len(candidates):,} settings {why}."
 
 
 def front(curves: Sequence[Curve]) -> pd.DataFrame:

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from perflab.cache import build_tiers, cached
 from perflab.chunk import Chunk, chunks
@@ -23,12 +23,14 @@ from perflab.host import Monitor
 from perflab.optimize import AutoOptimizer, OptimizationResult, Prefetcher, Relief, Signals, tune, warm
 from perflab.parallel import Workers
 from perflab.record import Frames, Operation
+from perflab.record.where import Filters
 from perflab.system import remote
 from perflab.system.files import FileWork
 from perflab.system.hotset import hot_set_path
 from perflab.system.memory import load_frames, rest_workers
 from perflab.system.recording import begin_recording
 from perflab.system.run import Run, describe_run
+from perflab.system.traces import with_setting
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from perflab.chunk.process import FileResult
     from perflab.present import Picture
     from perflab.system.measure import BenchmarkResult
+    from perflab.trace import Trace
 
 __all__ = ["PerformanceSystem"]
 
@@ -194,6 +197,19 @@ class PerformanceSystem:
     def frames(self) -> Frames:
         """Every recorded frame."""
         return self._recorder.frames
+
+    def trace(self, **filters: Unpack[Filters]) -> Trace:
+        """Return the program's reads so far as a trace, for `perflab.whatif`; see `Frames.trace` for the filters.
+
+        Examples
+        --------
+        >>> with PerformanceSystem() as system:
+        ...     for key in (1, 2, 1):
+        ...         _ = system.cache.get_or_load(key, lambda: "text")
+        ...     system.trace()
+        <Trace of 3 accesses to 2 keys with nbytes, times, costs, from this system>
+        """
+        return with_setting(self.frames.trace("this system", **filters), self.config)
 
     @property
     def run(self) -> Run:

@@ -7,7 +7,7 @@ from.
 from __future__ import annotations
 
 from perflab.trace.read import FORMATS, read_file
-from perflab.trace.recorded import trace_of
+from perflab.trace.recorded import sizes_by_row, trace_of
 from perflab.trace.trace import UNKNOWN_BYTES, Setting, Trace, WrongLines
 
-__all__ = ["FORMATS", "UNKNOWN_BYTES", "Setting", "Trace", "WrongLines", "read_file", "trace_of"]
+__all__ = ["FORMATS", "UNKNOWN_BYTES", "Setting", "Trace", "WrongLines", "read_file", "sizes_by_row", "trace_of"]

@@ -85,12 +85,13 @@ def _seconds(asked: pd.DataFrame) -> npt.NDArray[np.float64] | None:
 
 
 def _costs(rows: pd.DataFrame, labels: Any) -> npt.NDArray[np.float64] | None:
+    import numpy as np
+
     if "duration_s" not in rows:
         return None
     loads = rows[rows["event"] == "load"]
     timed = loads["duration_s"].astype("float64").groupby(loads["key"].astype(object)).mean()
-    found: npt.NDArray[np.float64] = timed.reindex(labels).to_numpy(dtype="float64")
-    return found if len(timed) else None
+    return np.asarray(timed.reindex(labels), dtype=np.float64) if len(timed) else None
 
 
 def _operations(asked: pd.DataFrame) -> tuple[tuple[str, ...], npt.NDArray[np.int32] | None]:
