@@ -40,10 +40,10 @@ def aet_curve(work: Workload) -> Curve:
     if work.stride:
         gaps[work.weights < 0] = 0
     passing = _outlasting(gaps, weights, len(work))
-    sizes = np.cumsum(passing)
-    kept = np.unique(np.linspace(0, len(sizes) - 1, _MOST_POINTS).astype(int)) if len(sizes) else np.zeros(0, dtype=int)
+    sizes = np.cumsum(passing)[:-1]  # once a size has gone through, keys are held that were wanted one access later
+    kept = np.unique(np.geomspace(1, max(1, len(sizes)), _MOST_POINTS).astype(int))[: len(sizes)] - 1
     cut = len(work) // 2
-    whole, second = (_reused(part, len(work))[kept] for part in (gaps, gaps[cut:]))
+    whole, second = (_reused(part, len(work))[kept + 1] for part in (gaps, gaps[cut:]))
     saved = np.full(len(kept), np.nan)
     rounded = np.maximum(1, sizes[kept].round().astype(np.int64))
     return Curve("lru", work.unit, rounded, whole, second, saved, "estimated, by reuse times (AET)")

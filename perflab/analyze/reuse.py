@@ -1,6 +1,7 @@
 """Reuse of keys in a short trace: exact stack distances, and the hit rate of every LRU size at once.
 
-Nothing is compiled, so that the first answer comes at once; `curve` is for long traces. In: the accesses frame, or arrays of keys and sizes. Out: a distance an access; a miss-ratio curve; hit rates at sizes.
+In: the accesses frame, or arrays of keys and sizes. Out: a distance an access; a miss-ratio curve; hit rates at sizes.
+Nothing is compiled, so that the first answer comes at once; `curve` is for long traces.
 """
 
 from __future__ import annotations

@@ -98,6 +98,8 @@ def _print(what_if: WhatIf, names: list[str], found: Recommendation) -> None:
     trace = what_if.trace
     if trace.wrong.count:
         out.print(str(trace.wrong), soft_wrap=True, highlight=False, markup=False)
+    heading = f"Hit rate by size: {len(trace):,} accesses to {trace.keys:,} keys, from {trace.source}"
+    out.print(heading, soft_wrap=True, highlight=False, markup=False)
     out.print(_table(what_if, names))
     out.print(str(found), soft_wrap=True, highlight=False, markup=False)
 
@@ -107,11 +109,8 @@ def _table(what_if: WhatIf, names: list[str]) -> Table:
 
     from perflab.present.what_if import named_size
 
-    trace, curves = what_if.trace, [what_if.curve(name) for name in names]
-    table = Table(
-        title=f"Hit rate by size: {len(trace):,} accesses to {trace.keys:,} keys, from {trace.source}",
-        title_justify="left",
-    )
+    curves = [what_if.curve(name) for name in names]
+    table = Table()
     for heading in ("size", *names):
         table.add_column(heading, justify="right")
     largest = max(int(curve.sizes[-1]) for curve in curves)

@@ -22,7 +22,8 @@ def test_every_policy_of_the_caches_can_be_simulated():
 
 def live_hits(cache, work, nbytes, costs=None):
     found = []
-    for place, (key, size) in enumerate(zip(work.ids.tolist(), nbytes.tolist(), strict=True)):
+    keys = work.labels[work.ids].tolist()
+    for place, (key, size) in enumerate(zip(keys, nbytes.tolist(), strict=True)):
         found.append(cache.get(key) is not None)
         if not found[-1] and size != UNKNOWN_BYTES:
             cache.set(key, size, cost=None if costs is None else costs[place])

@@ -115,6 +115,10 @@ def _lru(work: Workload, size: int, missed: Bits) -> None:
     lru(work.ids, work.keys, work.weights, work.stride, size, _NO_TIMES, math.inf, missed)
 
 
+def _tinylfu(work: Workload, size: int, missed: Bits) -> None:
+    tinylfu(work.ids, work.hashes, work.weights, work.stride, size, missed)
+
+
 def _plain(kernel: Callable[..., Any]) -> Callable[[Workload, int, Bits], None]:
     return lambda work, size, missed: kernel(work.ids, work.keys, work.weights, work.stride, size, missed)
 
@@ -134,7 +138,7 @@ _SINGLE: Mapping[str, Callable[[Workload, int, Bits], None]] = {
     "lru": _lru,
     "lfu": _by_priority(greedy=False),
     "s3fifo": _plain(s3fifo),
-    "tinylfu": _plain(tinylfu),
+    "tinylfu": _tinylfu,
     "gdsf": _by_priority(greedy=True),
     "belady": _plain(belady),
 }

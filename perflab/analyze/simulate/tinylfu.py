@@ -23,7 +23,7 @@ _MIX = np.uint64(0x9E3779B97F4A7C15)
 @kernel
 def tinylfu(
     ids: npt.NDArray[np.int32],
-    keys: int,
+    hashes: npt.NDArray[np.uint64],
     weights: npt.NDArray[np.int64],
     stride: int,
     size: int,
@@ -31,10 +31,10 @@ def tinylfu(
 ) -> None:
     """Run the parts of `perflab.cache.policy.TinyLFU`: a window of 1 %, and a segmented LRU that a sketch guards.
 
-    Einziger, Friedman, Manes: TinyLFU: A highly efficient cache admission policy, ACM TOS 13(4), 2017. The sketch
-    hashes the numbers of the keys; a cache whose keys are texts hashes those, with a seed that differs from process to
-    process, and so answers a few accesses otherwise.
+    Einziger, Friedman, Manes: TinyLFU: A highly efficient cache admission policy, ACM TOS 13(4), 2017. `hashes` has one
+    a key, which the sketch goes by.
     """
+    keys = len(hashes)
     before, after = np.zeros(keys + 4, np.int32), np.zeros(keys + 4, np.int32)
     for root in range(keys, keys + 4):
         before[root] = after[root] = root
@@ -48,7 +48,7 @@ def tinylfu(
     for i in range(len(ids)):
         key = ids[i]
         if part[key] != _NONE:
-            added = _counted(rows, key, added)
+            added = _counted(rows, hashes[key], added)
             if key == newcomer:
                 newcomer = np.int32(-1)
             if part[key] == _WINDOW:
@@ -69,7 +69,7 @@ def tinylfu(
             continue
         while shares.sum() + weight > size:
             victim = _oldest(after, keys)
-            if newcomer >= 0 and newcomer != victim and _estimate(rows, newcomer) <= _estimate(rows, victim):
+            if newcomer >= 0 and newcomer != victim and _estimate(rows, hashes[newcomer]) <= _estimate(rows, hashes[victim]):
                 victim = newcomer
             newcomer = np.int32(-1)
             unlink(before, after, victim)
@@ -80,7 +80,7 @@ def tinylfu(
         if held > rows.shape[1]:
             rows = np.zeros((_ROWS, _places(2 * held)), np.uint8)
             added = 0
-        added = _counted(rows, key, added)
+        added = _counted(rows, hashes[key], added)
         weight_of[key] = weight
         part[key] = _WINDOW
         shares[_WINDOW] += weight
@@ -129,9 +129,9 @@ def _places(wanted: int) -> int:
 
 
 @part
-def _counted(rows: npt.NDArray[np.uint8], key: int, added: int) -> int:
+def _counted(rows: npt.NDArray[np.uint8], number: np.uint64, added: int) -> int:
     """Count a request in the sketch, let it age when it is time, and return how many it has counted since."""
-    mixed = np.uint64(key) * _MIX
+    mixed = number * _MIX
     at, mask = mixed >> np.uint64(32), np.uint64(rows.shape[1] - 1)
     for row in range(_ROWS):
         if rows[row, at & mask] < _MOST:
@@ -147,8 +147,8 @@ def _counted(rows: npt.NDArray[np.uint8], key: int, added: int) -> int:
 
 
 @part
-def _estimate(rows: npt.NDArray[np.uint8], key: Any) -> Any:
-    mixed = np.uint64(key) * _MIX
+def _estimate(rows: npt.NDArray[np.uint8], number: np.uint64) -> Any:
+    mixed = number * _MIX
     at, mask = mixed >> np.uint64(32), np.uint64(rows.shape[1] - 1)
     least = np.int64(_MOST)
     for row in range(_ROWS):

@@ -6,7 +6,8 @@ In: a trace, and the unit that sizes are in. Out: `Workload`, its arrays in the 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
 
 from perflab.errors import ConfigError
 
@@ -21,8 +22,10 @@ __all__ = ["UNITS", "Unit", "Workload"]
 Unit = Literal["entries", "bytes"]
 UNITS: tuple[Unit, ...] = ("entries", "bytes")
 
+_WORD = (1 << 64) - 1
 
-@dataclass(frozen=True, slots=True, eq=False)
+
+@dataclass(frozen=True, eq=False)
 class Workload:
     """A trace as kernels want it.
 
@@ -38,6 +41,8 @@ class Workload:
         Seconds that a load of access `i`'s key takes: `costs[i * cost_stride]`, NaN if not known.
     times
         Seconds of each access, or None.
+    labels
+        The key of each number.
     """
 
     unit: Unit
@@ -48,6 +53,7 @@ class Workload:
     costs: npt.NDArray[np.float64]
     cost_stride: int
     times: npt.NDArray[np.float64] | None
+    labels: Any
 
     @classmethod
     def of(cls, trace: Trace, unit: Unit) -> Workload:
@@ -67,7 +73,8 @@ class Workload:
         weights, stride = _weights(trace, unit)
         costs = np.full(1, np.nan) if trace.costs is None else np.ascontiguousarray(trace.costs, dtype=np.float64)
         ids = np.ascontiguousarray(trace.ids, dtype=np.int32)
-        return cls(unit, ids, trace.keys, weights, stride, costs, int(trace.costs is not None), trace.times)
+        priced = int(trace.costs is not None)
+        return cls(unit, ids, trace.keys, weights, stride, costs, priced, trace.times, trace.labels)
 
     def only(self, kept: npt.NDArray[np.bool_]) -> Workload:
         """Return some of the accesses; the numbers of the keys stay."""
@@ -75,6 +82,17 @@ class Workload:
         costs = self.costs[kept] if self.cost_stride else self.costs
         times = None if self.times is None else self.times[kept]
         return replace(self, ids=self.ids[kept], weights=weights, costs=costs, times=times)
+
+    @cached_property
+    def hashes(self) -> npt.NDArray[np.uint64]:
+        """What Python's `hash` makes of each key, as in a live cache of this process.
+
+        Texts of whole numbers are taken for these, since recorded keys are texts. Other texts have other hashes in
+        each process.
+        """
+        import numpy as np
+
+        return np.array([hash(_as_key(label)) & _WORD for label in self.labels], dtype=np.uint64)
 
     @property
     def known_costs(self) -> npt.NDArray[np.float64]:
@@ -108,6 +126,12 @@ class Workload:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+
+def _as_key(label: Any) -> Any:
+    if isinstance(label, str) and label.removeprefix("-").isdecimal() and str(int(label)) == label:
+        return int(label)
+    return label
 
 
 def _weights(trace: Trace, unit: Unit) -> tuple[npt.NDArray[np.int64], int]:
