@@ -12,6 +12,7 @@ from perflab import Trace
 from perflab.cache import MemoryCache, TieredCache, TTLCache
 from perflab.cache.policy import POLICIES
 from perflab.errors import ConfigError, PerflabError
+from perflab.record import Recorder
 from perflab.system.what_if import RECOMMENDABLE, WhatIf
 from perflab.workloads.accesses import zipf
 
@@ -58,7 +59,9 @@ def test_two_tiers_are_read_off_one_curve(recorded):
     def weigh(key, _):
         return int(sizes[key])
 
-    cache = TieredCache(MemoryCache(300_000, weigh=weigh), TTLCache(500_000, weigh=weigh), None)
+    recorder = Recorder()
+    tiers = MemoryCache(300_000, weigh=weigh, recorder=recorder), TTLCache(500_000, weigh=weigh, recorder=recorder)
+    cache = TieredCache(*tiers, None, recorder)
     for number in READS:
         if cache.get(number) is None:
             cache.set(number, "value")
