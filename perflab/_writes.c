@@ -1,7 +1,7 @@
 /* Where a line of Python an event is too much: noting what happens to a cache, and putting an entry into a memory tier.
 
    In: tapes, entries and dicts that Python made. Out: the same rows and the same order of eviction as `record/noting.py`
-   and `cache/stock.py` give without this module, which is optional. */
+   and `cache/memory/stock.py` give without this module, which is optional. */
 
 #include "_shared.h"
 
@@ -622,7 +622,7 @@ static PyMemberDef store_members[] = {
 };
 
 static PyType_Slot store_slots[] = {
-    {Py_tp_doc, (void *)PyDoc_STR("Storing plain entries; see `perflab.cache.stock`.")},
+    {Py_tp_doc, (void *)PyDoc_STR("Storing plain entries; see `perflab.cache.memory.stock`.")},
     {Py_tp_traverse, store_traverse},
     {Py_tp_clear, store_clear},
     {Py_tp_dealloc, store_dealloc},
