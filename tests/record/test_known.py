@@ -9,7 +9,7 @@ import weakref
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perflab.record import known
@@ -79,6 +79,7 @@ def columns(make: Any, entries: list[Found], batches: list[list[Event]], rows: A
     )
 
 
+@settings(deadline=None)
 @given(st.lists(EVENTS, max_size=3), st.lists(st.tuples(KEYS, SIZES), max_size=5))
 def test_the_columns_are_those_of_python(batches: list[list[Event]], hits: list[tuple[Any, Any]]) -> None:
     entries = [Found(key, nbytes) for key, nbytes in hits]
@@ -120,6 +121,7 @@ def test_a_key_that_changes_the_events_while_it_is_printed_breaks_nothing(change
         known.known([], [rows], lambda *_: 0)
 
 
+@settings(deadline=None)
 @given(EVENTS, st.integers(0, 40))
 def test_events_are_a_list_of_tuples(events: list[Event], some: int) -> None:
     rows, wanted = rows_of(events), PythonEventRows(events)
