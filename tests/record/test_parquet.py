@@ -188,9 +188,9 @@ from perflab.record.parquet import read_column, write_file
 from perflab.record.rows import gather
 from perflab.record.where import Where
 names = [column.name for column in columns("accesses")]
-rows = [tuple({{"t": t, "key": str(t % 3), "event": "hit"}}.get(name) for name in names) for t in range(9)]
+known = {{"t": list(range(9)), "key": list("012012012"), "event": ["hit"] * 9}}
 file = Path({str(tmp_path)!r}) / "rows.parquet"
-table = to_table("accesses", rows)
+table = to_table("accesses", [known.get(name, [None] * 9) for name in names])
 write_file(file, [table, table], arrow_schema("accesses"))
 found = gather("accesses", [file, table], ["key"], Where(since="-1s", key=["1", "2"], event="hit"))
 print(found.num_rows, {{"pandas", "pyarrow.dataset"}} & set(sys.modules))
