@@ -151,7 +151,10 @@ def choose(
 
 
 def front(curves: Sequence[Curve]) -> pd.DataFrame:
-    """Return the settings to which no other one of at most their size has as many hits, smallest first."""
+    """Return the settings to which no other one of at most their size has as many hits, smallest first.
+
+    The curves should have the same sizes: one that has more of them would seem to be better in between.
+    """
     import pandas as pd
 
     columns = ["policy", "size", "hit_rate", "held_out", "saved_s"]

@@ -253,7 +253,7 @@ class WhatIf:
             return Recommendation("not enough data", lacking, self.unit)
         candidates = self._candidates(policies, wanted)
         setting, reason = choose(candidates, objective, wanted, len(self.trace))
-        choices = front([self.curve(policy) for policy in policies])
+        choices = front([self._on_grid(policy) for policy in policies])
         if setting is None:
             return Recommendation("not reachable", reason, self.unit, front=choices)
         return self._told(setting, reason, wanted, choices)
@@ -289,6 +289,14 @@ class WhatIf:
         from perflab.analyze.estimate import aet_curve
 
         return aet_curve(self._work)
+
+    def _on_grid(self, policy: str) -> Curve:
+        """Return the curve of a policy at the sizes that all are compared at."""
+        if policy != "lru" or not is_available():
+            return self.curve(policy)
+        if "lru on the grid" not in self._curves:
+            self._curves["lru on the grid"] = simulated_curve("lru", self._work, grid(self._work), self._workers)
+        return self._curves["lru on the grid"]
 
     def _saved(self, policy: str, size: int) -> float:
         return float(self._work.known_costs[self.hits(policy, size)].sum())

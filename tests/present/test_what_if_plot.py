@@ -50,9 +50,7 @@ def test_names_do_not_lie_on_each_other():
 
 def test_without_any_hit_it_says_so():
     figure = what_if([a_curve("lru", [0.0] * 4)], TRACE)
-    assert any(
-        "no size of any policy has a hit in 3 accesses to 2 keys" in text for text in words(figure)
-    )
+    assert any("no size of any policy has a hit in 3 accesses to 2 keys" in text for text in words(figure))
 
 
 def test_the_picture_tells_what_it_shows():

@@ -69,7 +69,7 @@ def tinylfu(
             continue
         while shares.sum() + weight > size:
             victim = _oldest(after, keys)
-            if newcomer >= 0 and newcomer != victim and _estimate(rows, hashes[newcomer]) <= _estimate(rows, hashes[victim]):
+            if newcomer >= 0 and newcomer != victim and _is_rarer(rows, hashes[newcomer], hashes[victim]):
                 victim = newcomer
             newcomer = np.int32(-1)
             unlink(before, after, victim)
@@ -144,6 +144,12 @@ def _counted(rows: npt.NDArray[np.uint8], number: np.uint64, added: int) -> int:
                 rows[row, place] >>= 1
         return added // 2
     return added
+
+
+@part
+def _is_rarer(rows: npt.NDArray[np.uint8], number: np.uint64, other: np.uint64) -> bool:
+    """Return whether a key was asked for no more often than another, as far as the sketch knows."""
+    return bool(_estimate(rows, number) <= _estimate(rows, other))
 
 
 @part
