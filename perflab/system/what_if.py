@@ -11,21 +11,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from perflab import compiled
 from perflab.analyze.curve import Curve, grid, lru_curve, simulated_curve
-from perflab.analyze.recommend import (
-    LEAST_ACCESSES,
-    Constraints,
-    Objective,
-    Recommendation,
-    bounds,
-    checked_constraints,
-    choose,
-    front,
-    holds,
-    smallest,
-)
+from perflab.analyze.recommend import Objective, Recommendation
 from perflab.analyze.simulate.workload import Unit, Workload
-from perflab.compiled import is_available
 from perflab.errors import ConfigError
 from perflab.trace import Setting, Trace
 from perflab.units import parse_bytes
@@ -135,7 +124,7 @@ class WhatIf:
         wanted = self._size(size)
         if not len(self.trace):
             return math.nan
-        if policy == "lru" and (self.unit == "entries" or not is_available()):
+        if policy == "lru" and (self.unit == "entries" or not compiled.is_available()):
             return self.curve("lru").at(wanted)
         if (policy, wanted) not in self._rates:
             self._rates[policy, wanted] = float(self.hits(policy, wanted).mean())
@@ -170,6 +159,15 @@ class WhatIf:
             return math.nan
         other = self._setting(than) or self.current
         return self._saved(policy, self._size(size)) - (self._saved(other.policy, other.size) if other else 0.0)
+
+    def total_seconds(self) -> float:
+        """Return the seconds of loads without any cache; NaN if no load was timed."""
+        costs = self.trace.costs
+        return math.nan if costs is None else float(self._work.known_costs.sum())
+
+    def sizes(self) -> list[int]:
+        """Return the sizes at which policies are compared."""
+        return [int(size) for size in grid(self._work)]
 
     def tiers(self, l1: int | str, l2: int | str) -> pd.DataFrame:
         """Return the hit rate of each of two LRU tiers of which the second holds what the first let go of.
@@ -245,18 +243,14 @@ class WhatIf:
         ConfigError
             If there is no such objective, constraint or policy.
         """
+        from perflab.system.advice import recommended
+
         for policy in policies:
             self._check(policy)
-        wanted = self._wanted(objective, constraints)
-        lacking = self._lacking()
-        if lacking:
-            return Recommendation("not enough data", lacking, self.unit)
-        candidates = self._candidates(policies, wanted)
-        setting, reason = choose(candidates, objective, wanted, len(self.trace))
-        choices = front([self._on_grid(policy) for policy in policies])
-        if setting is None:
-            return Recommendation("not reachable", reason, self.unit, front=choices)
-        return self._told(setting, reason, wanted, choices)
+        given = dict(constraints or {})
+        if given.get("max_size") is not None:
+            given["max_size"] = self._size(given["max_size"])
+        return recommended(self, objective, given, policies)
 
     def plot(self, policies: Sequence[str] = _SHOWN, *, target: float | None = None) -> Picture:
         """Return a plot of the curves, with the current setting, the target, the knee and Belady's bound."""
@@ -284,88 +278,14 @@ class WhatIf:
     def _made(self, policy: str) -> Curve:
         if policy != "lru":
             return simulated_curve(policy, self._work, grid(self._work), self._workers)
-        if is_available():
+        if compiled.is_available():
             return lru_curve(self._work, self._workers)
         from perflab.analyze.estimate import aet_curve
 
         return aet_curve(self._work)
 
-    def _on_grid(self, policy: str) -> Curve:
-        """Return the curve of a policy at the sizes that all are compared at."""
-        if policy != "lru" or not is_available():
-            return self.curve(policy)
-        if "lru on the grid" not in self._curves:
-            self._curves["lru on the grid"] = simulated_curve("lru", self._work, grid(self._work), self._workers)
-        return self._curves["lru on the grid"]
-
     def _saved(self, policy: str, size: int) -> float:
         return float(self._work.known_costs[self.hits(policy, size)].sum())
-
-    def _wanted(self, objective: Objective, constraints: Mapping[str, Any] | None) -> Constraints:
-        given = dict(constraints or {})
-        if given.get("max_size") is not None:
-            given["max_size"] = self._size(given["max_size"])
-        if "hit_rate" not in given and objective == "hit_rate":
-            given["hit_rate"] = 0.9
-        if "hit_rate" not in given and objective == "memory":
-            if self.current is None:
-                raise ConfigError("no current setting is known to keep the hit rate of; give hit_rate as a constraint")
-            given["hit_rate"] = self.hit_rate(self.current.policy, self.current.size) if len(self.trace) else 0.0
-        return checked_constraints(given)
-
-    def _lacking(self) -> str:
-        """Return why nothing can be recommended, or nothing."""
-        accesses, keys = len(self.trace), self.trace.keys
-        if accesses < LEAST_ACCESSES:
-            return f"The trace has {accesses:,} accesses; {LEAST_ACCESSES} are needed."
-        if keys == 1:
-            return f"All {accesses:,} accesses are to one key, which any cache has."
-        if keys == accesses:
-            return f"No key is wanted twice in {accesses:,} accesses, so that no cache has a hit."
-        return ""
-
-    def _candidates(self, policies: Sequence[str], wanted: Constraints) -> pd.DataFrame:
-        import pandas as pd
-
-        frames = []
-        for policy in policies:
-            curve = self.curve(policy)
-            rows = curve.frame()
-            exact = self._smallest(curve, wanted.hit_rate)
-            if exact is not None:
-                row = {"policy": policy, "size": exact, "hit_rate": self.hit_rate(policy, exact)}
-                if self._work.cost_stride:
-                    row["saved_s"] = self._saved(policy, exact)
-                rows = pd.concat([rows, pd.DataFrame([row])], ignore_index=True)
-            frames.append(rows)
-        candidates = pd.concat(frames, ignore_index=True)
-        total = float(self._work.known_costs.sum()) if self._work.cost_stride else math.nan
-        return candidates.assign(lost_s=total - candidates["saved_s"])
-
-    def _smallest(self, curve: Curve, wanted: float) -> int | None:
-        """Return the smallest size that reaches a hit rate, between two sizes of the curve if need be."""
-        import numpy as np
-
-        found = curve.smallest(wanted)
-        if found is None or curve.is_stepped or wanted <= 0 or not is_available():
-            return found
-        place = int(np.searchsorted(curve.sizes, found))
-        missed = int(curve.sizes[place - 1]) if place else 0
-        return smallest(lambda size: self.hit_rate(curve.policy, size), found, missed, wanted)
-
-    def _told(self, setting: Setting, reason: str, wanted: Constraints, choices: pd.DataFrame) -> Recommendation:
-        if not is_available():
-            rate = self.curve("lru").at(setting.size)
-            return Recommendation(
-                "recommended", f"{reason} The curve is estimated.", self.unit, setting, rate, front=choices
-            )
-        hits = self.hits(setting.policy, setting.size)
-        second = hits[len(hits) // 2 :]
-        low, high = bounds(second)
-        saved = self._saved(setting.policy, setting.size) if self._work.cost_stride else math.nan
-        rates = float(hits.mean()), float(second.mean()), low, high
-        sure = holds(low, high, wanted.hit_rate)
-        return Recommendation("recommended", reason, self.unit, setting, *rates, saved, sure, choices)
 
     def _setting(self, given: Setting | tuple[str, int | str] | None) -> Setting | None:
         if given is None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -179,13 +181,35 @@ def test_other_names_are_refused():
 
 def test_without_numba_the_curve_of_lru_is_estimated(monkeypatch):
     exact = perflab.whatif(some_trace(), by="entries").hit_rate("lru", 200)
-    monkeypatch.setattr("perflab.system.what_if.is_available", lambda: False)
+    monkeypatch.setattr("perflab.compiled.is_available", lambda: False)
     what_if = WhatIf(some_trace(), by="entries")
     assert what_if.mrc("lru")["how"].unique().tolist() == ["estimated, by reuse times (AET)"]
     assert what_if.hit_rate("lru", 200) == pytest.approx(exact, abs=0.02)
     found = what_if.recommend(constraints={"hit_rate": 0.5}, policies=["lru"])
     assert found.setting.policy == "lru"
     assert "estimated" in str(found)
+
+
+WITHOUT_NUMBA = """
+import sys
+sys.modules["numba"] = None
+import perflab
+what_if = perflab.whatif(perflab.Trace.of([1, 2, 3] * 100))
+print(what_if.mrc("lru")["how"].unique().tolist())
+try:
+    what_if.mrc("sieve")
+except perflab.PerflabError as error:
+    print(error)
+"""
+
+
+def test_where_numba_cannot_be_imported_one_sentence_says_what_is_left():
+    found = subprocess.run([sys.executable, "-c", WITHOUT_NUMBA], capture_output=True, text=True, check=True)
+    curve, sentence = found.stdout.splitlines()
+    assert curve == "['estimated, by reuse times (AET)']"
+    assert sentence.startswith(
+        "numba cannot be imported, so nothing can be simulated; install it with: pip install numba"
+    )
 
 
 def test_a_path_is_read(tmp_path):

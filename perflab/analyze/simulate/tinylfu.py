@@ -10,14 +10,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from perflab.analyze.simulate.rings import append, unlink
+from perflab.analyze.simulate.rings import Neighbours, append, unlink
+from perflab.analyze.simulate.sketch import Rows, counted, is_no_more_often, rows_for
 from perflab.compiled import kernel, part
 
 __all__ = ["tinylfu"]
 
 _NONE, _WINDOW, _PROBATION, _PROTECTED = 0, 1, 2, 3
-_ROWS, _MOST, _SAMPLE, _LEAST_PLACES = 4, 15, 10, 64
-_MIX = np.uint64(0x9E3779B97F4A7C15)
+"""Where a key is; the root of each ring is the number of keys and this."""
+_NEWCOMER = 0
+"""Place of the sums, which are the weights of the three parts, where the key that stands for admission is."""
+_NOBODY = -1
 
 
 @kernel
@@ -38,82 +41,118 @@ def tinylfu(
     before, after = np.zeros(keys + 4, np.int32), np.zeros(keys + 4, np.int32)
     for root in range(keys, keys + 4):
         before[root] = after[root] = root
-    part = np.zeros(keys, np.int8)
-    weight_of = np.zeros(keys, np.int64)
-    shares = np.zeros(4, np.int64)
-    rows = np.zeros((_ROWS, _LEAST_PLACES), np.uint8)
-    added = 0
-    held = 0
-    newcomer = np.int32(-1)
+    where, weighs, sums = np.zeros(keys, np.int8), np.zeros(keys, np.int64), np.zeros(4, np.int64)
+    sums[_NEWCOMER] = _NOBODY
+    rows = rows_for(1)
+    added = held = 0
     for i in range(len(ids)):
         key = ids[i]
-        if part[key] != _NONE:
-            added = _counted(rows, hashes[key], added)
-            if key == newcomer:
-                newcomer = np.int32(-1)
-            if part[key] == _WINDOW:
-                _move(before, after, part, shares, weight_of, key, _WINDOW)
-                continue
-            _move(before, after, part, shares, weight_of, key, _PROTECTED)
-            while shares[_PROTECTED] > 4 * shares[_PROBATION]:
-                first = after[keys + _PROTECTED]
-                if first == keys + _PROTECTED or after[first] == keys + _PROTECTED:
-                    break
-                if first == newcomer:
-                    newcomer = np.int32(-1)
-                _move(before, after, part, shares, weight_of, first, _PROBATION)
+        if where[key] != _NONE:
+            added = counted(rows, hashes[key], added)
+            _use(before, after, where, weighs, sums, key)
             continue
         missed[i] = 1
         weight = weights[i * stride]
         if weight < 0 or weight > size:
             continue
-        while shares.sum() + weight > size:
-            victim = _oldest(after, keys)
-            if newcomer >= 0 and newcomer != victim and _is_rarer(rows, hashes[newcomer], hashes[victim]):
-                victim = newcomer
-            newcomer = np.int32(-1)
-            unlink(before, after, victim)
-            shares[part[victim]] -= weight_of[victim]
-            part[victim] = _NONE
+        while _total(sums) + weight > size:
+            _evict(before, after, where, weighs, sums, rows, hashes)
             held -= 1
         held += 1
         if held > rows.shape[1]:
-            rows = np.zeros((_ROWS, _places(2 * held)), np.uint8)
-            added = 0
-        added = _counted(rows, hashes[key], added)
-        weight_of[key] = weight
-        part[key] = _WINDOW
-        shares[_WINDOW] += weight
-        append(before, after, keys + _WINDOW, key)
-        total = shares.sum()
-        while shares[_WINDOW] * 100 > total:
-            first = after[keys + _WINDOW]
-            if first == key or first == keys + _WINDOW:
-                break
-            _move(before, after, part, shares, weight_of, first, _PROBATION)
-            newcomer = first
+            rows, added = rows_for(2 * held), 0
+        added = counted(rows, hashes[key], added)
+        weighs[key] = weight
+        _enter(before, after, where, weighs, sums, key)
+
+
+@part
+def _use(
+    before: Neighbours,
+    after: Neighbours,
+    where: npt.NDArray[np.int8],
+    weighs: npt.NDArray[np.int64],
+    sums: npt.NDArray[np.int64],
+    key: int,
+) -> None:
+    """Make a key the most recent of its part; at most four fifths of what is behind the window are protected."""
+    if where[key] == _WINDOW:
+        _move(before, after, where, weighs, sums, key, _WINDOW)
+        return
+    _move(before, after, where, weighs, sums, key, _PROTECTED)
+    root = len(where) + _PROTECTED
+    while sums[_PROTECTED] > 4 * sums[_PROBATION]:
+        first = after[root]
+        if first == root or after[first] == root:
+            break
+        _move(before, after, where, weighs, sums, first, _PROBATION)
+
+
+@part
+def _evict(
+    before: Neighbours,
+    after: Neighbours,
+    where: npt.NDArray[np.int8],
+    weighs: npt.NDArray[np.int64],
+    sums: npt.NDArray[np.int64],
+    rows: Rows,
+    hashes: npt.NDArray[np.uint64],
+) -> None:
+    """Let the newcomer go, or the oldest key in whose place it is admitted."""
+    victim, newcomer = _oldest(after, len(where)), sums[_NEWCOMER]
+    if newcomer != _NOBODY and newcomer != victim and is_no_more_often(rows, hashes[newcomer], hashes[victim]):
+        victim = newcomer
+    sums[_NEWCOMER] = _NOBODY
+    unlink(before, after, victim)
+    sums[where[victim]] -= weighs[victim]
+    where[victim] = _NONE
+
+
+@part
+def _enter(
+    before: Neighbours,
+    after: Neighbours,
+    where: npt.NDArray[np.int8],
+    weighs: npt.NDArray[np.int64],
+    sums: npt.NDArray[np.int64],
+    key: int,
+) -> None:
+    """Take a key into the window; what that has no room for stands for admission."""
+    root = len(where) + _WINDOW
+    where[key] = _WINDOW
+    sums[_WINDOW] += weighs[key]
+    append(before, after, root, key)
+    total = _total(sums)
+    while sums[_WINDOW] * 100 > total:
+        first = after[root]
+        if first in (key, root):
+            break
+        _move(before, after, where, weighs, sums, first, _PROBATION)
+        sums[_NEWCOMER] = first
 
 
 @part
 def _move(
-    before: npt.NDArray[np.int32],
-    after: npt.NDArray[np.int32],
-    part: npt.NDArray[np.int8],
-    shares: npt.NDArray[np.int64],
-    weight_of: npt.NDArray[np.int64],
+    before: Neighbours,
+    after: Neighbours,
+    where: npt.NDArray[np.int8],
+    weighs: npt.NDArray[np.int64],
+    sums: npt.NDArray[np.int64],
     key: int,
     to: int,
 ) -> None:
-    """Make a key the last of a part."""
+    """Make a key the last of a part; it no longer stands for admission."""
+    if sums[_NEWCOMER] == key:
+        sums[_NEWCOMER] = _NOBODY
     unlink(before, after, key)
-    shares[part[key]] -= weight_of[key]
-    part[key] = to
-    shares[to] += weight_of[key]
-    append(before, after, len(part) + to, key)
+    sums[where[key]] -= weighs[key]
+    where[key] = to
+    sums[to] += weighs[key]
+    append(before, after, len(where) + to, key)
 
 
 @part
-def _oldest(after: npt.NDArray[np.int32], keys: int) -> Any:
+def _oldest(after: Neighbours, keys: int) -> Any:
     for root in (keys + _PROBATION, keys + _PROTECTED):
         if after[root] != root:
             return after[root]
@@ -121,43 +160,5 @@ def _oldest(after: npt.NDArray[np.int32], keys: int) -> Any:
 
 
 @part
-def _places(wanted: int) -> int:
-    places = _LEAST_PLACES
-    while places < wanted:
-        places *= 2
-    return places
-
-
-@part
-def _counted(rows: npt.NDArray[np.uint8], number: np.uint64, added: int) -> int:
-    """Count a request in the sketch, let it age when it is time, and return how many it has counted since."""
-    mixed = number * _MIX
-    at, mask = mixed >> np.uint64(32), np.uint64(rows.shape[1] - 1)
-    for row in range(_ROWS):
-        if rows[row, at & mask] < _MOST:
-            rows[row, at & mask] += 1
-        at += mixed | np.uint64(1)
-    added += 1
-    if added >= _SAMPLE * rows.shape[1]:
-        for row in range(_ROWS):
-            for place in range(rows.shape[1]):
-                rows[row, place] >>= 1
-        return added // 2
-    return added
-
-
-@part
-def _is_rarer(rows: npt.NDArray[np.uint8], number: np.uint64, other: np.uint64) -> bool:
-    """Return whether a key was asked for no more often than another, as far as the sketch knows."""
-    return bool(_estimate(rows, number) <= _estimate(rows, other))
-
-
-@part
-def _estimate(rows: npt.NDArray[np.uint8], number: np.uint64) -> Any:
-    mixed = number * _MIX
-    at, mask = mixed >> np.uint64(32), np.uint64(rows.shape[1] - 1)
-    least = np.int64(_MOST)
-    for row in range(_ROWS):
-        least = min(least, np.int64(rows[row, at & mask]))
-        at += mixed | np.uint64(1)
-    return least
+def _total(sums: npt.NDArray[np.int64]) -> Any:
+    return sums[_WINDOW] + sums[_PROBATION] + sums[_PROTECTED]
