@@ -25,8 +25,10 @@ class Labels:
     --------
     >>> import numpy as np
     >>> labels = Labels()
-    >>> labels.numbers(np.array([7, 9, 7])).tolist(), labels.numbers(np.array([9, 2**64 - 1])).tolist()
-    ([0, 1, 0], [1, 2])
+    >>> labels.numbers(np.array([7, 9, 7])).tolist()
+    [0, 1, 0]
+    >>> labels.numbers(np.array([9, 2**64 - 1], dtype=np.uint64)).tolist()
+    [1, 2]
     >>> labels.in_order()
     [7, 9, 18446744073709551615]
     """
