@@ -11,6 +11,7 @@ import pytest
 
 from perflab.errors import ConfigError, PerflabError
 from perflab.parallel import Ready, Workers
+from perflab.parallel.cluster import cluster_executor
 
 
 class UnpicklableError(Exception):
@@ -351,5 +352,5 @@ def test_equal_calls_on_a_cluster_are_separate_calls(scheduler):
 
 
 def test_nobody_at_the_address_is_an_error_that_names_it():
-    with Workers(2, scheduler="tcp://127.0.0.1:9") as workers, pytest.raises(ConfigError, match=r"127\.0\.0\.1:9"):
-        list(workers.map(abs, [1]))
+    with pytest.raises(ConfigError, match=r"127\.0\.0\.1:9"):
+        cluster_executor("tcp://127.0.0.1:9", timeout_s=0.2)

@@ -8,14 +8,17 @@ from __future__ import annotations
 from perflab.chunk.chunk import Chunk
 from perflab.chunk.grammar import language_of
 from perflab.chunk.manifest import Manifest, compare, take_manifest
-from perflab.chunk.operations import OPERATIONS
-from perflab.chunk.process import FileResult, process_file
+from perflab.chunk.operations import OPERATIONS, transform
+from perflab.chunk.process import ChunkWork, process_file
+from perflab.chunk.result import ChunkResult, FileResult
 from perflab.chunk.split import split
-from perflab.chunk.stream import chunks, confined
+from perflab.chunk.stream import chunks, confined, stream
 
 __all__ = [
     "OPERATIONS",
     "Chunk",
+    "ChunkResult",
+    "ChunkWork",
     "FileResult",
     "Manifest",
     "chunks",
@@ -24,5 +27,7 @@ __all__ = [
     "language_of",
     "process_file",
     "split",
+    "stream",
     "take_manifest",
+    "transform",
 ]

@@ -1,7 +1,7 @@
 """A Dask cluster as an executor.
 
-In: a scheduler's address. Out: an executor whose calls run on the cluster's workers; a call whose worker dies runs again
-on another one.
+In: a scheduler's address. Out: an executor whose calls run on the cluster's workers; a call whose worker dies runs
+again on another one.
 """
 
 from __future__ import annotations

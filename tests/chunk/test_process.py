@@ -5,35 +5,33 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import cloudpickle
 import pytest
+from chunk_workers import InlineWorkers
 
 from perflab.chunk import Chunk, process_file, split
 from perflab.errors import ConfigError, SourceError, StoreError
+from perflab.parallel import Workers
 from perflab.record.frames import columns
 
 SOURCE = "".join(f"def f{number}(x):\n    return x + {number}\n\n\n" for number in range(30))
 
 
-class OtherProcess:
+class OtherProcess(InlineWorkers):
     """Sends the function, the chunks and the results through pickle, as processes do."""
 
-    def map(self, fn: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+    def map(self, fn: Callable[[Any], Any], items: Iterable[Any], **options: Any) -> Iterator[Any]:
         fn = cloudpickle.loads(cloudpickle.dumps(fn))
         object.__setattr__(fn, "home", -1)
-        for item in items:
-            yield cloudpickle.loads(cloudpickle.dumps(fn(cloudpickle.loads(cloudpickle.dumps(item)))))
 
+        def there(item: Any) -> Any:
+            return cloudpickle.loads(cloudpickle.dumps(fn(cloudpickle.loads(cloudpickle.dumps(item)))))
 
-class Threads:
-    """Two threads; reads ahead before it gives the first result."""
-
-    def map(self, fn: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
-        with ThreadPoolExecutor(2) as pool:
-            yield from pool.map(fn, items)
+        return super().map(there, items, **options)
 
 
 @pytest.fixture
@@ -61,7 +59,7 @@ def _length(chunk: Chunk) -> int:
 def test_two_runs_and_an_edit(source: Path, parts: Any) -> None:
     first = _process(source, _length, parts)
     chunks = split(SOURCE.encode(), path=source, max_bytes=64)
-    assert first.chunks == tuple(chunks)
+    assert first.chunks == tuple(replace(chunk, data=b"") for chunk in chunks)
     assert first.results == tuple(len(chunk) for chunk in chunks)
     assert (first.processed, first.reused, first.failed) == (len(chunks), 0, 0)
     assert first.nbytes == len(SOURCE)
@@ -83,7 +81,8 @@ def test_an_insertion_changes_only_chunks_around_it(source: Path, parts: Any) ->
     second = _process(source, _length, parts, max_bytes=200)
     assert len(first.chunks) >= 8
     assert 1 <= second.processed <= 3
-    assert b"".join(chunk.data for chunk in second.chunks) == source.read_bytes()
+    assert [len(chunk) for chunk in second.chunks] == list(second.results)
+    assert sum(second.results) == second.nbytes == source.stat().st_size
 
 
 def test_equal_chunks_are_computed_once(tmp_path: Path, parts: Any) -> None:
@@ -159,7 +158,7 @@ def test_collected_errors(source: Path, parts: Any) -> None:
     assert (result.processed, result.failed) == (len(result.chunks) - 1, 1)
     assert [type(error) for error in result.errors] == [KeyError]
     at = result.results.index(None)
-    assert b"f15" in result.chunks[at].data
+    assert result.chunks[at].name == "f15"
     (row,) = [values for frame, values in parts[2].rows if values.get("status") == "failed"]
     assert row["error"] == "KeyError: 'fifteen'"
     assert row["duration_s"] > 0
@@ -193,11 +192,33 @@ def test_errors_of_other_processes_come_home(source: Path, parts: Any) -> None:
     assert "while processing" in raised.value.__notes__[0]
 
 
-@pytest.mark.parametrize("kind", [OtherProcess, Threads])
-def test_any_workers_give_the_same(source: Path, parts: Any, kind: type[Any]) -> None:
+@pytest.fixture(params=["pickled", "threads", "processes", "executor", "cluster"])
+def any_workers(request: pytest.FixtureRequest) -> Iterator[Any]:
+    if request.param == "pickled":
+        yield OtherProcess()
+    elif request.param == "executor":
+        with ThreadPoolExecutor(2) as pool, Workers.over(pool, workers=2) as made:
+            yield made
+    elif request.param == "cluster":
+        import distributed
+
+        options: dict[str, Any] = {"n_workers": 1, "threads_per_worker": 2, "dashboard_address": None}
+        with (
+            distributed.LocalCluster(**options, processes=False) as cluster,
+            Workers(2, scheduler=cluster.scheduler_address) as made,
+        ):
+            yield made
+    else:
+        with Workers(2, request.param, in_flight=3) as made:
+            yield made
+
+
+def test_any_workers_give_the_same(source: Path, parts: Any, any_workers: Any) -> None:
     expected = _process(source, _length, parts)
-    result = _process(source, _length, (type(parts[0])(), kind(), parts[2]))
+    cache = type(parts[0])()
+    result = _process(source, _length, (cache, any_workers, parts[2]))
     assert (result.results, result.chunks) == (expected.results, expected.chunks)
+    assert cache == parts[0]
 
 
 def test_a_value_that_the_cache_refuses_is_still_returned(source: Path, parts: Any) -> None:
