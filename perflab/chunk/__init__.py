@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from perflab.chunk.chunk import Chunk
 from perflab.chunk.grammar import language_of
+from perflab.chunk.layout import Layout, lay_out
 from perflab.chunk.manifest import Manifest, compare, take_manifest
 from perflab.chunk.operations import OPERATIONS, transform
 from perflab.chunk.process import ChunkWork, process_file
 from perflab.chunk.result import ChunkResult, FileResult
-from perflab.chunk.split import split
+from perflab.chunk.split import Splitter, Window, split
 from perflab.chunk.stream import chunks, confined, stream
 
 __all__ = [
@@ -20,11 +21,15 @@ __all__ = [
     "ChunkResult",
     "ChunkWork",
     "FileResult",
+    "Layout",
     "Manifest",
+    "Splitter",
+    "Window",
     "chunks",
     "compare",
     "confined",
     "language_of",
+    "lay_out",
     "process_file",
     "split",
     "stream",

@@ -16,7 +16,7 @@ import xxhash
 
 from perflab.chunk.encoding import UTF8, Encoding
 
-__all__ = ["anchor_hash", "cuts", "inside_line", "pieces"]
+__all__ = ["anchor_hash", "cuts", "inside_line", "line_starts", "pieces"]
 
 _GRAM_BYTES = 12
 _ANCHOR_BYTES = 64
@@ -76,12 +76,12 @@ def _next_cut(data: bytes, at: int, limit: int, encoding: Encoding) -> int:
     if encoding.name != "binary":
         low, high = at + (limit + 1) // 2, at + limit
         for first, last in ((low, high), (at + 1, low)):
-            if candidates := _line_starts(data, first, last, encoding):
+            if candidates := line_starts(data, first, last, encoding):
                 return max(candidates, key=lambda start: _rank(data, start, encoding))
     return inside_line(data, at, limit, encoding)
 
 
-def _line_starts(data: bytes, first: int, last: int, encoding: Encoding) -> list[int]:
+def line_starts(data: bytes, first: int, last: int, encoding: Encoding) -> list[int]:
     """Return the offsets in `[first, last]` that follow a line feed."""
     newline, width = encoding.newline, len(encoding.newline)
     found = []

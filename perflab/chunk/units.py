@@ -224,7 +224,7 @@ def _opened(data: bytes, unit: Unit, grammar: Grammar) -> list[Unit]:
     owner = Owner((*unit.owner.names, name_of(unit.definition, data, grammar)), unit.kind)
     head = Unit(unit.start, unit.stop, [], owner, unit.kind, unit.anchor, DEFINITION, unit.definition, core=None)
     at = unit.nodes.index(unit.core)
-    body = body_of(unit.definition)
+    body = body_of(unit.definition, grammar)
     if unit.core.type in grammar.opens:
         head.nodes = unit.nodes
     elif body is None:

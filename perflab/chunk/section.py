@@ -1,0 +1,110 @@
+"""One section of a file, cut into pieces.
+
+In: a section's bytes, its encoding and grammar. Out: a `Section`, which depends on nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from perflab.chunk.chunk import Piece, digest_of
+from perflab.chunk.encoding import Encoding
+from perflab.chunk.grammar import Grammar, name_of
+from perflab.chunk.pack import pack
+from perflab.chunk.parsing import Patience, first_error
+from perflab.chunk.plain import cuts
+from perflab.chunk.units import Unit, top_units, units
+
+__all__ = ["Cutter", "Section"]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A stretch of a file and the pieces that it was cut into.
+
+    Attributes
+    ----------
+    nbytes, feeds
+        Its size, and the line feeds in it.
+    digest
+        xxh3_128 of its bytes in hexadecimal digits.
+    pieces
+        What it was cut into, in order.
+    inside_line
+        Whether it begins inside a line; then it is cut without a grammar.
+    in_time
+        False if parsing it took too long, so that another try may find other borders.
+    """
+
+    nbytes: int
+    feeds: int
+    digest: str
+    pieces: tuple[Piece, ...]
+    inside_line: bool = False
+    in_time: bool = True
+
+
+@dataclass(slots=True)
+class Cutter:
+    """Cuts the sections of one file and tells once what kept its grammar from being used."""
+
+    name: str
+    max_bytes: int
+    patience: Patience
+    timeout_s: float
+    note: Callable[[str], None] | None
+    told: set[str] = field(default_factory=set)
+
+    def cut(
+        self, data: bytes, encoding: Encoding, grammar: Grammar | None, line: int = 1, *, inside_line: bool = False
+    ) -> Section:
+        """Return a section cut into pieces; `line` is that of its first byte, for what is told."""
+        use = None if inside_line else grammar
+        found = None if use is None else self._parsed(data, use, line)
+        pieces = tuple(self._plain(data, encoding) if found is None else found)
+        feeds = sum(piece.feeds for piece in pieces)
+        in_time = use is None or found is not None
+        return Section(len(data), feeds, digest_of(data), pieces, inside_line, in_time)
+
+    def _parsed(self, data: bytes, grammar: Grammar, line: int) -> Iterator[Piece] | None:
+        tree = self.patience.parse(data, grammar.load())
+        if tree is None:
+            self._tell(
+                "time",
+                f"{self.name} from line {line} on is cut without the {grammar.name} grammar: "
+                f"parsing it took longer than the {self.timeout_s:g} s allowed",
+            )
+            return None
+        root = tree.root_node
+        if root.has_error and self.note is not None:
+            line += data.count(b"\n", 0, first_error(root))
+            self._tell("error", f"{self.name} has a syntax error at line {line}; its borders may be rougher there")
+        cut = units(data, top_units(data, root, grammar), grammar, self.max_bytes)
+        return (_piece(data, run, grammar) for run in pack(data, cut, self.max_bytes))
+
+    def _plain(self, data: bytes, encoding: Encoding) -> Iterator[Piece]:
+        kind = "binary" if encoding.name == "binary" else "text"
+        start = 0
+        for stop in cuts(data, 0, len(data), self.max_bytes, encoding):
+            part = data[start:stop]
+            ended = part.endswith(encoding.newline)
+            yield Piece(len(part), encoding.lines(part), ended, kind, "", (), digest_of(part), None)
+            start = stop
+
+    def _tell(self, about: str, sentence: str) -> None:
+        if self.note is not None and about not in self.told:
+            self.told.add(about)
+            self.note(sentence)
+
+
+def _piece(data: bytes, run: list[Unit], grammar: Grammar) -> Piece:
+    first = run[0]
+    parents, name = first.owner.names, ""
+    if first.core is not None and first.definition is not None:
+        name = grammar.separator.join((*parents, name_of(first.definition, data, grammar)))
+    elif first.definition is not None:
+        name, parents = grammar.separator.join(parents), parents[:-1]
+    part = data[first.start : run[-1].stop]
+    feeds, ended = part.count(b"\n"), part.endswith(b"\n")
+    return Piece(len(part), feeds, ended, first.kind, name, parents, digest_of(part), grammar.name)

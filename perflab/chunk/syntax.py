@@ -1,0 +1,132 @@
+"""What one language calls things: the record behind each entry of the table of grammars.
+
+In: names of node types and patterns. Out: a frozen `Grammar`, and its tree-sitter `Language`, loaded on demand.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tree_sitter import Language
+
+__all__ = ["BLANK_LINE", "Grammar", "Steps", "Style"]
+
+Steps = tuple[str, ...]
+"""A way down a tree: names of fields or node types; one with a star is taken as often as it is there."""
+
+BLANK_LINE = rb"\n\r?\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How well-kept source of a language looks, so that most of it need not be parsed.
+
+    All are regular expressions over bytes.
+
+    Attributes
+    ----------
+    quoted
+        What can hold lines that only look like code: texts of several lines, comments. Matched as a whole.
+    head
+        What stands at the beginning of a definition's line, behind its indentation. Groups named for kinds are those
+        kinds; the group `name` is the definition's name.
+    lead
+        What begins a line that belongs to the definition after it, such as a decorator.
+    comment
+        What begins a comment; it belongs to the definition after it if no blank line lies between.
+    going_on
+        What begins a line that belongs to what is before it, such as `else` or a closing brace.
+    body
+        What ends the head of a definition, up to and with its line feed.
+    unfinished
+        What the text of a definition cannot end with. Where it does, indentation does not tell the structure.
+    """
+
+    quoted: bytes
+    head: bytes
+    lead: bytes
+    comment: bytes
+    going_on: bytes
+    body: bytes
+    unfinished: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """One language: its files, its parser and the node types that matter for cutting.
+
+    Attributes
+    ----------
+    definitions
+        Node type -> kind of the chunk that starts with it.
+    wrappers
+        Node types that hold a definition and add to it, such as a decorated definition or an export.
+    bindings
+        Node types that are a definition only if they bind a name to one of the node types `values`.
+    opens
+        Node types whose definition goes on over the following siblings up to the next definition.
+    attached
+        Node types of siblings that belong to the definition after them (decorators).
+    comments
+        The same for comments, if no blank line lies between.
+    imports
+        Node types that name other modules.
+    titles, bodies
+        Node type -> the way to the node that names it, or that holds what is inside, where no field says so.
+    owners
+        Node type -> the way to the name of the type that it belongs to (Go's receivers).
+    headlines
+        Node types that are named by what stands before their body.
+    separator
+        What joins the parts of a qualified name.
+    envelope
+        Bytes before and after a method that make it parse on its own; without a line feed.
+    border
+        Regular expression that ends where a top-level definition very likely begins, whatever stands before it.
+    style
+        How to find definitions without parsing; None if they are always parsed.
+    candidates
+        The node types that may be definitions.
+    """
+
+    name: str
+    extensions: tuple[str, ...]
+    package: str
+    definitions: Mapping[str, str]
+    border: bytes
+    loader: str = "language"
+    wrappers: frozenset[str] = frozenset()
+    bindings: frozenset[str] = frozenset()
+    values: frozenset[str] = frozenset()
+    opens: frozenset[str] = frozenset()
+    attached: frozenset[str] = frozenset()
+    comments: frozenset[str] = frozenset({"comment"})
+    imports: frozenset[str] = frozenset()
+    titles: Mapping[str, Steps] = field(default_factory=dict)
+    bodies: Mapping[str, Steps] = field(default_factory=dict)
+    owners: Mapping[str, Steps] = field(default_factory=dict)
+    headlines: frozenset[str] = frozenset()
+    separator: str = "."
+    envelope: tuple[bytes, bytes] = (b"", b"")
+    style: Style | None = None
+    candidates: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        candidates = self.wrappers | self.bindings | self.values | set(self.definitions)
+        object.__setattr__(self, "candidates", candidates)
+
+    def load(self) -> Language:
+        """Return the tree-sitter language from the grammar's wheel; nothing is downloaded."""
+        return _load(self.package, self.loader)
+
+
+@functools.cache
+def _load(package: str, loader: str) -> Language:
+    from tree_sitter import Language
+
+    return Language(getattr(importlib.import_module(package), loader)())
