@@ -182,10 +182,14 @@ def _category_array(values: Sequence[object]) -> pa.Array:
 def _number_array(kind: type, values: Sequence[Any]) -> pa.Array:
     import numpy as np
 
+    if _all_missing(values):
+        return _numbers(np.zeros(len(values), kind), np.ones(len(values), np.bool_))
     if not set(map(type, values)) <= {kind, type(None)}:
         values = [as_number(kind, value) for value in values]
-    missing = np.array([value is None for value in values], np.bool_)
-    filled = [kind() if value is None else value for value in values] if missing.any() else values
+    missing, filled = np.zeros(len(values), np.bool_), values
+    if None in values:
+        missing = np.array([value is None for value in values], np.bool_)
+        filled = [kind() if value is None else value for value in values]
     try:
         known: np.ndarray[Any, Any] = np.array(filled, kind)
     except OverflowError:
@@ -205,7 +209,7 @@ def as_number(kind: type, value: Any) -> Any:
 
 
 def _all_missing(values: Sequence[object]) -> TypeGuard[Sequence[None]]:
-    return values.count(None) == len(values)
+    return set(map(type, values)) == {type(None)}
 
 
 def _numbers(values: np.ndarray[Any, Any], missing: np.ndarray[Any, Any]) -> pa.Array:

@@ -34,10 +34,10 @@ class Gathered:
         What was recorded; `rows.append` is atomic, and `take` removes only what it has copied.
     """
 
-    def __init__(self, frame: str, as_row: Callable[[Any], Row]) -> None:
+    def __init__(self, frame: str, as_rows: Callable[[Sequence[Any]], list[Row]]) -> None:
         self.frame = frame
         self.rows: list[Any] = []
-        self._as_row = as_row
+        self._as_rows = as_rows
         self._last: Row | None = None
 
     def look(self) -> Typed | None:
@@ -49,7 +49,7 @@ class Gathered:
         batch = self.rows[: len(self.rows)]
         typed = self._typed(batch)
         if typed is not None:
-            self._last = self._as_row(batch[-1])
+            (self._last,) = self._as_rows(batch[-1:])
             at_once(*keep(typed), partial(delitem, self.rows, slice(len(batch))))
 
     def loose(self, most: int) -> list[Row]:
@@ -58,19 +58,19 @@ class Gathered:
         if len(batch) > most:
             return []
         del self.rows[: len(batch)]
-        return list(map(self._as_row, batch))
+        return self._as_rows(batch)
 
     def last(self) -> Row | None:
         """Return the row that was recorded last, or None before the first."""
         recorded = self.rows[-1:]
-        return self._as_row(recorded[0]) if recorded else self._last
+        return self._as_rows(recorded)[0] if recorded else self._last
 
     def forget(self) -> None:
         """Drop the rows: this process was forked, and they are its parent's."""
         self.rows, self._last = [], None
 
     def _typed(self, batch: Sequence[Any]) -> Typed | None:
-        return Typed(to_table(self.frame, list(map(self._as_row, batch)))) if batch else None
+        return Typed(to_table(self.frame, self._as_rows(batch))) if batch else None
 
 
 class Accesses:
