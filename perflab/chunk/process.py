@@ -17,13 +17,16 @@ from dataclasses import dataclass
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from perflab.chunk.chunk import Chunk
+from perflab.chunk.cutting import Cut, Layouts
 from perflab.chunk.job import Job, Outcome
 from perflab.chunk.output import write_values
 from perflab.chunk.result import ChunkResult, FileResult, Tally, without_bytes
 from perflab.chunk.slots import ChunkCache, Rows, Slots, where
-from perflab.chunk.source import SourceLike
-from perflab.chunk.stream import At, chunks, stream
-from perflab.errors import CancelledError, ConfigError
+from perflab.chunk.source import SourceLike, opened, shown
+from perflab.chunk.split import Splitter
+from perflab.chunk.stream import At, stream, tell_change
+from perflab.errors import ConfigError
+from perflab.parallel import Ready
 
 __all__ = ["ChunkWork", "ChunkWorkers", "process_file"]
 
@@ -64,30 +67,29 @@ class ChunkWork(Generic[Value]):
     window_bytes: int = 524_288
     timeout_s: float = 5.0
     cancel: threading.Event | None = None
+    layouts: Layouts | None = None
     timer: Callable[[], float] = time.perf_counter
 
     def __post_init__(self) -> None:
         if self.errors not in ("raise", "collect"):
             raise ConfigError(f"errors is {self.errors!r}; it must be 'raise' or 'collect'")
 
-    def results(self, source: SourceLike, notes: list[str] | None = None) -> Iterator[ChunkResult[Value]]:
+    def results(self, source: SourceLike) -> Iterator[ChunkResult[Value]]:
         """Yield the result of each chunk, in the file's order, in memory that does not grow with the file.
 
-        What is sentences on the file is appended to `notes`. An error is raised when the results before it have been
-        yielded and those that workers had begun are cached; closing the iterator cancels what has not begun.
+        An error is raised when the results before it have been yielded and those that workers had begun are cached;
+        closing the iterator cancels what has not begun.
         """
-        notes = [] if notes is None else notes
+        return self._results(source, self._cut(shown(source)))
+
+    def _results(self, source: SourceLike, cut: Cut) -> Iterator[ChunkResult[Value]]:
         slots = self._slots()
-        cut = self._cut(source, notes.append)
-        for outcome in self._outcomes(slots, cut):
+        for outcome in self._outcomes(slots, slots.todo(self._chunks(source, cut))):
             result = slots.finish(outcome)
             if self.errors == "collect" or slots.first_error is None:
                 yield result
-        self._tell(str(source), notes)
-        if self.errors == "raise" and slots.first_error is not None:
-            raise slots.first_error
-        if self.cancel is not None and self.cancel.is_set():
-            raise CancelledError(f"processing {source} was cancelled; chunks that were finished are in the cache")
+        self._tell(shown(source), cut.notes)
+        slots.raise_error()
 
     def file(
         self,
@@ -97,34 +99,30 @@ class ChunkWork(Generic[Value]):
         output: str | os.PathLike[str] | None = None,
     ) -> FileResult[Value]:
         """Compute the whole file; `join` and `output` as in `process_file`."""
-        began, tally, notes = self.timer(), Tally(), list[str]()
-        results = tally.count(self.results(source, notes))
-        values: list[Value | None] = []
-        kept: list[Chunk] = []
+        began, tally, cut = self.timer(), Tally(), self._cut(shown(source))
+        results: Iterator[ChunkResult[Value]] = tally.count(self._results(source, cut))
+        kept: list[ChunkResult[Value]] = []
         joined: Any = None
         if output is not None:
             joined = write_values(output, results)
         elif join is not None:
-            joined = join(result.value for result in results if result.status != "failed")  # type: ignore[misc]  # a Value, then
-            for _ in results:  # `join` may have stopped early
-                pass
+            joined = _joined(join, results)
         else:
-            for result in results:
-                values.append(result.value)
-                kept.append(without_bytes(result.chunk))
+            kept = [without_bytes(result) for result in results]
         return FileResult(
-            path=_shown(source),
-            results=tuple(values),
-            chunks=tuple(kept),
+            path=shown(source),
+            results=tuple(result.value for result in kept),
+            chunks=tuple(result.chunk for result in kept),
             processed=tally.processed,
             reused=tally.reused,
             failed=tally.failed,
             duration_s=self.timer() - began,
             nbytes=tally.nbytes,
             errors=tuple(tally.errors),
-            notes=tuple(notes),
+            notes=tuple(cut.notes),
             busy_s=tally.busy_s,
             workers=self.workers.workers,
+            changes=cut.changes,
             joined=joined,
         )
 
@@ -139,22 +137,28 @@ class ChunkWork(Generic[Value]):
             cancel=self.cancel,
         )
 
-    def _cut(self, source: SourceLike, note: Callable[[str], None]) -> Iterator[Chunk]:
-        if self.at is not None:
-            return stream(source, at=self.at, max_bytes=self.max_bytes, note=note)
-        return chunks(
-            source,
-            language=self.language,
+    def _cut(self, name: str) -> Cut:
+        splitter = Splitter(
+            name,
+            self.language,
             max_bytes=self.max_bytes,
             window_bytes=self.window_bytes,
             timeout_s=self.timeout_s,
-            note=note,
+            note=None,
         )
+        return Cut(splitter, self.workers, self.layouts if name else None, [])
 
-    def _outcomes(self, slots: Slots, cut: Iterator[Chunk]) -> Iterator[Outcome | None]:
+    def _chunks(self, source: SourceLike, cut: Cut) -> Iterator[Chunk]:
+        if self.at is not None:
+            yield from stream(source, at=self.at, max_bytes=self.max_bytes, note=cut.notes.append)
+            return
+        with opened(source) as opened_source:
+            yield from cut.chunks(opened_source)
+            tell_change(opened_source, cut.notes.append)
+
+    def _outcomes(self, slots: Slots, todo: Iterator[Chunk | Ready[None]]) -> Iterator[Outcome | None]:
         """Yield what came of each chunk; a worker that is killed costs the chunks that kill it, and no other."""
         job = Job(self.fn, self.timer, os.getpid())
-        todo = slots.todo(cut)
         more = True
         while more:
             try:
@@ -272,14 +276,16 @@ def process_file(
         window_bytes,
         timeout_s,
         cancel,
-        timer,
+        timer=timer,
     )
     return work.file(source, join=join, output=output)
 
 
-def _shown(source: SourceLike) -> str:
-    name = source if isinstance(source, str | os.PathLike) else getattr(source, "name", "")
-    return str(name)
+def _joined(join: Callable[[Iterator[Any]], Any], results: Iterator[ChunkResult[Any]]) -> Any:
+    joined = join(result.value for result in results if result.status != "failed")
+    for _ in results:  # it may have seen enough before the end
+        pass
+    return joined
 
 
 def _code_digest(fn: Callable[..., object]) -> str:

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 
+from perflab.chunk.changes import Changes
 from perflab.chunk.chunk import Chunk
 
-__all__ = ["ChunkResult", "FileResult", "Tally"]
+__all__ = ["ChunkResult", "FileResult", "Tally", "without_bytes"]
 
 Value = TypeVar("Value")
 
@@ -71,6 +72,9 @@ class FileResult(Generic[Value]):
         What the function raised, in the file's order.
     notes
         One sentence for whatever kept the file's grammar from being used as it should, or changed the file meanwhile.
+    changes
+        What became of the chunks that the file had when it was processed before: how many were deleted, added, moved;
+        None if that is not known.
     joined
         What `join` returned, or the path of the output; None without either.
     """
@@ -87,6 +91,7 @@ class FileResult(Generic[Value]):
     notes: tuple[str, ...] = ()
     busy_s: float = 0.0
     workers: int = 1
+    changes: Changes | None = None
     joined: Any = None
 
     def __len__(self) -> int:
@@ -123,6 +128,6 @@ class Tally:
             yield result
 
 
-def without_bytes(chunk: Chunk) -> Chunk:
-    """Return the chunk with no bytes; its length is still that of its extent."""
-    return dataclasses.replace(chunk, data=b"")
+def without_bytes(result: ChunkResult[Value]) -> ChunkResult[Value]:
+    """Return the result with its chunk's place, name and digest, and not its bytes."""
+    return dataclasses.replace(result, chunk=dataclasses.replace(result.chunk, data=b""))

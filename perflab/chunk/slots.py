@@ -17,7 +17,7 @@ from perflab.chunk.chunk import Chunk, digest_of
 from perflab.chunk.grammar import chunker_version
 from perflab.chunk.job import Outcome
 from perflab.chunk.result import ChunkResult
-from perflab.errors import StoreError
+from perflab.errors import CancelledError, StoreError
 from perflab.parallel import Ready
 
 __all__ = ["ChunkCache", "Rows", "Slot", "Slots"]
@@ -91,6 +91,7 @@ class Slots:
         self._cancel = cancel
         self._under_way: deque[Slot] = deque()
         self._by_key: dict[Any, Slot] = {}
+        self._error_of_file: Exception | None = None
         self._warned = False
 
     @property
@@ -101,7 +102,7 @@ class Slots:
 
     def todo(self, chunks: Iterable[Chunk]) -> Iterator[Chunk | Ready[Any]]:
         """Yield the chunks that must be computed, and in the place of the others something that needs no worker."""
-        for chunk in chunks:
+        for chunk in self._until_error(chunks):
             if self.is_stopped:
                 return
             slot = Slot(chunk, self._cache_key(chunk))
@@ -136,6 +137,29 @@ class Slots:
         slot.twin, slot.value = None, _MISSING
         self._record(slot.result, outcome)
         return slot.result
+
+    def raise_error(self) -> None:
+        """Raise what ended the work early, now that all that had begun is finished and stored.
+
+        Raises
+        ------
+        Exception
+            The first error of the function, if that stops the work, or the error of the file.
+        CancelledError
+            If it was cancelled.
+        """
+        if self._stop_at_error and self.first_error is not None:
+            raise self.first_error
+        if self._error_of_file is not None:
+            raise self._error_of_file
+        if self._cancel is not None and self._cancel.is_set():
+            raise CancelledError(f"{self._operation!r} was cancelled; chunks that were finished are in the cache")
+
+    def _until_error(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
+        try:
+            yield from chunks
+        except Exception as error:  # raised when what is under way is finished
+            self._error_of_file = error
 
     def _computed(self, slot: Slot, outcome: Outcome) -> ChunkResult[Any]:
         if outcome.error is None:

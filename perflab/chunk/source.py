@@ -16,7 +16,7 @@ from typing import IO, Any, BinaryIO, Protocol
 
 from perflab.errors import SourceError
 
-__all__ = ["Readable", "Source", "SourceLike", "opened"]
+__all__ = ["Readable", "Source", "SourceLike", "open_source", "opened", "shown"]
 
 
 class Readable(Protocol):
@@ -106,8 +106,15 @@ def opened(source: SourceLike) -> Iterator[Source]:
             number = None if "://" in str(source) else file.fileno()
             yield Source(str(source), file.read, number)
     else:
-        name = getattr(source, "name", "")
-        yield Source(name if isinstance(name, str) else "", source.read)
+        yield Source(shown(source), source.read)
+
+
+def shown(source: SourceLike) -> str:
+    """Return the name of a source: the path or URL itself, of an open file its name, empty if it has none."""
+    if isinstance(source, str | PurePath):
+        return str(source)
+    name = getattr(source, "name", "")
+    return name if isinstance(name, str) else ""
 
 
 _KINDS = (

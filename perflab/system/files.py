@@ -10,18 +10,17 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from perflab.cache import TieredCache
 from perflab.chunk import Chunk, ChunkResult, ChunkWork, FileResult, language_of
+from perflab.chunk.cutting import Layouts
+from perflab.chunk.source import SourceLike, shown
 from perflab.config import Config
 from perflab.errors import SourceError
 from perflab.events import Events
 from perflab.parallel import Workers
 from perflab.record import Recorder
-
-if TYPE_CHECKING:
-    from perflab.chunk.source import SourceLike
 
 __all__ = ["FileWork", "Function", "summary"]
 
@@ -58,6 +57,7 @@ class FileWork:
         self._cache = cache if config.enable_large_file_optimization else _Forgetful()
         self.workers = _workers(config, permits, executor)
         self._inline = Workers(1, permits=permits)
+        self._layouts = Layouts() if config.enable_large_file_optimization else None
         self._recorder = recorder
         self._events = events
 
@@ -74,7 +74,7 @@ class FileWork:
     ) -> FileResult[Any]:
         """Process one file: in parallel if it is large, in windows if it is larger."""
         work = self._work(source, fn, operation, errors, cancel)
-        with self._recorder.operation("process-file", key=_name(source)) as recorded:
+        with self._recorder.operation("process-file", key=shown(source)) as recorded:
             result: FileResult[Any] = work.file(source, join=join, output=output)
             recorded.nbytes = result.nbytes
         self._events.emit("file_optimized", **summary(result))
@@ -102,7 +102,7 @@ class FileWork:
         settings, nbytes = self._config.chunks, _size(source)
         streamed = nbytes is None or nbytes >= self._config.streaming_threshold_bytes
         large = nbytes is None or nbytes >= self._config.thresholds.large_file_bytes
-        by_heading = streamed and language_of(_name(source)) == "markdown"
+        by_heading = streamed and language_of(shown(source)) == "markdown"
         max_bytes = _chunk_bytes(nbytes, settings.max_bytes)
         return ChunkWork(
             fn,
@@ -116,6 +116,7 @@ class FileWork:
             window_bytes=max(settings.window_bytes, 2 * max_bytes, 0 if streamed or nbytes is None else nbytes),
             timeout_s=settings.parse_timeout_s,
             cancel=cancel,
+            layouts=self._layouts if large else None,
         )
 
 
@@ -149,11 +150,6 @@ def _chunk_bytes(nbytes: int | None, wanted: int) -> int:
     while nbytes is not None and nbytes > wanted * _MOST_CHUNKS:
         wanted *= 2
     return wanted
-
-
-def _name(source: SourceLike) -> str:
-    name = source if isinstance(source, str | os.PathLike) else getattr(source, "name", "")
-    return str(name)
 
 
 def _size(source: SourceLike) -> int | None:

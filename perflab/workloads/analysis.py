@@ -118,13 +118,15 @@ class _Sparing:
     def map(
         self, fn: Callable[[Any], R], items: Iterable[Any], *, weight: Callable[[Any], float] | None = None
     ) -> Iterator[R]:
-        """Yield `fn(item)` for each item, in order."""
+        """Yield `fn(item)` for each item, in order; items without a weight are taken for much work."""
+        if weight is None:
+            return self._workers.map(fn, items)
         rest = iter(items)
         first: list[Any] = []
-        nbytes = 0
+        nbytes = 0.0
         for item in rest:
             first.append(item)
-            nbytes += 0 if isinstance(item, Ready) else len(item)
+            nbytes += 0 if isinstance(item, Ready) else weight(item)
             if nbytes > _INLINE_BYTES:
                 return self._workers.map(fn, chain(first, rest), weight=weight)
         return self._inline.map(fn, first)
