@@ -19,9 +19,10 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 from perflab.chunk.chunk import Chunk
 from perflab.chunk.cutting import Cut, Layouts
 from perflab.chunk.job import Job, Outcome
+from perflab.chunk.kept import ChunkCache
 from perflab.chunk.output import write_values
 from perflab.chunk.result import ChunkResult, FileResult, Tally, without_bytes
-from perflab.chunk.slots import ChunkCache, Rows, Slots, where
+from perflab.chunk.slots import Rows, Slots, where
 from perflab.chunk.source import SourceLike, opened, shown
 from perflab.chunk.split import Splitter
 from perflab.chunk.stream import At, stream, tell_change
@@ -84,10 +85,13 @@ class ChunkWork(Generic[Value]):
 
     def _results(self, source: SourceLike, cut: Cut) -> Iterator[ChunkResult[Value]]:
         slots = self._slots()
-        for outcome in self._outcomes(slots, slots.todo(self._chunks(source, cut))):
-            result = slots.finish(outcome)
-            if self.errors == "collect" or slots.first_error is None:
-                yield result
+        try:
+            for outcome in self._outcomes(slots, slots.todo(self._chunks(source, cut))):
+                result = slots.finish(outcome)
+                if self.errors == "collect" or slots.first_error is None:
+                    yield result
+        finally:
+            slots.flush()
         self._tell(shown(source), cut.notes)
         slots.raise_error()
 
@@ -101,18 +105,21 @@ class ChunkWork(Generic[Value]):
         """Compute the whole file; `join` and `output` as in `process_file`."""
         began, tally, cut = self.timer(), Tally(), self._cut(shown(source))
         results: Iterator[ChunkResult[Value]] = tally.count(self._results(source, cut))
-        kept: list[ChunkResult[Value]] = []
+        values: list[Value | None] = []
+        kept: list[Chunk] = []
         joined: Any = None
         if output is not None:
             joined = write_values(output, results)
         elif join is not None:
             joined = _joined(join, results)
         else:
-            kept = [without_bytes(result) for result in results]
+            for result in results:
+                values.append(result.value)
+                kept.append(without_bytes(result.chunk))
         return FileResult(
             path=shown(source),
-            results=tuple(result.value for result in kept),
-            chunks=tuple(result.chunk for result in kept),
+            results=tuple(values),
+            chunks=tuple(kept),
             processed=tally.processed,
             reused=tally.reused,
             failed=tally.failed,

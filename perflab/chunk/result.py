@@ -5,7 +5,6 @@ In: results a chunk, in the file's order. Out: counts, times, values; the chunks
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
@@ -120,7 +119,12 @@ class Tally:
     def count(self, results: Iterable[ChunkResult[Any]]) -> Iterator[ChunkResult[Any]]:
         """Yield the results, and count them."""
         for result in results:
-            setattr(self, result.status, getattr(self, result.status) + 1)
+            if result.status == "processed":
+                self.processed += 1
+            elif result.status == "reused":
+                self.reused += 1
+            else:
+                self.failed += 1
             self.nbytes += len(result.chunk)
             self.busy_s += result.busy_s
             if result.error is not None and not result.repeated:
@@ -128,6 +132,7 @@ class Tally:
             yield result
 
 
-def without_bytes(result: ChunkResult[Value]) -> ChunkResult[Value]:
-    """Return the result with its chunk's place, name and digest, and not its bytes."""
-    return dataclasses.replace(result, chunk=dataclasses.replace(result.chunk, data=b""))
+def without_bytes(chunk: Chunk) -> Chunk:
+    """Return the chunk's place, name and digest, and no bytes."""
+    extent = (chunk.path, chunk.start, chunk.stop, chunk.start_line, chunk.end_line)
+    return Chunk(*extent, chunk.kind, chunk.name, chunk.parents, chunk.digest, b"", chunk.language)

@@ -5,9 +5,8 @@ In: chunks, a cache, the outcomes of workers. Out: the chunks that must be compu
 
 from __future__ import annotations
 
-import sys
 import threading
-import warnings
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -16,21 +15,15 @@ from typing import Any, Literal, Protocol
 from perflab.chunk.chunk import Chunk, digest_of
 from perflab.chunk.grammar import chunker_version
 from perflab.chunk.job import Outcome
+from perflab.chunk.kept import MISSING, ChunkCache, Kept
 from perflab.chunk.result import ChunkResult
-from perflab.errors import CancelledError, StoreError
+from perflab.errors import CancelledError
 from perflab.parallel import Ready
 
-__all__ = ["ChunkCache", "Rows", "Slot", "Slots"]
+__all__ = ["Rows", "Slot", "Slots", "where"]
 
-_MISSING = object()
-
-
-class ChunkCache(Protocol):
-    """What is asked of a cache; any tier of perflab has it."""
-
-    def get(self, key: Any, default: Any = None) -> Any: ...
-
-    def set(self, key: Any, value: Any) -> object: ...
+_MOST_LOOKED_FOR = 64
+_LONGEST_LOOK_S = 0.05
 
 
 class Rows(Protocol):
@@ -46,13 +39,13 @@ class Slot:
     chunk: Chunk
     key: Any
     twin: Slot | None = None
-    value: Any = _MISSING
+    value: Any = MISSING
     result: ChunkResult[Any] | None = None
 
     @property
     def needs_worker(self) -> bool:
         """Tell whether the value must be computed for this very slot."""
-        return self.twin is None and self.value is _MISSING
+        return self.twin is None and self.value is MISSING
 
 
 class Slots:
@@ -82,10 +75,10 @@ class Slots:
         cancel: threading.Event | None = None,
     ) -> None:
         self.first_error: BaseException | None = None
-        self._cache = cache
+        self._kept = Kept(cache, operation)
         self._recorder = recorder
         self._operation = operation
-        self._code_digest = code_digest
+        self._prefix = f"chunk {operation} {code_digest} "
         self._key = key
         self._stop_at_error = stop_at_error
         self._cancel = cancel
@@ -102,17 +95,36 @@ class Slots:
 
     def todo(self, chunks: Iterable[Chunk]) -> Iterator[Chunk | Ready[Any]]:
         """Yield the chunks that must be computed, and in the place of the others something that needs no worker."""
-        for chunk in self._until_error(chunks):
-            if self.is_stopped:
-                return
-            slot = Slot(chunk, self._cache_key(chunk))
-            twin = self._by_key.setdefault(slot.key, slot)
-            if twin is not slot:
-                slot.twin = twin
-            else:
-                slot.value = self._cache.get(slot.key, _MISSING)
-            self._under_way.append(slot)
-            yield chunk if slot.needs_worker else Ready(None)
+        for slots in self._looked_for(self._until_error(chunks)):
+            for slot in slots:
+                if self.is_stopped:
+                    return
+                self._under_way.append(slot)
+                yield slot.chunk if slot.needs_worker else Ready(None)
+
+    def _looked_for(self, chunks: Iterable[Chunk]) -> Iterator[list[Slot]]:
+        """Yield slots, a few at first and many later, with the values that the cache has for them."""
+        block: list[Slot] = []
+        most, began = 1, time.monotonic()
+        for chunk in chunks:
+            block.append(self._slot(chunk))
+            if len(block) >= most or time.monotonic() - began > _LONGEST_LOOK_S:
+                yield self._filled(block)
+                block, most, began = [], min(2 * most, _MOST_LOOKED_FOR), time.monotonic()
+        if block:
+            yield self._filled(block)
+
+    def _slot(self, chunk: Chunk) -> Slot:
+        slot = Slot(chunk, self._cache_key(chunk))
+        twin = self._by_key.setdefault(slot.key, slot)
+        slot.twin = None if twin is slot else twin
+        return slot
+
+    def _filled(self, block: list[Slot]) -> list[Slot]:
+        first = [slot for slot in block if slot.twin is None]
+        for slot, value in zip(first, self._kept.get_many([slot.key for slot in first]), strict=True):
+            slot.value = value
+        return block
 
     def under_way(self) -> list[Slot]:
         """Return the slots that have been handed out by `todo` and not finished, in order."""
@@ -121,7 +133,7 @@ class Slots:
     def finish(self, outcome: Outcome | None) -> ChunkResult[Any]:
         """Take what came of the next chunk of `todo`, None for one that needed no worker, and return its result.
 
-        A value is stored before anything else can go wrong.
+        A value is as good as stored before anything else can go wrong; see `flush`.
         """
         slot = self._under_way.popleft()
         if self._by_key.get(slot.key) is slot:
@@ -134,9 +146,13 @@ class Slots:
             slot.result = ChunkResult(slot.chunk, status, known.value, known.error, repeated=True)
         else:
             slot.result = ChunkResult(slot.chunk, "reused", slot.value)
-        slot.twin, slot.value = None, _MISSING
+        slot.twin, slot.value = None, MISSING
         self._record(slot.result, outcome)
         return slot.result
+
+    def flush(self) -> None:
+        """Store the values that wait for others, so that whatever comes now does not cost them."""
+        self._kept.flush()
 
     def raise_error(self) -> None:
         """Raise what ended the work early, now that all that had begun is finished and stored.
@@ -163,7 +179,7 @@ class Slots:
 
     def _computed(self, slot: Slot, outcome: Outcome) -> ChunkResult[Any]:
         if outcome.error is None:
-            self._store(slot.key, outcome.value)
+            self._kept.put(slot.key, outcome.value)
             return ChunkResult(slot.chunk, "processed", outcome.value, busy_s=outcome.duration_s)
         outcome.error.add_note(f"while processing {where(slot.chunk)}")
         if not outcome.is_home:
@@ -171,23 +187,14 @@ class Slots:
         self.first_error = self.first_error or outcome.error
         return ChunkResult(slot.chunk, "failed", None, outcome.error, busy_s=outcome.duration_s)
 
-    def _cache_key(self, chunk: Chunk) -> tuple[str, str, str]:
-        """Return the operation, the code's digest, and the digest of all that the function may look at.
+    def _cache_key(self, chunk: Chunk) -> str:
+        """Return a text of the operation, the code's digest, and the digest of all that the function may look at.
 
         The parsers' versions are part of it: the digest of a function does not cover what it calls in other modules.
         """
         extra = None if self._key is None else self._key(chunk)
         seen = (chunker_version(), chunk.digest, chunk.language, chunk.kind, chunk.name, chunk.parents, extra)
-        return self._operation, self._code_digest, digest_of(repr(seen).encode("utf-8", "surrogatepass"))
-
-    def _store(self, key: Any, value: Any) -> None:
-        try:
-            self._cache.set(key, value)
-        except StoreError as error:
-            if not self._warned:
-                self._warned = True
-                text = f"results of {self._operation!r} are not cached: {error}"
-                warnings.warn(text, RuntimeWarning, stacklevel=_stack_level())
+        return self._prefix + digest_of(repr(seen).encode("utf-8", "surrogatepass"))
 
     def _record(self, result: ChunkResult[Any], outcome: Outcome | None) -> None:
         chunk = result.chunk
@@ -216,11 +223,3 @@ def where(chunk: Chunk) -> str:
     """Return a chunk's place in words, for messages."""
     name = f", {chunk.kind} {chunk.name}" if chunk.name else ""
     return f"{chunk.path or 'the input'}, lines {chunk.start_line} to {chunk.end_line}{name}"
-
-
-def _stack_level() -> int:
-    """Return the stack level, for a warning, of the nearest caller that is not perflab's."""
-    level, frame = 1, sys._getframe(1)
-    while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).startswith("perflab."):
-        level, frame = level + 1, frame.f_back
-    return level

@@ -25,7 +25,7 @@ from perflab.record import Recorder
 __all__ = ["FileWork", "Function", "summary"]
 
 Function = Callable[[Chunk], Any]
-_MOST_CHUNKS = 32_768
+_MOST_CHUNKS = 16_384
 
 
 class _Forgetful:

@@ -184,7 +184,7 @@ class PerformanceSystem:
 
         Files from `streaming_threshold_bytes` are read in windows, so that memory does not grow with them; large
         Markdown is then cut at its headings without a syntax tree. Very large files have larger chunks: at the most
-        32,768.
+        16,384.
 
         Parameters
         ----------
