@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolExecutor
 
 import psutil
@@ -197,6 +198,23 @@ def test_work_happens_in_other_processes_and_their_peak_is_measured():
     assert workers.peak_bytes() >= open_peak > 2 * 1_000_000
 
 
+def test_cheap_items_are_computed_by_the_caller_once_that_is_known():
+    items = [bytes(100_000)] * 400
+    with Workers(2, "processes") as workers:
+        pids = list(workers.map(lambda _: os.getpid(), items, weight=len))
+        slow = set(workers.map(lambda _: time.sleep(0.002) or os.getpid(), items[:100], weight=len))
+    assert os.getpid() not in pids[:10]
+    assert pids[-1] == os.getpid()
+    assert os.getpid() not in slow
+
+
+def test_an_error_of_an_item_that_the_caller_computes_is_named(processes):
+    items = [bytes(100_000)] * 200 + [b"x"]
+    with pytest.raises(ZeroDivisionError) as caught:
+        list(processes.map(lambda item: 1 // len(item.strip(b"x")), items, weight=len))
+    assert any("item 200 " in note for note in caught.value.__notes__)
+
+
 def test_threads_have_no_peak_of_their_own():
     with Workers(2, "threads") as workers:
         list(workers.map(abs, [1]))
@@ -236,7 +254,6 @@ def test_cancel_ends_a_worker_that_would_run_for_long():
 
 
 def _sleep_long():
-    import time
 
     time.sleep(600)
 
@@ -274,7 +291,9 @@ def test_a_dask_cluster_gives_the_same_results() -> None:
     import distributed
 
     with (
-        distributed.LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None) as cluster,
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=2, processes=False, dashboard_address="127.0.0.1:0"
+        ) as cluster,
         distributed.Client(cluster) as client,
         Workers.over(client.get_executor(), workers=2) as workers,
     ):
@@ -333,7 +352,7 @@ def test_nested_maps_with_one_permit_do_not_wait_for_themselves():
 def scheduler():
     import distributed
 
-    options = {"n_workers": 1, "threads_per_worker": 2, "dashboard_address": None}
+    options = {"n_workers": 1, "threads_per_worker": 2, "dashboard_address": "127.0.0.1:0"}
     with distributed.LocalCluster(**options, processes=False) as cluster:
         yield cluster.scheduler_address
 

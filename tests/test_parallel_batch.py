@@ -52,3 +52,14 @@ def test_a_batch_of_slow_items_is_a_tenth_of_a_second() -> None:
     assert pace.limit() == 20_000
     made = list(batches([2000] * 100, lambda w: w, pace))
     assert {len(batch.items) for batch in made} == {10}
+
+
+def test_only_what_costs_less_than_its_way_is_cheap_and_not_for_ever() -> None:
+    pace = Pace(2)
+    assert not pace.is_cheap()
+    pace.learn(1_000_000, 0.0001)
+    assert not pace.is_cheap()  # too little is known
+    pace.learn(2_000_000, 0.0002)
+    assert pace.is_cheap()
+    pace.learn(1_000_000, 1.0)
+    assert not pace.is_cheap()

@@ -361,7 +361,9 @@ def test_a_dask_cluster_in_this_process_records_once() -> None:
 
     home = Recorder()
     with (
-        distributed.LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None) as cluster,
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=2, processes=False, dashboard_address="127.0.0.1:0"
+        ) as cluster,
         distributed.Client(cluster) as client,
         Workers.over(client.get_executor(), workers=2) as workers,
         home.operation("caller"),

@@ -45,12 +45,17 @@ class InFlight(Generic[T]):
         Shared by all who hand over: each batch has one from its hand-over until it has run.
     pace
         Told how long batches took.
+    here
+        Runs a batch in the caller, if that is what cheap ones are for.
     """
 
-    def __init__(self, bound: int, permits: threading.Semaphore | None, pace: Pace) -> None:
+    def __init__(
+        self, bound: int, permits: threading.Semaphore | None, pace: Pace, here: Callable[[list[T]], Outcome] | None
+    ) -> None:
         self._bound = bound
         self._permits = permits
         self._pace = pace
+        self._here = here
         self._waiting: deque[_Waiting[T]] = deque()
         self._index = 0
 
@@ -81,7 +86,10 @@ class InFlight(Generic[T]):
         if batch.items:
             permits = self._permits
             try:
-                future = hand_over(batch.items)
+                if self._here is not None and self._pace.is_cheap():
+                    future = _done(self._here(batch.items))
+                else:
+                    future = hand_over(batch.items)
             except BaseException:
                 if permits is not None:
                     permits.release()
@@ -121,6 +129,12 @@ class InFlight(Generic[T]):
 def name_item(index: int) -> str:
     """Return the note that names an item of a map."""
     return f"item {index} of Workers.map (counted from 0)"
+
+
+def _done(outcome: Outcome) -> Future[Outcome]:
+    future: Future[Outcome] = Future()
+    future.set_result(outcome)
+    return future
 
 
 def _deliver(future: Future[Outcome]) -> None:

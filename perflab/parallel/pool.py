@@ -124,10 +124,10 @@ class Workers:
             Read only as fast as results are consumed, so it may be longer than memory. One that is `Ready` needs no
             worker: its value takes its place in the order.
         weight
-            Size of an item, in bytes or any unit of work. With it small items travel together: a batch weighs at
-            most a share of what was handed out before it and at most `BATCH_WEIGHT`, so that few items still
-            spread over all workers, and takes about a tenth of a second at the most. Without it each item travels
-            alone.
+            Size of an item in bytes. With it small items travel together: a batch weighs at most a share of what was
+            handed out before it and at most `BATCH_WEIGHT`, so that few items still spread over all workers, and
+            takes about a tenth of a second at the most. Once it shows that to hand an item to a process costs more
+            than to compute it, the caller does that itself. Without it each item travels alone.
 
         Raises
         ------
@@ -269,7 +269,9 @@ class Workers:
         self, fn: Callable[[T], R], items: Iterable[T | Ready[R]], weight: Callable[[T], float] | None
     ) -> Iterator[R]:
         pace, pool = Pace(self.workers), _Pool(self)
-        in_flight: InFlight[T] = InFlight(self.in_flight, self._permits, pace)
+        in_same_process = self.kind == "threads" or not self._owned
+        here = None if in_same_process else lambda batch: run_batch(fn, batch, Origin.here())
+        in_flight: InFlight[T] = InFlight(self.in_flight, self._permits, pace, here)
         with pool:
             yield from in_flight.results(
                 batches(items, weight, pace), lambda batch: pool.submit(partial(run_batch, fn, batch, Origin.here()))

@@ -202,7 +202,7 @@ def any_workers(request: pytest.FixtureRequest) -> Iterator[Any]:
     elif request.param == "cluster":
         import distributed
 
-        options: dict[str, Any] = {"n_workers": 1, "threads_per_worker": 2, "dashboard_address": None}
+        options: dict[str, Any] = {"n_workers": 1, "threads_per_worker": 2, "dashboard_address": "127.0.0.1:0"}
         with (
             distributed.LocalCluster(**options, processes=False) as cluster,
             Workers(2, scheduler=cluster.scheduler_address) as made,
