@@ -12,7 +12,9 @@ import pytest
 
 from perflab.errors import ConfigError, PerflabError
 from perflab.parallel import Ready, Workers
-from perflab.parallel.cluster import cluster_executor
+from perflab.parallel.cluster import connect
+
+SMALL = {"n_workers": 1, "threads_per_worker": 2, "processes": False, "dashboard_address": "127.0.0.1:0"}
 
 
 class UnpicklableError(Exception):
@@ -291,9 +293,7 @@ def test_a_dask_cluster_gives_the_same_results() -> None:
     import distributed
 
     with (
-        distributed.LocalCluster(
-            n_workers=1, threads_per_worker=2, processes=False, dashboard_address="127.0.0.1:0"
-        ) as cluster,
+        distributed.LocalCluster(**SMALL) as cluster,
         distributed.Client(cluster) as client,
         Workers.over(client.get_executor(), workers=2) as workers,
     ):
@@ -352,8 +352,7 @@ def test_nested_maps_with_one_permit_do_not_wait_for_themselves():
 def scheduler():
     import distributed
 
-    options = {"n_workers": 1, "threads_per_worker": 2, "dashboard_address": "127.0.0.1:0"}
-    with distributed.LocalCluster(**options, processes=False) as cluster:
+    with distributed.LocalCluster(**SMALL) as cluster:
         yield cluster.scheduler_address
 
 
@@ -372,4 +371,4 @@ def test_equal_calls_on_a_cluster_are_separate_calls(scheduler):
 
 def test_nobody_at_the_address_is_an_error_that_names_it():
     with pytest.raises(ConfigError, match=r"127\.0\.0\.1:9"):
-        cluster_executor("tcp://127.0.0.1:9", timeout_s=0.2)
+        connect("tcp://127.0.0.1:9", timeout_s=0.2)

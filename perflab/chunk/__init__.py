@@ -6,6 +6,7 @@ In: bytes or paths. Out: `Chunk`s, manifests of files, results a chunk that are 
 from __future__ import annotations
 
 from perflab.chunk.chunk import Chunk
+from perflab.chunk.cluster import to_dask
 from perflab.chunk.grammar import language_of
 from perflab.chunk.layout import Layout, lay_out
 from perflab.chunk.manifest import Manifest, compare, take_manifest
@@ -34,5 +35,6 @@ __all__ = [
     "split",
     "stream",
     "take_manifest",
+    "to_dask",
     "transform",
 ]

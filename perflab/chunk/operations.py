@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 from perflab.chunk.chunk import Chunk, digest_of
 from perflab.chunk.grammar import Grammar, body_of, definition_of, grammar_of, name_of
 from perflab.chunk.split import parse as parse_bytes
+from perflab.errors import ConfigError
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-__all__ = ["OPERATIONS", "analyze", "index", "parse", "transform"]
+__all__ = ["OPERATIONS", "analyze", "function_of", "index", "parse", "transform"]
 
 Facts = dict[str, Any]
 
@@ -162,6 +163,28 @@ def _transformed(function: Callable[[Chunk], bytes | str | None], chunk: Chunk) 
 
 
 OPERATIONS: Mapping[str, Callable[[Chunk], Any]] = {"parse": parse, "analyze": analyze, "index": index}
+
+
+def function_of(
+    operation: str | Callable[[Chunk], Any], function: Callable[[Chunk], bytes | str | None] | None = None
+) -> Callable[[Chunk], Any]:
+    """Return the function of a chunk that an operation's name, or a callable, stands for.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such operation, or `transform` has no function, or another one has.
+    """
+    if (operation == "transform") != (function is not None):
+        raise ConfigError(f"operation is {operation!r} and function {function!r}; 'transform' needs one, others do not")
+    if function is not None:
+        return transform(function)
+    if callable(operation):
+        return operation
+    if operation not in OPERATIONS:
+        known = ", ".join([*OPERATIONS, "transform"])
+        raise ConfigError(f"{operation!r} is no operation; use {known}, or a function of a chunk.")
+    return OPERATIONS[operation]
 
 
 class _Source:

@@ -16,11 +16,11 @@ from perflab.chunk.encoding import UTF8, Encoding, encoding_of
 from perflab.chunk.grammar import language_of
 from perflab.chunk.headings import Headings
 from perflab.chunk.records import BLOCK_BYTES, Finder, Separators, pieces_of
-from perflab.chunk.source import Source, SourceLike, open_source, opened
+from perflab.chunk.source import Source, SourceLike, opened
 from perflab.chunk.split import LEAST_BYTES, Note, Splitter
 from perflab.errors import ConfigError, SourceError
 
-__all__ = ["At", "chunks", "confined", "open_source", "stream", "tell_change"]
+__all__ = ["At", "chunks", "confined", "stream", "tell_change"]
 
 At = Literal["line", "section", "record"]
 """Where pieces of a stream may begin."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from perflab.errors import ConfigError
 
-__all__ = ["ClusterExecutor", "cluster_executor"]
+__all__ = ["ClusterExecutor", "cluster_executor", "connect"]
 
 _CONNECT_S = 5.0
 
@@ -36,8 +36,13 @@ class ClusterExecutor(Executor):
         self._client.close()
 
 
-def cluster_executor(address: str, *, timeout_s: float = _CONNECT_S) -> ClusterExecutor:
-    """Connect to the Dask scheduler at an address such as `tcp://10.0.0.7:8786`.
+def cluster_executor(address: str) -> ClusterExecutor:
+    """Return an executor of the cluster at an address; see `connect`."""
+    return ClusterExecutor(connect(address))
+
+
+def connect(address: str, *, timeout_s: float = _CONNECT_S) -> Any:
+    """Return a client of the Dask scheduler at an address such as `tcp://10.0.0.7:8786`.
 
     Raises
     ------
@@ -47,11 +52,8 @@ def cluster_executor(address: str, *, timeout_s: float = _CONNECT_S) -> ClusterE
     try:
         from distributed import Client
     except ImportError as error:
-        raise ConfigError("parallel.scheduler needs the package distributed; pip install 'perflab[dask]'") from error
+        raise ConfigError("a Dask scheduler needs the package distributed; pip install 'perflab[dask]'") from error
     try:
-        client: Any = partial(Client, address, timeout=timeout_s, set_as_default=False)()
+        return partial(Client, address, timeout=timeout_s, set_as_default=False)()
     except (OSError, ValueError, TimeoutError) as error:
-        raise ConfigError(
-            f"parallel.scheduler is {address!r}, where no Dask scheduler answers ({error}); start one, or unset it"
-        ) from error
-    return ClusterExecutor(client)
+        raise ConfigError(f"no Dask scheduler answers at {address!r} ({error}); start one, or name another") from error

@@ -14,8 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from perflab.chunk import OPERATIONS, transform
-from perflab.errors import ConfigError, PerflabError, SourceError
+from perflab.errors import PerflabError, SourceError
 from perflab.parallel import in_worker
 from perflab.record import remote
 from perflab.system.files import FileWork, Function, summary
@@ -23,7 +22,7 @@ from perflab.system.files import FileWork, Function, summary
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["expanded", "function_of", "process_all"]
+__all__ = ["expanded", "process_all"]
 
 PathLike = str | os.PathLike[str]
 
@@ -53,26 +52,6 @@ def expanded(paths: PathLike | Iterable[PathLike]) -> list[str]:
     """
     given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     return list(dict.fromkeys(path for item in given for path in _files(os.fspath(item))))
-
-
-def function_of(operation: str | Function, function: Callable[..., Any] | None) -> Function:
-    """Return the function of a chunk that an operation's name, or a callable, stands for.
-
-    Raises
-    ------
-    ConfigError
-        If there is no such operation, or `transform` has no function, or another one has.
-    """
-    if (operation == "transform") != (function is not None):
-        raise ConfigError(f"operation is {operation!r} and function {function!r}; 'transform' alone needs one")
-    if function is not None:
-        return transform(function)
-    if callable(operation):
-        return operation
-    if operation not in OPERATIONS:
-        known = ", ".join([*OPERATIONS, "transform"])
-        raise ConfigError(f"{operation!r} is no operation; use {known}, or a function of a chunk.")
-    return OPERATIONS[operation]
 
 
 def process_all(

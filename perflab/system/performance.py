@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from perflab.cache import build_tiers, cached
 from perflab.chunk import Chunk, chunks
+from perflab.chunk.operations import function_of
 from perflab.config import Config
 from perflab.errors import PerflabError
 from perflab.events import Events
@@ -25,7 +26,7 @@ from perflab.host import Monitor
 from perflab.optimize import AutoOptimizer, OptimizationResult, Prefetcher, Relief, Signals, tune, warm
 from perflab.record import Frames, Operation
 from perflab.system import remote
-from perflab.system.corpus import expanded, function_of, process_all
+from perflab.system.corpus import expanded, process_all
 from perflab.system.files import FileWork
 from perflab.system.hotset import hot_set_path
 from perflab.system.memory import load_frames, rest_workers
