@@ -10,7 +10,9 @@ from perflab.chunk.grammar import language_of
 from perflab.chunk.layout import Layout, lay_out
 from perflab.chunk.manifest import Manifest, compare, take_manifest
 from perflab.chunk.operations import OPERATIONS
+from perflab.chunk.places import Places, Position
 from perflab.chunk.process import FileResult, process_file
+from perflab.chunk.references import References
 from perflab.chunk.split import Splitter, Window, split
 from perflab.chunk.stream import chunks, confined
 
@@ -20,6 +22,9 @@ __all__ = [
     "FileResult",
     "Layout",
     "Manifest",
+    "Places",
+    "Position",
+    "References",
     "Splitter",
     "Window",
     "chunks",
