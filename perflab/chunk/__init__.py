@@ -11,7 +11,9 @@ from perflab.chunk.grammar import language_of
 from perflab.chunk.layout import Layout, lay_out
 from perflab.chunk.manifest import Manifest, compare, take_manifest
 from perflab.chunk.operations import OPERATIONS, transform
+from perflab.chunk.places import Places, Position
 from perflab.chunk.process import ChunkWork, process_file
+from perflab.chunk.references import References
 from perflab.chunk.result import ChunkResult, FileResult
 from perflab.chunk.split import Splitter, Window, split
 from perflab.chunk.stream import chunks, confined, stream
@@ -24,6 +26,9 @@ __all__ = [
     "FileResult",
     "Layout",
     "Manifest",
+    "Places",
+    "Position",
+    "References",
     "Splitter",
     "Window",
     "chunks",

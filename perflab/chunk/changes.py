@@ -1,71 +1,73 @@
 """What became of a file's chunks between two cuts.
 
-In: the digests of the chunks before and after, in order. Out: how many came, went, moved and stayed.
+In: how the file lay before and after. Out: the chunks that came, went and moved, with their places.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+
+from perflab.chunk.chunk import Piece
+from perflab.chunk.layout import Layout
+from perflab.chunk.moves import Place, moves
 
 __all__ = ["Changes", "changes"]
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Counts of chunks.
+    """Chunks of a file that are not what and where they were.
 
     Attributes
     ----------
     added, deleted
-        Chunks whose content was not there before, or is not any more.
+        Those whose content was not there before, and those whose content is not there any more.
     moved
-        Chunks that are there still and lie before or behind another one than they did.
+        Those that are there still and lie before or behind another one than they did: old and new place.
     kept
-        The others.
+        The number of the others.
     """
 
-    added: int
-    deleted: int
-    moved: int
+    added: tuple[Place, ...]
+    deleted: tuple[Place, ...]
+    moved: tuple[tuple[Place, Place], ...]
     kept: int
 
 
-def changes(before: Sequence[str], after: Sequence[str]) -> Changes:
-    """Return what became of chunks, by their digests in order; as few as possible are said to have moved.
-
-    Those that did not move are a longest increasing subsequence of the old places (Schensted, 1961).
+def changes(before: Layout, after: Layout) -> Changes:
+    """Return what became of a file's chunks.
 
     Examples
     --------
-    >>> changes(["a", "b", "c", "d"], ["a", "c", "x", "b"])
-    Changes(added=1, deleted=1, moved=1, kept=2)
+    >>> from perflab.chunk.layout import lay_out
+    >>> from perflab.chunk.split import Splitter
+    >>> splitter = Splitter("m.py", None, max_bytes=64, window_bytes=4096, timeout_s=5.0, note=None)
+    >>> one, two, three = (b"def f%d():\\n    return 'some words to fill it'\\n\\n\\n" % n for n in range(3))
+    >>> found = changes(lay_out(one + two + three, splitter), lay_out(three + one, splitter))
+    >>> [place.name for place in found.deleted], [new.name for _, new in found.moved], found.kept
+    (['f1'], ['f2'], 1)
     """
-    head = _equal(before, after)
-    tail = _equal(before[head:][::-1], after[head:][::-1])
-    old, new = before[head : len(before) - tail], after[head : len(after) - tail]
-    places: defaultdict[str, deque[int]] = defaultdict(deque)
-    for place, digest in enumerate(old):
-        places[digest].append(place)
-    found = [places[digest].popleft() for digest in new if places[digest]]
-    stayed = _increasing(found)
-    return Changes(len(new) - len(found), len(old) - len(found), len(found) - stayed, head + tail + stayed)
+    old, new = list(before.pieces), list(after.pieces)
+    head = _equal(old, new)
+    tail = _equal(old[head:][::-1], new[head:][::-1])
+    path = after.splitter.path
+    places = [list(_places(path, pieces, head, len(pieces) - tail)) for pieces in (old, new)]
+    moved, gone, come = moves([(places[0], places[1])])
+    return Changes(come, gone, moved, len(new) - len(come) - len(moved))
 
 
-def _equal(one: Sequence[str], other: Sequence[str]) -> int:
-    """Return how many first elements are equal."""
+def _equal(one: Sequence[Piece], other: Sequence[Piece]) -> int:
+    """Return how many first pieces have equal contents."""
     for count, (left, right) in enumerate(zip(one, other, strict=False)):
-        if left != right:
+        if left.digest != right.digest:
             return count
     return min(len(one), len(other))
 
 
-def _increasing(places: Sequence[int]) -> int:
-    """Return the length of a longest increasing subsequence of different numbers."""
-    ends: list[int] = []
-    for place in places:
-        index = bisect_left(ends, place)
-        ends[index : index + 1] = [place]
-    return len(ends)
+def _places(path: str, pieces: Sequence[Piece], first: int, last: int) -> Iterator[Place]:
+    starts = accumulate((piece.nbytes for piece in pieces[:last]), initial=0)
+    for index, (piece, start) in enumerate(zip(pieces[:last], starts, strict=False)):
+        if index >= first:
+            yield Place(path, start, piece.name, piece.digest)

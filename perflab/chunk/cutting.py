@@ -133,7 +133,7 @@ class Cut:
         layout = replace(before, splitter=self.splitter).after(data)
         if layout.cut_sections == 0 and not self.notes:
             self.notes += notes
-        self.changes = changes([piece.digest for piece in before.pieces], [piece.digest for piece in layout.pieces])
+        self.changes = changes(before, layout)
         yield from layout.chunks(data)
         return layout
 

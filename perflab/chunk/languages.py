@@ -7,12 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from perflab.chunk.styles import ECMASCRIPT, PYTHON
 from perflab.chunk.syntax import BLANK_LINE, Grammar
 
 __all__ = ["GRAMMARS"]
 
-_LINE_BEGINS = BLANK_LINE + rb"(?=[A-Za-z_@#/\[<(.*:$-])|\n\}[;,)]*\r?\n(?=[A-Za-z_@#/\[<(.*:$-])"
+_BLANK_OR_BRACE = rb"(?:" + BLANK_LINE + rb"|\n\}[;,)]*\r?\n)"
+_LINE_BEGINS = _BLANK_OR_BRACE + rb"(?=[A-Za-z_@#/\[<(.*:$-])"
 """A line without indentation behind a blank line or behind a closing brace: where braces hold definitions."""
+
+_WORD_BEGINS = _BLANK_OR_BRACE + (
+    rb"(?=(?:export|import|declare|abstract|async|class|const|enum|function|interface|let|module|namespace|type|var)\b"
+    rb"|/\*\*|// |@\w)"
+)
+"""The same where texts of several lines are common: such a line that begins with a word of the language."""
 
 _ECMASCRIPT = {
     "class_declaration": "class",
@@ -54,13 +62,14 @@ def _typescript(name: str, extensions: tuple[str, ...]) -> Grammar:
         package="tree_sitter_typescript",
         loader=f"language_{name}",
         definitions=_TYPESCRIPT,
-        border=_LINE_BEGINS,
+        border=_WORD_BEGINS,
         wrappers=frozenset({"export_statement", "ambient_declaration", "expression_statement"}),
         bindings=_ECMASCRIPT_BINDINGS | {"public_field_definition"},
         values=_ECMASCRIPT_VALUES,
         attached=frozenset({"decorator"}),
         imports=frozenset({"import_statement"}),
         envelope=(b"class _ { ", b" }"),
+        style=ECMASCRIPT,
     )
 
 
@@ -73,6 +82,7 @@ _ENTRIES = (
         border=BLANK_LINE + rb"(?=(?:def|class|async def)[ \t]+\w|@\w)",
         wrappers=frozenset({"decorated_definition"}),
         imports=frozenset({"import_statement", "import_from_statement", "future_import_statement"}),
+        style=PYTHON,
     ),
     _typescript("typescript", (".ts", ".mts", ".cts")),
     _typescript("tsx", (".tsx",)),
@@ -81,13 +91,14 @@ _ENTRIES = (
         extensions=(".js", ".mjs", ".cjs", ".jsx"),
         package="tree_sitter_javascript",
         definitions=_ECMASCRIPT,
-        border=_LINE_BEGINS,
+        border=_WORD_BEGINS,
         wrappers=frozenset({"export_statement"}),
         bindings=_ECMASCRIPT_BINDINGS | {"field_definition"},
         values=_ECMASCRIPT_VALUES,
         attached=frozenset({"decorator"}),
         imports=frozenset({"import_statement"}),
         envelope=(b"class _ { ", b" }"),
+        style=ECMASCRIPT,
     ),
     Grammar(
         name="markdown",

@@ -14,7 +14,8 @@ from perflab.chunk.grammar import Grammar, name_of
 from perflab.chunk.pack import pack
 from perflab.chunk.parsing import Patience, first_error
 from perflab.chunk.plain import cuts
-from perflab.chunk.units import Unit, top_units, units
+from perflab.chunk.skim import skimmed
+from perflab.chunk.units import DEFINITION, Unit, top_units, units
 
 __all__ = ["Cutter", "Section"]
 
@@ -68,6 +69,8 @@ class Cutter:
         return Section(len(data), feeds, digest_of(data), pieces, inside_line, in_time)
 
     def _parsed(self, data: bytes, grammar: Grammar, line: int) -> Iterator[Piece] | None:
+        if (skimmed_units := skimmed(data, grammar, self.max_bytes)) is not None:
+            return (_piece(data, run, grammar) for run in pack(data, skimmed_units, self.max_bytes))
         tree = self.patience.parse(data, grammar.load())
         if tree is None:
             self._tell(
@@ -99,12 +102,13 @@ class Cutter:
 
 
 def _piece(data: bytes, run: list[Unit], grammar: Grammar) -> Piece:
-    first = run[0]
+    first = next((unit for unit in run if not unit.remark), run[0])
     parents, name = first.owner.names, ""
-    if first.core is not None and first.definition is not None:
-        name = grammar.separator.join((*parents, name_of(first.definition, data, grammar)))
-    elif first.definition is not None:
+    if first.head:
         name, parents = grammar.separator.join(parents), parents[:-1]
-    part = data[first.start : run[-1].stop]
+    elif first.rank == DEFINITION:
+        own = first.name if first.definition is None else name_of(first.definition, data, grammar)
+        name = grammar.separator.join((*parents, own))
+    part = data[run[0].start : run[-1].stop]
     feeds, ended = part.count(b"\n"), part.endswith(b"\n")
     return Piece(len(part), feeds, ended, first.kind, name, parents, digest_of(part), grammar.name)

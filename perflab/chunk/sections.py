@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from perflab.chunk.encoding import Encoding
+from perflab.chunk.encoding import UTF8, Encoding
 from perflab.chunk.grammar import Grammar
 from perflab.chunk.plain import anchor_hash, inside_line, line_starts
 
@@ -73,10 +73,9 @@ class Sectioning:
 
     def _line(self, data: bytes, start: int, stop: int) -> int:
         """Return the beginning of a line near `stop`, of the least indented the one of the greatest content."""
-        near = stop - (stop - start) // 8
+        near = stop - (stop - start) // (8 if self.grammar is None else 2)
         lines: list[tuple[int, int]] = []
-        if self.grammar is not None:
-            near = (start + stop) // 2
+        if self.encoding == UTF8:
             lines = [(match.end(), len(match[1])) for match in _PARAGRAPH.finditer(data, near, stop)]
         if not lines and self.encoding.name != "binary":
             lines = [(at, _indent(data, at, stop)) for at in line_starts(data, near, stop, self.encoding)]

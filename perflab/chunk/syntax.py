@@ -24,27 +24,31 @@ BLANK_LINE = rb"\n\r?\n"
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How well-kept source of a language looks, so that most of it need not be parsed.
+    """What the lines of well-kept source look like, so that most of it need not be parsed.
 
-    All are regular expressions over bytes.
+    All patterns are verbose regular expressions over bytes in which a dot is any byte.
 
     Attributes
     ----------
     quoted
-        What can hold lines that only look like code: texts of several lines, comments. Matched as a whole.
+        What can hold lines that only look like code: texts of several lines, comments. Each is matched as a whole.
     head
-        What stands at the beginning of a definition's line, behind its indentation. Groups named for kinds are those
-        kinds; the group `name` is the definition's name.
+        What stands behind the indentation of a definition's line. The group that matches the name is called like the
+        kind; `_2` and so on behind it tell groups of one kind apart.
+    member
+        The same for what is a definition only inside one of the kinds `holders`.
     lead
         What begins a line that belongs to the definition after it, such as a decorator.
     comment
-        What begins a comment; it belongs to the definition after it if no blank line lies between.
+        A comment; it belongs to the definition after it if no blank line lies between.
     going_on
         What begins a line that belongs to what is before it, such as `else` or a closing brace.
     body
-        What ends the head of a definition, up to and with its line feed.
+        The end of a definition's head, up to and with its line feed.
+    broken
+        What begins a line that should have been a definition's.
     unfinished
-        What the text of a definition cannot end with. Where it does, indentation does not tell the structure.
+        What a definition cannot end with. Where one seems to, indentation does not tell the structure.
     """
 
     quoted: bytes
@@ -53,7 +57,10 @@ class Style:
     comment: bytes
     going_on: bytes
     body: bytes
-    unfinished: bytes
+    broken: bytes
+    unfinished: tuple[bytes, ...]
+    member: bytes = b""
+    holders: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,26 +153,6 @@ def test_definitions_that_fit_stay_whole() -> None:
     assert seen > 150
 
 
-PACKED = {
-    "inventory.py": [("statements", ""), ("class", "Part"), ("class", "Inventory"), ("function", "logged")],
-    "queue.ts": [
-        ("statements", ""),
-        ("enum", "Outcome"),
-        ("class", "JobQueue"),
-        ("method", "JobQueue.push"),
-        ("method", "JobQueue.attempt"),
-        ("namespace", "Jobs"),
-    ],
-    "handbook.md": [("statements", ""), ("heading", "Handbook"), ("heading", "Handbook / Tools")],
-}
-
-
-@pytest.mark.parametrize("name", PACKED)
-def test_kinds_and_names(name: str) -> None:
-    path = next(path for path in SAMPLES if path.name == name)
-    assert [(chunk.kind, chunk.name) for chunk in split(path.read_bytes(), path=path, max_bytes=700)] == PACKED[name]
-
-
 @pytest.mark.parametrize(
     ("path", "source", "first_line"),
     [
@@ -235,14 +215,12 @@ def test_zeros_and_repetitions() -> None:
 def test_time_limit_falls_back_to_lines() -> None:
     ticks = itertools.count()
     notes: list[str] = []
-    splitter = Splitter("a.py", None, 2000, 100_000, timeout_s=5, note=notes.append, timer=lambda: float(next(ticks)))
-    data = b"def f(x):\n    return [x, x]\n\n" * 10_000
+    splitter = Splitter("a.rs", None, 2000, 100_000, timeout_s=5, note=notes.append, timer=lambda: float(next(ticks)))
+    data = b"fn f(x: u8) -> u8 {\n    x\n}\n\n" * 10_000
     chunks = list(splitter.chunks(io.BytesIO(data).read))
     check(data, chunks, 2000)
     assert {chunk.kind for chunk in chunks} == {"text"}
-    assert notes == [
-        "a.py from line 1 on is cut without the python grammar: parsing it took longer than the 5 s allowed"
-    ]
+    assert notes == ["a.rs from line 1 on is cut without the rust grammar: parsing it took longer than the 5 s allowed"]
 
 
 def test_a_syntax_error_is_told_with_its_line() -> None:
