@@ -17,11 +17,12 @@ import pytest
 sys.exit(pytest.main(sys.argv[1:]))
 """
 TESTED = (
-    "cache/test_reads.py",
-    "cache/test_memory.py",
-    "cache/test_memory_contract.py",
+    "cache/tiers/test_reads.py",
+    "cache/memory/test_memory.py",
+    "cache/memory/test_memory_contract.py",
     "record/test_decorate.py",
     "record/test_flight_ring.py",
+    "record/test_known.py",
     "record/test_operation.py",
     "record/test_recorder_concurrency.py",
 )

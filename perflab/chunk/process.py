@@ -296,7 +296,7 @@ def _joined(join: Callable[[Iterator[Any]], Any], results: Iterator[ChunkResult[
 
 
 def _code_digest(fn: Callable[..., object]) -> str:
-    from perflab.cache.digest import callable_digest
+    from perflab.cache import callable_digest
 
     return callable_digest(fn)
 

@@ -1,6 +1,6 @@
 """Recorded rows as typed columns.
 
-In: tuples in the order of a frame's columns. Out: Arrow tables typed as `frames.SCHEMA` says.
+In: values column by column. Out: Arrow tables typed as `frames.SCHEMA` says.
 """
 
 from __future__ import annotations
@@ -104,18 +104,16 @@ def empty_table(frame: str) -> pa.Table:
     return pa.Table.from_batches([], schema=arrow_schema(frame))
 
 
-def to_table(frame: str, rows: Sequence[tuple[object, ...]]) -> pa.Table:
-    """Return rows as a table; a row's values stand in the order of `frames.columns(frame)`.
+def to_table(frame: str, given: Sequence[Sequence[object]]) -> pa.Table:
+    """Return columns, in the order of `frames.columns(frame)`, as a table.
 
     `t` is given in nanoseconds since 1970 (UTC); every other value may be None.
     """
     import pyarrow as pa
 
-    if not rows:
-        return empty_table(frame)
     arrays = [
         _json_array(values) if column.is_json else _BUILD[column.dtype](values)
-        for column, values in zip(columns(frame), zip(*rows, strict=True), strict=True)
+        for column, values in zip(columns(frame), given, strict=True)
     ]
     return pa.Table.from_arrays(arrays, schema=arrow_schema(frame))
 

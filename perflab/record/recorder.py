@@ -23,10 +23,9 @@ from perflab.record.log import Source, Taken
 from perflab.record.logs import Logs
 from perflab.record.noting import Events
 from perflab.record.operation import Operation
-from perflab.record.operation_row import operation_rows
 from perflab.record.rows import gather, visit
 from perflab.record.running import RunningFolder
-from perflab.record.sources import Accesses, Gathered, Row
+from perflab.record.sources import Accesses, Gathered, Operations
 from perflab.record.tape import Tape
 from perflab.record.tapes import Tapes
 from perflab.record.view import Frames
@@ -115,7 +114,8 @@ class Recorder(Events):
         budget = self._settings.memory_budget_bytes
         self._raw_rows = max(self._chunk_rows, min(RAW_ROWS, budget // (_RAW_SHARE * _RAW_BYTES)))
         self._raw_operations = max(self._chunk_rows, budget // (_RAW_SHARE * _OPERATION_BYTES))
-        self._gathered = {frame: Gathered(frame, self._as_rows) for frame in FRAMES if frame != "accesses"}
+        self._gathered = {frame: Gathered(frame) for frame in FRAMES if frame != "accesses"}
+        self._gathered["operations"] = Operations(self.run_id, self.clock)
         self._operations = self._gathered["operations"].rows
         accesses = Accesses(self.tapes, self.clock, self.run_id, self._settings.sample_ratio)
         sources: dict[str, Source] = {**self._gathered, "accesses": accesses}
@@ -306,9 +306,6 @@ class Recorder(Events):
 
     def _size(self, frame: str) -> tuple[int, int]:
         return self._logs[frame].size()
-
-    def _as_rows(self, recorded: Sequence[Row | Operation]) -> list[Row]:
-        return operation_rows(recorded, self.run_id, self.clock.zero_ns)
 
 
 def _now() -> str:
