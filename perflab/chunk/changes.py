@@ -47,7 +47,7 @@ def changes(before: Layout, after: Layout) -> Changes:
     >>> one, two, three = (b"def f%d():\\n    return 'some words to fill it'\\n\\n\\n" % n for n in range(3))
     >>> found = changes(lay_out(one + two + three, splitter), lay_out(three + one, splitter))
     >>> [place.name for place in found.deleted], [new.name for _, new in found.moved], found.kept
-    (['f1'], ['f2'], 1)
+    (['f1'], ['f0'], 1)
     """
     old, new = list(before.pieces), list(after.pieces)
     head = _equal(old, new)

@@ -20,6 +20,7 @@ from perflab.chunk.chunk import Chunk, digest_of
 from perflab.chunk.grammar import chunker_version
 from perflab.chunk.manifest import content_digest
 from perflab.chunk.operations import function_of
+from perflab.chunk.process import digest_of_code
 from perflab.chunk.slots import where
 from perflab.chunk.stream import chunks
 from perflab.errors import PerflabError
@@ -91,7 +92,7 @@ def to_dask(
 
     work = _Work(
         function_of(operation),
-        operation if isinstance(operation, str) else _code_digest(operation),
+        operation if isinstance(operation, str) else digest_of_code(operation),
         str(output),
         max_bytes,
         window_bytes,
@@ -235,9 +236,3 @@ def _summary_of(files: Any, name: str, state: list[Any]) -> dict[str, Any] | Non
         return None
     found: dict[str, Any] = stored["summary"]
     return found if stored["state"] == state and not found["failed"] else None
-
-
-def _code_digest(fn: Callable[..., object]) -> str:
-    from perflab.cache.digest import callable_digest
-
-    return callable_digest(fn)

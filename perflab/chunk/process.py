@@ -29,7 +29,7 @@ from perflab.chunk.stream import At, stream, tell_change
 from perflab.errors import ConfigError
 from perflab.parallel import Ready
 
-__all__ = ["ChunkWork", "ChunkWorkers", "process_file"]
+__all__ = ["ChunkWork", "ChunkWorkers", "digest_of_code", "process_file"]
 
 Value = TypeVar("Value")
 
@@ -138,7 +138,7 @@ class ChunkWork(Generic[Value]):
             self.cache,
             _silent() if self.recorder is None else self.recorder,
             self.operation or _name(self.fn),
-            self.code_digest or _code_digest(self.fn),
+            self.code_digest or digest_of_code(self.fn),
             self.key,
             stop_at_error=self.errors == "raise",
             cancel=self.cancel,
@@ -295,7 +295,8 @@ def _joined(join: Callable[[Iterator[Any]], Any], results: Iterator[ChunkResult[
     return joined
 
 
-def _code_digest(fn: Callable[..., object]) -> str:
+def digest_of_code(fn: Callable[..., object]) -> str:
+    """Return a digest of what a function does; imported late, since workers load this module too."""
     from perflab.cache import callable_digest
 
     return callable_digest(fn)

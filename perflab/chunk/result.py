@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from perflab.chunk.changes import Changes
 from perflab.chunk.chunk import Chunk
@@ -17,8 +17,7 @@ __all__ = ["ChunkResult", "FileResult", "Tally", "without_bytes"]
 Value = TypeVar("Value")
 
 
-@dataclass(frozen=True, slots=True)
-class ChunkResult(Generic[Value]):
+class ChunkResult(NamedTuple, Generic[Value]):
     """What came of one chunk.
 
     Attributes

@@ -22,6 +22,7 @@ from perflab.parallel import Ready
 
 __all__ = ["Rows", "Slot", "Slots", "where"]
 
+_NOTHING: Ready[Any] = Ready(None)
 _MOST_LOOKED_FOR = 64
 _LONGEST_LOOK_S = 0.05
 
@@ -78,6 +79,7 @@ class Slots:
         self._kept = Kept(cache, operation)
         self._recorder = recorder
         self._operation = operation
+        self._version = chunker_version()
         self._prefix = f"chunk {operation} {code_digest} "
         self._key = key
         self._stop_at_error = stop_at_error
@@ -100,7 +102,7 @@ class Slots:
                 if self.is_stopped:
                     return
                 self._under_way.append(slot)
-                yield slot.chunk if slot.needs_worker else Ready(None)
+                yield slot.chunk if slot.needs_worker else _NOTHING
 
     def _looked_for(self, chunks: Iterable[Chunk]) -> Iterator[list[Slot]]:
         """Yield slots, a few at first and many later, with the values that the cache has for them."""
@@ -192,9 +194,10 @@ class Slots:
 
         The parsers' versions are part of it: the digest of a function does not cover what it calls in other modules.
         """
-        extra = None if self._key is None else self._key(chunk)
-        seen = (chunker_version(), chunk.digest, chunk.language, chunk.kind, chunk.name, chunk.parents, extra)
-        return self._prefix + digest_of(repr(seen).encode("utf-8", "surrogatepass"))
+        extra = "" if self._key is None else repr(self._key(chunk))
+        names = "\0".join((chunk.name, *chunk.parents, extra))
+        seen = f"{self._version} {chunk.digest} {chunk.language} {chunk.kind} {len(chunk.parents)} {names}"
+        return self._prefix + digest_of(seen.encode("utf-8", "surrogatepass"))
 
     def _record(self, result: ChunkResult[Any], outcome: Outcome | None) -> None:
         chunk = result.chunk
