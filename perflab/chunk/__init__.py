@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from perflab.chunk.chunk import Chunk
 from perflab.chunk.cluster import to_dask
+from perflab.chunk.facts import analysis_of, duplicates, index_of
 from perflab.chunk.grammar import language_of
 from perflab.chunk.layout import Layout, lay_out
 from perflab.chunk.manifest import Manifest, compare, take_manifest
@@ -31,9 +32,12 @@ __all__ = [
     "References",
     "Splitter",
     "Window",
+    "analysis_of",
     "chunks",
     "compare",
     "confined",
+    "duplicates",
+    "index_of",
     "language_of",
     "lay_out",
     "process_file",

@@ -84,8 +84,8 @@ def analyze(chunk: Chunk) -> Facts:
         `symbols`: a list of `name` (qualified), `kind`, `line`, `end_line`, `signature`, `documented`, `complexity`
         (McCabe: 1 + branches, those of inner definitions included) and `body`, the digest of its body whatever its
         spaces are (None below 40 bytes, where equal ones say nothing; see `perflab.chunk.facts.duplicates`);
-        `imports`: the import statements; `complexity`: branches of the chunk in all; `documented_ratio`: documented
-        definitions / definitions, None without any.
+        `imports`: the import statements; `complexity`: branches of the chunk in all; `judged`: how many definitions can
+        be documented; `documented_ratio`: documented ones / those, None without any.
 
     Examples
     --------
@@ -115,6 +115,7 @@ def analyze(chunk: Chunk) -> Facts:
         "symbols": symbols,
         "imports": imports,
         "complexity": branches,
+        "judged": len(judged),
         "documented_ratio": sum(judged) / len(judged) if judged else None,
     }
 
