@@ -17,6 +17,7 @@ __all__ = ["Heading", "Headings"]
 _SIGN = rb"( {0,3}(?:#{1,6}(?=[ \t\r\n]|\Z)|`{3,}|~{3,}|(?:=+|-+)[ \t]*\r?(?:\n|\Z)))"
 _MARK = re.compile(rb"\n" + _SIGN)
 _FIRST = re.compile(rb"(?:\xef\xbb\xbf)?" + _SIGN)
+_HEADING = re.compile(rb"#{1,6}(?:[ \t]|\Z)")
 _CLOSING = re.compile(r"(?:^|[ \t]+)#+[ \t]*$")
 _MATTER = re.compile(rb"\A(?:\xef\xbb\xbf)?---[ \t]*\r?\n(?s:.*?)\n(?:---|\.\.\.)[ \t]*(?=\r?\n)")
 _NAME_BYTES = 200
@@ -119,5 +120,5 @@ def _line_above(window: bytes, start: int) -> int | None:
         return None
     above = window.rfind(b"\n", 0, start - 1) + 1
     line = window[above : start - 1].strip()
-    blank = not line or line[:1] in b"#>|-*+=`~" or window[above : above + 4] == b"    "
-    return None if blank else above
+    other = not line or line[:1] in b">|-*+=`~" or window[above : above + 4] == b"    " or _HEADING.match(line)
+    return None if other else above
