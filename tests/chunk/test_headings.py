@@ -15,7 +15,7 @@ from perflab.chunk.headings import Headings
 from perflab.chunk.parsing import parse
 from perflab.chunk.records import Separators, pieces_of
 
-LINES = ("# One", "## Two ##", "### Three", "#not", "words", "", "```", "```python", "~~~~", "====", "    # code")
+LINES = ("# One", "## Two ##", "### Three", "not # one", "words", "", "```", "```python", "~~~~", "====", "    # code")
 
 
 def by_tree(text: bytes) -> Iterator[int]:
