@@ -125,6 +125,9 @@ _ENTRIES = (
         package="tree_sitter_yaml",
         definitions={"block_mapping_pair": "key"},
         border=rb"\n(?=[\w\"'-])",
+        # More than some 250 blocks in one another overflow the state of tree-sitter-yaml 0.7.2. Their depth is at most
+        # the columns before a line's text and the blocks that the line itself begins.
+        fatal=rb"(?m)^[ \t]{120}|(?:[-?:][ \t][^\n:?-]*+(?:[-?:](?![ \t])[^\n:?-]*+)*+){120}",
         titles={"block_mapping_pair": ("key",)},
         bodies={"block_mapping_pair": ("value", "block_node*", "block_mapping*", "block_sequence*")},
     ),

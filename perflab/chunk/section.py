@@ -5,6 +5,7 @@ In: a section's bytes, its encoding and grammar. Out: a `Section`, which depends
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -61,23 +62,28 @@ class Cutter:
         self, data: bytes, encoding: Encoding, grammar: Grammar | None, line: int = 1, *, inside_line: bool = False
     ) -> Section:
         """Return a section cut into pieces; `line` is that of its first byte, for what is told."""
-        use = None if inside_line else grammar
+        use = grammar if grammar is not None and not inside_line and self._bears(data, grammar, line) else None
         found = None if use is None else self._parsed(data, use, line)
         pieces = tuple(self._plain(data, encoding) if found is None else found)
         feeds = sum(piece.feeds for piece in pieces)
         in_time = use is None or found is not None
         return Section(len(data), feeds, digest_of(data), pieces, inside_line, in_time)
 
+    def _bears(self, data: bytes, grammar: Grammar, line: int) -> bool:
+        """Tell whether the grammar's parser survives a section."""
+        if not grammar.fatal or re.search(grammar.fatal, data) is None:
+            return True
+        place = f"{self.name} from line {line} on"
+        self._tell("depth", f"{place} is cut without the {grammar.name} grammar: it is nested too deeply for it")
+        return False
+
     def _parsed(self, data: bytes, grammar: Grammar, line: int) -> Iterator[Piece] | None:
         if (skimmed_units := skimmed(data, grammar, self.max_bytes)) is not None:
             return (_piece(data, run, grammar) for run in pack(data, skimmed_units, self.max_bytes))
         tree = self.patience.parse(data, grammar.load())
         if tree is None:
-            self._tell(
-                "time",
-                f"{self.name} from line {line} on is cut without the {grammar.name} grammar: "
-                f"parsing it took longer than the {self.timeout_s:g} s allowed",
-            )
+            reason = f"parsing it took longer than the {self.timeout_s:g} s allowed"
+            self._tell("time", f"{self.name} from line {line} on is cut without the {grammar.name} grammar: {reason}")
             return None
         root = tree.root_node
         if root.has_error and self.note is not None:

@@ -95,6 +95,8 @@ class Grammar:
         Bytes before and after a method that make it parse on its own; without a line feed.
     border
         Regular expression that ends where a top-level definition very likely begins, whatever stands before it.
+    fatal
+        Regular expression of source over which the parser ends the process; such a section is cut as text.
     style
         How to find definitions without parsing; None if they are always parsed.
     candidates
@@ -120,6 +122,7 @@ class Grammar:
     headlines: frozenset[str] = frozenset()
     separator: str = "."
     envelope: tuple[bytes, bytes] = (b"", b"")
+    fatal: bytes = b""
     style: Style | None = None
     candidates: frozenset[str] = field(init=False)
 

@@ -8,7 +8,7 @@ import sysconfig
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perflab.chunk import Layout, Splitter, lay_out, split
@@ -49,6 +49,7 @@ def check(layout: Layout, data: bytes, how: Splitter) -> None:
     assert b"".join(chunk.data for chunk in layout.chunks(data)) == data
 
 
+@settings(deadline=None)
 @given(st.data(), st.sampled_from(SAMPLES), st.sampled_from([(64, 128), (64, 512), (200, 2000), (2000, 524_288)]))
 def test_small_files(draw: st.DataObject, path: Path, limits: tuple[int, int]) -> None:
     how = splitter(path.name, *limits)
@@ -66,12 +67,14 @@ def test_small_files(draw: st.DataObject, path: Path, limits: tuple[int, int]) -
         check(layout, data, how)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=1500), st.binary(max_size=1500), st.sampled_from(["a.py", "a.txt", "a.json"]))
 def test_any_bytes_after_any_others(before: bytes, after: bytes, path: str) -> None:
     how = splitter(path)
     check(lay_out(before, how).after(after), after, how)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from([b"a\n", b"\n", b"def f():\n", b"  x\n", b"\n\n"]), max_size=120), st.data())
 def test_repetitions(lines: list[bytes], draw: st.DataObject) -> None:
     how = splitter("a.py")
