@@ -1,6 +1,6 @@
 /* Where a line of Python a row is too much: noting a hit, taking hits off a tape, numbering their entries.
 
-   In: dicts, tapes and entries that Python made. Out: the same objects and results as `cache/reads.py`,
+   In: dicts, tapes and entries that Python made. Out: the same objects and results as `cache/tiers/reads.py`,
    `record/tape.py` and `record/assemble.py` give without this module, which is optional. */
 
 #include "_shared.h"
@@ -247,7 +247,7 @@ static PyMemberDef reads_members[] = {
 };
 
 static PyType_Slot reads_slots[] = {
-    {Py_tp_doc, (void *)PyDoc_STR("Reads of a first tier that notes its hits; see `perflab.cache.reads`.")},
+    {Py_tp_doc, (void *)PyDoc_STR("Reads of a first tier that notes its hits; see `perflab.cache.tiers.reads`.")},
     {Py_tp_traverse, reads_traverse},
     {Py_tp_clear, reads_clear},
     {Py_tp_dealloc, reads_dealloc},

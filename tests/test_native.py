@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perflab.cache import MemoryCache, TieredCache, TTLCache
-from perflab.cache.entry import Entry
+from perflab.cache import Entry, MemoryCache, TieredCache, TTLCache
 from perflab.record import Recorder
 from perflab.record.assemble import _numbered
 from perflab.record.tape import _unzipped

@@ -13,7 +13,7 @@ import pytest
 
 from perflab.cache import MemoryCache
 from perflab.cache.entry import NO_FACTS, Entry
-from perflab.cache.plainly import PythonStore
+from perflab.cache.memory.plainly import PythonStore
 from perflab.record import Recorder
 
 native = pytest.importorskip("perflab._writes", reason="perflab._writes is not built: there was no C compiler")

@@ -88,7 +88,7 @@ def _guarded(take: Callable[[], dict[str, Any]], number: int, send: Send) -> dic
 
 def _source_digest(function: Callable[..., Any]) -> str:
     # Imported after the sample was taken: the import is heavier than many an arm.
-    from perflab.cache.digest import callable_digest
+    from perflab.cache import callable_digest
 
     return callable_digest(function)
 

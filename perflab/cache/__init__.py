@@ -6,19 +6,19 @@ In: keys, values, loaders and functions. Out: values, and the rows of the `acces
 from __future__ import annotations
 
 from perflab.cache.build import build_tiers
-from perflab.cache.digest import callable_digest
-from perflab.cache.disk import DiskCache
+from perflab.cache.disk.tier import DiskCache
 from perflab.cache.entry import Entry
-from perflab.cache.functions import BoundCached, Cached, CacheInfo
+from perflab.cache.functions.cached import BoundCached, Cached, CacheInfo
+from perflab.cache.functions.digest import callable_digest
+from perflab.cache.functions.memoize import cached
 from perflab.cache.isolation import isolated_cache
 from perflab.cache.keys import UnsupportedKeyError, encode_key
 from perflab.cache.mapping import MISSING
-from perflab.cache.memoize import cached
-from perflab.cache.memory import MemoryCache
+from perflab.cache.memory.tier import MemoryCache
+from perflab.cache.memory.ttl import TTLCache
+from perflab.cache.memory.weight import entry_weight, weight
 from perflab.cache.policy import LRU, POLICIES, Policy
-from perflab.cache.tiered import TieredCache
-from perflab.cache.ttl import TTLCache
-from perflab.cache.weight import entry_weight, weight
+from perflab.cache.tiers.tiered import TieredCache
 
 __all__ = [
     "LRU",

@@ -9,11 +9,11 @@ import time
 import weakref
 from collections.abc import Callable
 
-from perflab.cache.disk import DiskCache
+from perflab.cache.disk.tier import DiskCache
 from perflab.cache.entry import UNBOUNDED
-from perflab.cache.memory import MemoryCache
-from perflab.cache.tiered import TieredCache
-from perflab.cache.ttl import TTLCache
+from perflab.cache.memory.tier import MemoryCache
+from perflab.cache.memory.ttl import TTLCache
+from perflab.cache.tiers.tiered import TieredCache
 from perflab.config import CacheSettings, Config
 from perflab.record import NULL_RECORDER, Recorder
 

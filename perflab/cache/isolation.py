@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from perflab.cache.build import build_tiers
-from perflab.cache.disk import DiskCache
+from perflab.cache.disk.tier import DiskCache
 from perflab.cache.termination import before_sigterm
-from perflab.cache.tiered import TieredCache
+from perflab.cache.tiers.tiered import TieredCache
 from perflab.config import Config
 from perflab.record import Recorder
 

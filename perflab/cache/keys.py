@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-from perflab.cache import codec
+from perflab.cache.codec import values as codec
 from perflab.errors import StoreError
 
 __all__ = ["UnsupportedKeyError", "decode_key", "encode_key", "place_of", "slot_of"]

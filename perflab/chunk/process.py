@@ -160,7 +160,7 @@ def _result(path: str, slots: Slots, duration_s: float, notes: tuple[str, ...]) 
 
 
 def _code_digest(fn: Callable[..., object]) -> str:
-    from perflab.cache.digest import callable_digest
+    from perflab.cache import callable_digest
 
     return callable_digest(fn)
 

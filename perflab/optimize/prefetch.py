@@ -18,7 +18,7 @@ from perflab.optimize.gate import Gate
 from perflab.optimize.result import attempt
 
 if TYPE_CHECKING:
-    from perflab.cache.tiered import TieredCache
+    from perflab.cache import TieredCache
     from perflab.record import Recorder
 
 __all__ = ["Prefetcher"]
@@ -56,7 +56,7 @@ class Prefetcher:
 
     Examples
     --------
-    >>> from perflab.cache.build import build_tiers
+    >>> from perflab.cache import build_tiers
     >>> from perflab.config import Config
     >>> with build_tiers(Config()) as cache, Prefetcher(cache) as prefetcher:
     ...     _ = cache.get("page")

@@ -17,8 +17,7 @@ from perflab.host import baseline_rss
 from perflab.optimize.result import attempt
 
 if TYPE_CHECKING:
-    from perflab.cache.memory import MemoryCache
-    from perflab.cache.tiered import TieredCache
+    from perflab.cache import MemoryCache, TieredCache
 
 __all__ = ["LEAST_BYTES", "LEAST_EFFECT_BYTES", "Relief", "malloc_trim"]
 

@@ -17,7 +17,7 @@ from perflab.analyze.reuse import (
     smallest_size,
     stack_distances,
 )
-from perflab.cache.memory import MemoryCache
+from perflab.cache import MemoryCache
 from perflab.optimize.result import attempt
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
-    from perflab.cache.tiered import TieredCache
+    from perflab.cache import TieredCache
 
     Floats = npt.NDArray[np.float64]
 

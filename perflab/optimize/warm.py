@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from perflab.optimize.result import attempt
 
 if TYPE_CHECKING:
-    from perflab.cache.tiered import TieredCache
+    from perflab.cache import TieredCache
 
 __all__ = ["Warmed", "warm"]
 

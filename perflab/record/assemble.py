@@ -7,7 +7,6 @@ All segments are handled at once: a program with many short operations has many 
 
 from __future__ import annotations
 
-import math
 from array import array
 from collections.abc import Sequence
 from itertools import chain
@@ -15,16 +14,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from perflab.record.arrow import as_text
 from perflab.record.block import Block, Context, Kind, sampled
-from perflab.record.known import Known
-from perflab.record.tape import Event, Hit, Segment, Timestamps
+from perflab.record.known import Known, known
+from perflab.record.tape import Hit, Segment, Timestamps
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 __all__ = ["Numbered", "assemble", "number"]
-
-_EVENT_FIELDS = 8
 
 
 class Numbered(NamedTuple):
@@ -94,9 +91,13 @@ def assemble(
     """
     import numpy as np
 
-    known = Known(hits.entries)
     kinds: dict[Kind, int] = {("hit", "l1", None, timestamps == "chunk"): 0}
-    columns = _columns(segments, hits, known, kinds, timestamps)
+
+    def kind_of(event: str, tier: str | None, reason: object) -> int:
+        return kinds.setdefault((event, tier, as_text(reason), False), len(kinds))
+
+    found = known(hits.entries, (segment.events for segment in segments), kind_of)
+    columns = _columns(segments, hits, found, len(kinds), timestamps)
     seconds, timed, durations = columns["seconds"], columns["timed"], columns["durations"]
     if (seconds[1:] < seconds[:-1]).any():
         order = np.argsort(seconds, kind="stable")
@@ -115,7 +116,9 @@ def assemble(
         timed=timed,
         durations=durations,
         kinds=list(kinds),
-        **known.columns(),
+        texts=found.texts,
+        keys=found.keys,
+        sizes=found.sizes,
         **runs,
     )
     return block if sample_ratio >= 1 else sampled(block, sample_ratio)
@@ -150,23 +153,20 @@ def _from_first(
 
 
 def _columns(
-    segments: Sequence[Segment], hits: Numbered, known: Known, kinds: dict[Kind, int], timestamps: Timestamps
+    segments: Sequence[Segment], hits: Numbered, found: Known, kinds: int, timestamps: Timestamps
 ) -> dict[str, NDArray[Any]]:
-    """Return the columns segment by segment, events at their places among hits; `known` and `kinds` are added to."""
+    """Return the columns segment by segment, events at their places among hits."""
     import numpy as np
 
-    at, read_s, keys, events, tiers, sizes, durations, reasons = _transposed(segments)
-    rows = len(hits.codes) + len(at)
-    places = _places(segments, at)
+    rows = len(hits.codes) + len(found.at)
+    places = _places(segments, found.at)
     hit_places = _others(rows, places)
-    found = zip(events, tiers, map(as_text, reasons), strict=True)
-    happened = [kinds.setdefault((*event, False), len(kinds)) for event in found]
-    code, kind = np.empty(rows, np.int32), np.zeros(rows, np.uint8 if len(kinds) < 2**8 else np.int32)
+    code, kind = np.empty(rows, np.int32), np.zeros(rows, np.uint8 if kinds < 2**8 else np.int32)
     code[hit_places] = hits.codes
-    code[places] = known.numbers(keys, sizes)
-    kind[places] = happened
-    timed, took = _timed(segments, places, hit_places, np.array(list(map(_seconds_of, durations)), np.float64))
-    seconds = _seconds(segments, np.array(read_s, np.float64), places, hit_places, timestamps)
+    code[places] = found.code
+    kind[places] = found.kind
+    timed, took = _timed(segments, places, hit_places, found.took_s)
+    seconds = _seconds(segments, found.now_s, places, hit_places, timestamps)
     return {"seconds": seconds, "code": code, "kind": kind, "timed": timed, "durations": took}
 
 
@@ -181,28 +181,14 @@ def _others(rows: int, places: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.flatnonzero(other)
 
 
-def _seconds_of(duration_s: Any) -> float:
-    if type(duration_s) is float:
-        return duration_s
-    try:
-        return math.nan if duration_s is None else float(duration_s)
-    except (TypeError, ValueError, OverflowError):
-        return math.nan
-
-
-def _transposed(segments: Sequence[Segment]) -> Sequence[Sequence[Any]]:
-    events: list[Event] = list(chain.from_iterable(segment.events for segment in segments))
-    return list(zip(*events, strict=True)) if events else [()] * _EVENT_FIELDS
-
-
-def _places(segments: Sequence[Segment], at: Sequence[int]) -> NDArray[np.int64]:
+def _places(segments: Sequence[Segment], at: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the rows that events come to stand in: after the hits and the events before them."""
     import numpy as np
 
     hits = np.array([len(segment.hits) for segment in segments], np.int64)
     events = [len(segment.events) for segment in segments]
     # A thread that is noting an event while its tape is cut has counted hits that are gone.
-    within = np.minimum(np.array(at, np.int64), np.repeat(hits, events))
+    within = np.minimum(at, np.repeat(hits, events))
     before = within + np.repeat(np.cumsum(hits) - hits, events)
     return np.maximum.accumulate(before) + np.arange(len(at)) if len(at) else before
 

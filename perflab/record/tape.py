@@ -15,11 +15,12 @@ from operator import delitem
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from perflab.record.at_once import at_once
+from perflab.record.happened import EventRows
 
 if TYPE_CHECKING:
     from perflab.record.operation import Operation
 
-__all__ = ["Event", "Hit", "Segment", "Tape", "Timestamps"]
+__all__ = ["Hit", "Segment", "Tape", "Timestamps"]
 
 Timestamps = Literal["exact", "chunk", "off"]
 
@@ -32,18 +33,13 @@ class Hit(Protocol):
     code: int
 
 
-Event = tuple[int, float, Any, str, str | None, int | None, float | None, str | None]
-"""A cache event other than a hit in the first tier: how many hits stood on the tape before it, time in seconds, key,
-event, tier, bytes, duration in seconds, reason."""
-
-
 class Segment(NamedTuple):
     """Rows cut off a tape, and what they have in common."""
 
     hits: list[Any]
     times: array[float] | bytearray  # the bytes of float64, either way
     timed: list[tuple[int, float]]
-    events: list[Event]
+    events: EventRows
     operation: Operation | None
     stream: str
     begun: float
@@ -72,7 +68,7 @@ class Tape(list[Any]):
 
     Attributes
     ----------
-    events : list of Event
+    events : EventRows
         What else happened, in order.
     timed : list of (int, float)
         Which hits were timed, and their durations in seconds.
@@ -98,7 +94,7 @@ class Tape(list[Any]):
     def __init__(self, home: Home, operation: Operation | None, begun: float) -> None:
         super().__init__()
         thread = threading.current_thread()
-        self.events: list[Event] = []
+        self.events = EventRows()
         self.timed: list[tuple[int, float]] = []
         self.operation = operation
         self.stream = home.stream or thread.name

@@ -232,5 +232,5 @@ def _counts(segments: list[Segment]) -> Counter[object]:
     found: Counter[object] = Counter()
     for segment in segments:
         found["hit"] += len(segment.hits)
-        found.update(event[3] for event in segment.events)
+        found.update(segment.events.counted())
     return found

@@ -18,7 +18,7 @@ from perflab.analyze.reuse import (
     smallest_size,
     stack_distances,
 )
-from perflab.cache.memory import MemoryCache
+from perflab.cache import MemoryCache
 
 TRACES = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 50)), max_size=120)
 

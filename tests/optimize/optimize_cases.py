@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from perflab.cache.disk import DiskCache
-from perflab.cache.memory import MemoryCache
-from perflab.cache.tiered import TieredCache
-from perflab.cache.ttl import TTLCache
+from perflab.cache import DiskCache, MemoryCache, TieredCache, TTLCache
 from perflab.record import Recorder
 
 

@@ -17,7 +17,7 @@ import pytest
 
 from perflab.bench import Arm, run
 from perflab.cache import DiskCache, MemoryCache, TieredCache, TTLCache
-from perflab.cache.turns import Turns
+from perflab.cache.loading.turns import Turns
 from perflab.record import Recorder
 
 KEYS = [f"key-{number}" for number in range(1_000)]

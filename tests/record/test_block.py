@@ -18,11 +18,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perflab.config import RecordSettings
-from perflab.record import Recorder
+from perflab.record import Recorder, happened
 from perflab.record.arrow import as_text
 from perflab.record.assemble import assemble, number
 from perflab.record.block import Block
-from perflab.record.tape import Event, Segment, Timestamps
+from perflab.record.happened import Event, EventRows
+from perflab.record.tape import Segment, Timestamps
 
 MODES: tuple[Timestamps, ...] = ("exact", "chunk", "off")
 ZERO_NS = 1_790_000_000_000_000_000
@@ -55,7 +56,7 @@ def segment(
     ended = max([begun, *(when for _, when in rows)])
     times = array("d", [when for _, when in hits])
     work: Any = None if operation is None else Work(operation)
-    return Segment([Found(name) for name, _ in hits], times, [], events, work, stream, begun, ended)
+    return Segment([Found(name) for name, _ in hits], times, [], happened.rows_of(events), work, stream, begun, ended)
 
 
 def block_of(segments: list[Segment], mode: Timestamps = "exact", sample_ratio: float = 1.0) -> Block:
@@ -140,7 +141,9 @@ def test_a_long_block_keeps_its_microseconds(hours: float, mode: Timestamps) -> 
 def test_one_key_of_several_sizes_is_one_text_with_its_own_size_each_time() -> None:
     big, small = Found("k", 2**40), Found("k", 1)
     evicted: Event = (3, 4.0, "k", "evict", "l1", 7, None, "capacity")
-    part = Segment([big, small, big], array("d", [1.0, 2.0, 3.0]), [], [evicted], None, "main", 0.0, 5.0)
+    part = Segment(
+        [big, small, big], array("d", [1.0, 2.0, 3.0]), [], happened.rows_of([evicted]), None, "main", 0.0, 5.0
+    )
     block = block_of([part])
     found = rows_of(block)
     assert [row["nbytes"] for row in found] == [2**40, 1, 2**40, 7]
@@ -366,7 +369,7 @@ def test_retained_rows_of_contexts_that_take_turns_are_at_most_24_bytes() -> Non
     for turn in range(2):
         work: Any = Work(turn + 1)
         times = array("d", [place + turn / 10 for place in range(rows)])
-        parts.append(Segment(entries * rows, times, [], [], work, "main", 0.0, float(rows)))
+        parts.append(Segment(entries * rows, times, [], EventRows(), work, "main", 0.0, float(rows)))
     assert block_of(parts).nbytes / (2 * rows) <= 24
 
 

@@ -19,7 +19,8 @@ from typing import Any
 
 import pytest
 
-from perflab.cache import MemoryCache, TieredCache, TTLCache, reads
+from perflab.cache import MemoryCache, TieredCache, TTLCache
+from perflab.cache.tiers import reads
 from perflab.config import RecordSettings
 from perflab.record import Recorder, log, logs, recorder, sources, tape, tapes, uses
 from perflab.record.store import RunFolder, read_info, read_table

@@ -13,7 +13,7 @@ from perflab.analyze import clusters
 from perflab.analyze.intervals import observed
 from perflab.analyze.metrics.row import Metric, Unit, measured, unavailable
 from perflab.analyze.metrics.select import good_samples, rows_of_optimized, slug, states, workloads
-from perflab.cache.stats import access_seconds
+from perflab.cache.tiers.stats import access_seconds
 
 if TYPE_CHECKING:
     import pandas as pd

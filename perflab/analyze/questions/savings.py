@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from perflab.cache.savings import load_costs
+from perflab.cache.tiers.savings import load_costs
 
 if TYPE_CHECKING:
     import pandas as pd

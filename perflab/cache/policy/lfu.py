@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from perflab.cache.entry import Entry
-from perflab.cache.ring import Ring, unlink
+from perflab.cache.policy.ring import Ring, unlink
 
 __all__ = ["LFU"]
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from perflab.cache.entry import Entry
-from perflab.cache.ring import Ring, unlink
+from perflab.cache.policy.ring import Ring, unlink
 
 __all__ = ["S3FIFO"]
 

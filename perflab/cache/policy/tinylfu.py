@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from perflab.cache.entry import Entry
+from perflab.cache.policy.ring import Ring, unlink
 from perflab.cache.policy.sketch import Sketch
-from perflab.cache.ring import Ring, unlink
 
 __all__ = ["TinyLFU"]
 

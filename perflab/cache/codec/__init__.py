@@ -1,0 +1,4 @@
+"""Values as bytes, without pickle.
+
+In: values. Out: bytes, and equal values again.
+"""

@@ -1,0 +1,325 @@
+"""Where an entry is, and how it moves between the tiers.
+
+In: keys and values of the tiered cache. Out: entries, each in the one memory tier where it belongs, and a copy on disk.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Hashable, Iterable, Sequence
+from contextlib import AbstractContextManager
+
+from perflab.cache.disk.tier import DiskCache
+from perflab.cache.entry import NO_FACTS, Entry, Facts, checked_ttl
+from perflab.cache.forked import watch
+from perflab.cache.keys import slot_of
+from perflab.cache.loading.absences import Absences
+from perflab.cache.loading.loads import Load, Loads
+from perflab.cache.memory.tier import MemoryCache
+from perflab.cache.memory.ttl import TTLCache
+from perflab.cache.tiers.stripes import Stripes
+from perflab.cache.tiers.writing import DiskWrites, WritePolicy
+from perflab.errors import StoreError
+from perflab.record import Recorder
+
+__all__ = ["CLOSED", "Tiers"]
+
+CLOSED = "The cache is closed; make a new one to go on."
+
+
+class Tiers:
+    """Two memory tiers, exclusive of each other, over an optional disk tier; `writing` says what it has copies of.
+
+    Disk is read and written outside of the lock of the memory tiers. A reader that fetched a value from disk drops its
+    promotion if the key was written meanwhile, so a replaced value never comes back; a loaded value goes the same way.
+    """
+
+    def __init__(self, l1: MemoryCache, l2: TTLCache, l3: DiskCache | None, recorder: Recorder) -> None:
+        self.l1 = l1
+        self.l2 = l2
+        self.l3 = l3
+        self._recorder = recorder
+        self._lock = threading.RLock()
+        # Writers of one key take turns, so that memory and disk end with the same value.
+        self._stripes = Stripes()
+        # Keys that someone is fetching from disk; a writer takes the mark away, and the fetched value is not promoted.
+        self._fetching: dict[Hashable, object] = {}
+        self.loads = Loads()
+        self.absences = Absences(l1.timer)
+        self.writes = DiskWrites(l3, (l1, l2), recorder)
+        self._closed = False
+        l1.on_evict = self._demote
+        watch(self)
+
+    def named(self) -> dict[str, MemoryCache | DiskCache]:
+        """Return the tiers by name, fastest first."""
+        tiers: dict[str, MemoryCache | DiskCache] = {"l1": self.l1, "l2": self.l2}
+        return tiers if self.l3 is None else {**tiers, "l3": self.l3}
+
+    def guard(self, key: Hashable) -> AbstractContextManager[object]:
+        """Return the lock that writers of a key hold."""
+        return self._stripes.of(key)
+
+    def entry(self, key: Hashable, value: object, deadline: float, cost: float = NO_FACTS.cost) -> Entry:
+        """Return an entry for the memory tiers."""
+        told = deadline != math.inf or cost != NO_FACTS.cost
+        return Entry(key, value, self.l1.weigh(key, value), facts=Facts(deadline, cost) if told else NO_FACTS)
+
+    def find(self, key: Hashable) -> tuple[Entry | None, str | None]:
+        """Return the entry of a key and the tier that had it; promote it.
+
+        A hit in l1 does not change its order of eviction: the caller notes it, and l1 catches up with what was noted.
+        """
+        entry = self.l1.peek(key)
+        if entry is not None:
+            return entry, "l1"
+        with self._lock:
+            # Another thread may have moved it from l2 to l1 since.
+            entry, tier = self._in_memory(key)
+        if entry is not None:
+            return entry, tier
+        entry = self.fetch(key, "promote")
+        return entry, None if entry is None else "l3"
+
+    def find_many(self, keys: Sequence[Hashable]) -> list[tuple[Entry | None, str | None]]:
+        """Do the same for several keys, with one look at each tier."""
+        with self._lock:
+            found = [self._in_memory(key) for key in keys]
+        missing = [number for number, (entry, _) in enumerate(found) if entry is None]
+        fetched = self._fetch_many([keys[number] for number in missing])
+        for number, entry in zip(missing, fetched, strict=True):
+            found[number] = (entry, None if entry is None else "l3")
+        return found
+
+    def peek(self, key: Hashable) -> Entry | None:
+        """Return the entry of a key in memory; its place in the order of eviction stays."""
+        with self._lock:
+            entry = self.l1.peek(key) or self.l2.peek(key)
+            if entry is None:
+                self.writes.settle((key,))
+            return entry
+
+    def fetch(self, key: Hashable, event: str, limit: float = math.inf) -> Entry | None:
+        """Copy a key from disk into the memory tier that has room for it, and return it.
+
+        With a limit, only what fits into it and into free memory is copied and returned.
+        """
+        if self.l3 is None:
+            return None
+        self.writes.settle((key,))
+        mark = self._mark(key)
+        return self._arrive(key, mark, self.l3.entry(key), event, limit)
+
+    def store(
+        self, key: Hashable, value: object, ttl: float | None, load: Load | None = None, *, cost: float = NO_FACTS.cost
+    ) -> bool:
+        """Put a value into the tiers, in place of what was there; False if none took it.
+
+        A value that comes from a load is dropped if the load's mark is gone: someone has written the key since.
+        """
+        entry = self.entry(key, value, self.l1.timer() + checked_ttl(ttl), cost)
+        with self.guard(key):
+            self._refuse_closed()
+            if load is not None and not self.loads.stands(load):
+                return False
+            on_disk = self.writes.put([entry], ttl)[0]
+            with self._lock:
+                return self._place(entry, on_disk)
+
+    def store_many(self, items: Iterable[tuple[Hashable, object]], ttl: float | None) -> list[bool]:
+        """Put several values into the tiers, and tell of each key if one took it; disk is written once."""
+        deadline = self.l1.timer() + checked_ttl(ttl)
+        # A key that cannot be stored is refused before anything is; of one that comes twice the last value counts.
+        entries = list({slot_of(key): self.entry(key, value, deadline) for key, value in items}.values())
+        with self._stripes.all():
+            self._refuse_closed()
+            on_disk = self.writes.put(entries, ttl)
+            with self._lock:
+                return [self._place(entry, stored) for entry, stored in zip(entries, on_disk, strict=True)]
+
+    def restore(self, entry: Entry, tier: MemoryCache) -> bool:
+        """Put an entry from elsewhere into the free room of a tier; False if there is none, or memory has the key.
+
+        If disk has the key, its value may be newer and is taken.
+        """
+        with self.guard(entry.key):
+            found = None if self.l3 is None else self.l3.entry(entry.key)
+            if found is not None:
+                entry = self.entry(entry.key, found.value, found.deadline, entry.facts.cost)
+            with self._lock:
+                if self.peek(entry.key) is not None or entry.nbytes > tier.max_bytes - tier.nbytes:
+                    return False
+                return tier.admit(entry, "warm", "snapshot")
+
+    def remove(self, key: Hashable) -> bool:
+        """Remove a key from every tier on request; False if none had it."""
+        with self.guard(key):
+            waited = self.writes.forget((key,))
+            found = self.l3 is not None and self.l3.delete(key)
+            with self._lock:
+                self._written(key)
+                return any([_deleted(self.l1, key), _deleted(self.l2, key), found, waited])
+
+    def touch(self, key: Hashable, ttl: float | None) -> bool:
+        """Give a key a new time to live in every tier; False if none has it."""
+        lifetime = checked_ttl(ttl)
+        with self.guard(key):
+            self.writes.settle((key,))
+            on_disk = self.l3 is not None and self.l3.touch(key, ttl)
+            with self._lock:
+                self._fetching.pop(slot_of(key), None)
+                found = any([self.l1.touch(key, ttl), self.l2.touch(key, ttl), on_disk])
+                # A touch that found nothing has written nothing; with 0 seconds it is a request to forget the key.
+                if found or lifetime <= 0:
+                    self.loads.end(key)
+                return found
+
+    def clear(self, names: Sequence[str]) -> int:
+        """Remove everything in some tiers; return how many entries, copies on disk counted too."""
+        with self._stripes.all():
+            self._clear_waiting(names)
+            removed = self.l3.clear() if self.l3 is not None and "l3" in names else 0
+            with self._lock:
+                self._fetching.clear()
+                self.loads.end_all()
+                self.absences.clear()
+                return removed + sum(self.named()[name].clear() for name in names if name in ("l1", "l2"))
+
+    def write(self, policy: WritePolicy) -> None:
+        """Write by another policy from now on; what waits is written first."""
+        with self._stripes.all():
+            self.writes.flush()
+            self.writes.policy = policy
+            self.l2.on_evict = self._leave if self.writes.back else None
+
+    def close(self) -> None:
+        """Write what waits for disk, and take nothing more."""
+        with self._stripes.all():
+            self._closed = True
+            self.writes.flush()
+
+    def after_fork(self) -> None:
+        """Make the locks anew in a forked child, and forget what other threads of the parent were doing."""
+        self._lock = threading.RLock()
+        self._stripes = Stripes()
+        self._fetching = {}
+        self.loads.after_fork()
+        self.absences.after_fork()
+        self.writes.after_fork()
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise StoreError(CLOSED)
+
+    def _clear_waiting(self, names: Sequence[str]) -> None:
+        """Without disk among the tiers that are cleared, disk must keep what it would have had with write-through."""
+        if "l3" not in names:
+            self.writes.flush()
+            return
+        self.writes.settle()
+        if "l1" in names:
+            self.writes.forget_all()
+
+    def _fetch_many(self, keys: Sequence[Hashable]) -> list[Entry | None]:
+        if self.l3 is None or not keys:
+            return [None] * len(keys)
+        self.writes.settle(keys)
+        marks = [self._mark(key) for key in keys]
+        found = zip(keys, marks, self.l3.entries(keys), strict=True)
+        return [self._arrive(key, mark, entry, "promote", math.inf) for key, mark, entry in found]
+
+    def _mark(self, key: Hashable) -> object:
+        mark = object()
+        with self._lock:
+            self._fetching[slot_of(key)] = mark
+        return mark
+
+    def _arrive(self, key: Hashable, mark: object, found: Entry | None, event: str, limit: float) -> Entry | None:
+        slot = slot_of(key)
+        if found is None:
+            self._fetching.pop(slot, None)
+            return None
+        entry = self.entry(key, found.value, found.deadline)
+        with self._lock:
+            unchanged = self._fetching.get(slot) is mark
+            if unchanged:
+                del self._fetching[slot]
+            held = self.peek(key)
+            if held is not None:
+                return held  # it was set before the mark was, and may have moved on to l2
+            tier = self._tier_for(entry, limit)
+            if unchanged and tier is not None:
+                tier.admit(entry, event, "from l3")
+            return entry if limit == math.inf or tier is not None else None
+
+    def _written(self, key: Hashable) -> None:
+        self._fetching.pop(slot_of(key), None)
+        self.loads.end(key)
+        self.absences.forget(key)
+
+    def _in_memory(self, key: Hashable) -> tuple[Entry | None, str | None]:
+        entry = self.l1.peek(key)
+        if entry is not None:
+            return entry, "l1"
+        entry = self._promote(key)
+        return entry, None if entry is None else "l2"
+
+    def _promote(self, key: Hashable) -> Entry | None:
+        entry = self.l2.entry(key)
+        if entry is not None and 0 < entry.nbytes <= self.l1.max_bytes:
+            self.l2.take(key)
+            self.l1.admit(entry, "promote", "from l2")
+            self.writes.moved(entry, self.l1)
+        return entry
+
+    def _tier_for(self, entry: Entry, limit: float) -> MemoryCache | None:
+        if entry.nbytes > limit:
+            return None
+        for tier in (self.l1, self.l2):
+            room = tier.max_bytes if limit == math.inf else tier.max_bytes - tier.nbytes
+            if 0 < entry.nbytes <= room:
+                return tier
+        return None
+
+    def _demote(self, key: Hashable, entry: Entry) -> None:
+        if self.l2.admit(entry, "demote", "capacity"):
+            self.writes.moved(entry, self.l2)
+        else:
+            self._recorder.access(key, "evict", "l1", entry.nbytes, reason="capacity")
+            self.writes.leave(entry, "capacity")
+
+    def _leave(self, key: Hashable, entry: Entry) -> None:
+        self._recorder.access(key, "evict", "l2", entry.nbytes, reason="capacity")
+        self.writes.leave(entry, "capacity")
+
+    def _place(self, entry: Entry, on_disk: bool) -> bool:
+        """Put a new value into memory, or take the old one from there if the policy wants it on disk alone."""
+        self._written(entry.key)
+        if on_disk and self.writes.policy == "around":
+            for name, tier in (("l1", self.l1), ("l2", self.l2)):
+                old = tier.take(entry.key)
+                if old is not None:
+                    self._recorder.access(entry.key, "invalidate", name, old.nbytes, reason="replaced")
+            return True
+        return self._hold(entry) or on_disk or self.writes.leave(entry, "oversize")
+
+    def _hold(self, entry: Entry) -> bool:
+        """Put a new value into the first memory tier that takes it; the other one must not keep an old value."""
+        old = self.l2.take(entry.key)
+        if self.l1.admit(entry, "set"):
+            return True
+        if entry.deadline > self.l1.timer() and self.l2.admit(entry, "set"):
+            self.writes.moved(entry, self.l2)
+            return True
+        if old is not None:
+            self._recorder.access(entry.key, "invalidate", "l2", old.nbytes, reason="replaced")
+        return False
+
+
+def _deleted(tier: MemoryCache, key: Hashable) -> bool:
+    try:
+        del tier[key]
+    except KeyError:
+        return False
+    return True

@@ -1,0 +1,283 @@
+"""The cache that a program uses: memory over TTL over disk.
+
+In: keys, values and loaders. Out: values from the fastest tier that has them, and one row for everything that happened.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Awaitable, Callable, Hashable, Iterable
+from functools import partial
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Self
+
+from perflab.cache.disk.tier import DiskCache
+from perflab.cache.entry import checked_bytes
+from perflab.cache.mapping import MISSING
+from perflab.cache.memory.sweep import Sweep
+from perflab.cache.memory.tier import MemoryCache
+from perflab.cache.memory.ttl import TTLCache
+from perflab.cache.tiers.moves import Tiers
+from perflab.cache.tiers.reads import REFUSED
+from perflab.cache.tiers.readthrough import ReadThrough, Terms
+from perflab.cache.tiers.snapshot import read_snapshot, write_snapshot
+from perflab.cache.tiers.stats import tier_stats
+from perflab.cache.tiers.tiermap import TierMapping
+from perflab.cache.tiers.warming import hottest, restore, warm
+from perflab.cache.tiers.writing import WritePolicy, checked_policy
+from perflab.record import NULL_RECORDER, Recorder, SilentRecorder
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["TieredCache"]
+
+
+class TieredCache(TierMapping):
+    """Three tiers behind one mapping.
+
+    An entry is in l1 or in l2, never in both: what l1 evicts is demoted to l2, and a hit in l2 promotes it. Values
+    that can be stored on disk are also written to l3, where they outlive memory and the process; `write_policy` says
+    when. A hit in l3 promotes a copy. Times to live stay with an entry wherever it goes. Each application read makes
+    one `hit` or `miss` row.
+
+    Parameters
+    ----------
+    l1, l2, l3
+        The tiers; `l3` may be None. The cache takes l1's `on_evict`, for write-back l2's too, and closes the tiers.
+    recorder
+        Where its rows go; the tiers have their own, normally the same.
+
+    Notes
+    -----
+    Thread-safe; `moves.Tiers` says how. A hit in l1 takes no lock; `reads.NotedReads` says how. Values from memory are
+    the same objects that were set: do not change them.
+
+    Examples
+    --------
+    >>> cache = TieredCache(MemoryCache(10_000), TTLCache(10_000), None)
+    >>> cache.get_or_load("answer", lambda: 42), cache.get("answer"), cache.get("other", "none")
+    (42, 42, 'none')
+    """
+
+    def __init__(self, l1: MemoryCache, l2: TTLCache, l3: DiskCache | None, recorder: Recorder = NULL_RECORDER) -> None:
+        self.l1 = l1
+        self.l2 = l2
+        self.l3 = l3
+        self.recorder = SilentRecorder() if recorder is NULL_RECORDER else recorder
+        self._closed = False
+        self._sweep: Sweep | None = None
+        self._tiers = Tiers(l1, l2, l3, self.recorder)
+        self._through = ReadThrough(self._tiers, self.recorder)
+        self._follow(l1)
+        l1.release = l2.release = partial(self.recorder.settle, wait=False)  # it is called under a tier's lock
+
+    def get_or_load(
+        self,
+        key: Hashable,
+        loader: Callable[[], Any],
+        *,
+        ttl: float | None = None,
+        cost: float | None = None,
+        timeout: float | None = None,
+        negative_ttl: float | None = None,
+        missing: type[Exception] | tuple[type[Exception], ...] = KeyError,
+    ) -> Any:
+        """Return the value of a key, calling `loader()` if it is missing; callers in other threads share the call.
+
+        So do processes, if l3 is in a folder that they share and can hold the value. What is written while the loader
+        runs wins: after a `set`, `delete` or `clear` the loaded value goes to those who waited for it, and is not
+        stored; who asks after a `delete` has a call of their own.
+
+        Parameters
+        ----------
+        loader
+            Its exception reaches every caller in the process, and is not cached. If it is interrupted, or its process
+            is killed, one of the others loads instead.
+        ttl
+            Seconds to live of a loaded value, as for `set`.
+        cost
+            What a load costs, for eviction by cost: seconds, or any weight; None takes the seconds that it took.
+        timeout
+            Seconds to wait for a load that another thread or process began; None waits as long as it takes. A load that
+            outlasts it counts as hung: the next call begins another.
+        negative_ttl
+            Seconds to remember that there is nothing: None as a value, in all tiers; an error of the type `missing` in
+            this process, where it is raised again without a call. By default None is a value like any other.
+        missing
+            The errors by which the loader says that there is nothing.
+
+        Raises
+        ------
+        TimeoutError
+            If another caller's load takes longer than `timeout`.
+        StoreError
+            If loaders of this process wait for each other's keys in a circle; those of several processes end it by
+            loading for themselves (`loading.turns.NESTED_S`).
+        ConfigError
+            If a time or the cost is negative or no number, where a load is needed.
+        """
+        value = self.get(key, MISSING)
+        if value is not MISSING:
+            return value
+        return self._through.load(key, loader, Terms(ttl, cost, timeout, negative_ttl, missing))
+
+    async def aget_or_load(
+        self,
+        key: Hashable,
+        loader: Callable[[], Awaitable[Any]],
+        *,
+        ttl: float | None = None,
+        cost: float | None = None,
+        timeout: float | None = None,
+        negative_ttl: float | None = None,
+        missing: type[Exception] | tuple[type[Exception], ...] = KeyError,
+    ) -> Any:
+        """Return the value of a key, awaiting `loader()` if it is missing; callers in one event loop share the call.
+
+        Callers in another event loop of the process, or in its threads, load for themselves; the first value to arrive
+        is stored. A cancelled caller leaves the others waiting; the last one ends the load. `timeout` holds for whoever
+        began the load too. For the rest it is as `get_or_load`.
+        """
+        value = self.get(key, MISSING)
+        if value is not MISSING:
+            return value
+        return await self._through.load_async(key, loader, Terms(ttl, cost, timeout, negative_ttl, missing))
+
+    def prefetch(self, keys: Iterable[Hashable]) -> int:
+        """Copy keys from disk into memory before they are asked for; return how many. No accesses."""
+        self._check_open()
+        return sum(self._tiers.peek(key) is None and self._tiers.fetch(key, "prefetch") is not None for key in keys)
+
+    def warm(self, limit_bytes: int) -> int:
+        """Copy from disk what fits into free memory, last stored first; return how many entries. No accesses.
+
+        Nothing is evicted for it. It ends at `limit_bytes` bytes of memory, or at the first value that does not fit.
+        """
+        self._check_open()
+        return warm(self._tiers, checked_bytes(limit_bytes, "limit_bytes"))
+
+    def snapshot(
+        self, path: str | os.PathLike[str], *, limit_bytes: float = math.inf, wall: Callable[[], float] = time.time
+    ) -> int:
+        """Write what is in memory to one file, hottest first, and return how many entries; no accesses.
+
+        Keys, values, what is left of times to live, and costs are kept. See `snapshot.write_snapshot`.
+
+        Raises
+        ------
+        StoreError
+            If the file cannot be written; an older one is as it was.
+        """
+        self._check_open()
+        return write_snapshot(path, hottest(self._tiers), limit_bytes=limit_bytes, timer=self.l1.timer, wall=wall)
+
+    def restore(
+        self, path: str | os.PathLike[str], *, limit_bytes: float = math.inf, wall: Callable[[], float] = time.time
+    ) -> int:
+        """Take a snapshot into free memory, hottest first, and return how many entries; no accesses.
+
+        Nothing is evicted for it, and no key that is in memory is changed. Keys that l3 has get its values, which may
+        be newer; those that were deleted since come back.
+
+        Raises
+        ------
+        StoreError
+            If the file is no snapshot, or is damaged; the cache is as it was.
+        """
+        self._check_open()
+        return restore(self._tiers, read_snapshot(path, wall=wall), limit_bytes)
+
+    def expire(self) -> int:
+        """Remove what is due in memory and return how many entries that were."""
+        removed = self.l1.expire() + self.l2.expire()
+        self._tiers.writes.settle()
+        return removed
+
+    def start_sweep(self, interval_s: float) -> None:
+        """Remove what is due in memory every `interval_s` seconds in a background thread, until `close`.
+
+        Without it, what is due leaves when it is asked for or when room is needed.
+
+        Raises
+        ------
+        ConfigError
+            If the interval is not above 0.
+        """
+        self._check_open()
+        if self._sweep is None:
+            self._sweep = Sweep(self, interval_s)
+
+    def stats(self) -> pd.DataFrame:
+        """Return counts, rates and times by tier, computed from the recorded rows; see `stats.tier_stats`."""
+        self._check_open()
+        held = {name: (tier.nbytes, len(tier)) for name, tier in self._tiers.named().items()}
+        return tier_stats(self.recorder.frames.accesses, held)
+
+    @property
+    def write_policy(self) -> WritePolicy:
+        """When values go to disk: `"through"`, `"back"` or `"around"`; `writing.DiskWrites` says what each promises."""
+        return self._tiers.writes.policy
+
+    @write_policy.setter
+    def write_policy(self, policy: WritePolicy) -> None:
+        self._check_open()
+        self._tiers.write(checked_policy(policy))
+
+    def flush(self) -> int:
+        """Write to disk what waits for it; return how many values waited in memory, as they do with `"back"` alone."""
+        self._check_open()
+        written = self._tiers.writes.flush()
+        if self.l3 is not None:
+            self.l3.flush()
+        return written
+
+    def close(self) -> None:
+        """Write what waits for disk, forget what is in memory, close the disk tier; a second call does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        self._tiers.close()
+        if self._sweep is not None:
+            self._sweep.close()
+        self.l1.follow(tuple)
+        self.l1.reset()
+        self.l2.reset()
+        self.recorder.settle()
+        if self.l3 is not None:
+            self.l3.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else ", ".join(map(repr, self._tiers.named().values()))
+        return f"<TieredCache {state}>"
+
+    def _repr_html_(self) -> str:
+        if self._closed:
+            return "<p>TieredCache, closed</p>"
+        return self.stats().to_html(index=False, na_rep="", float_format="{:.3g}".format, escape=True)
+
+    def _look(self, key: Hashable, default: Any) -> Any:
+        """Return the value of a key that was not found the quick way: elsewhere, dated, or the first on its tape."""
+        if self._closed:
+            self._check_open()
+        start = perf_counter()
+        entry, tier = self._tiers.find(key)
+        duration_s = perf_counter() - start
+        if entry is None:
+            self.recorder.access(key, "miss", None, None, duration_s)
+            if default is REFUSED:
+                raise KeyError(key)
+            return default
+        if tier == "l1":
+            self._note(entry, duration_s)
+        else:
+            self.recorder.access(key, "hit", tier, entry.nbytes, duration_s)
+        return entry.value
