@@ -85,8 +85,7 @@ def _block(text: bytes, whole: Unit, at: int, indent: bytes, style: Style) -> li
     found += lead.rest()
     for unit, following in pairwise(found):
         unit.stop = following.start
-    finished = not any(unit.rank == DEFINITION and _is_unfinished(text, unit, style) for unit in found)
-    return found if finished else None
+    return found if all(_is_finished(text, unit, style) for unit in found if unit.rank == DEFINITION) else None
 
 
 def _unit(match: re.Match[bytes], what: str, start: int, whole: Unit) -> Unit:
@@ -197,10 +196,10 @@ def _body(data: bytes, unit: Unit, style: Style) -> int:
     return (data.find(b"\n", unit.anchor, unit.stop) + 1) or unit.stop
 
 
-def _is_unfinished(text: bytes, unit: Unit, style: Style) -> bool:
+def _is_finished(text: bytes, unit: Unit, style: Style) -> bool:
     start, stop = unit.anchor + 1, unit.stop + 1
     end = text[max(stop - _END_BYTES, start) : stop].rstrip()
-    return (end or text[start:stop].rstrip()).endswith(style.unfinished)
+    return not (end or text[start:stop].rstrip()).endswith(style.unfinished)
 
 
 @functools.cache
@@ -209,7 +208,7 @@ def _units_of(style: Style, indent: bytes, is_member: bool) -> re.Pattern[bytes]
     kinds = (
         b"(?P<going_on>" + style.going_on + b")",
         b"(?P<lead>" + style.lead + b")",
-        b"(?P<comment>(?=" + style.comment + b"))",
+        b"(?P<comment>" + style.comment + b")",
         style.head,
         style.member if is_member else b"(?!)",
         b"(?P<broken>" + style.broken + b")",
