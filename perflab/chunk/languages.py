@@ -118,6 +118,8 @@ _ENTRIES = (
         border=rb",[ \t]*\r?\n(?=(?:  |    |\t)[\"{\[])",
         titles={"pair": ("key",)},
         bodies={"pair": ("value",)},
+        nested=True,
+        openings={b'"': b"{", b"{": b"[", b"[": b"["},
     ),
     Grammar(
         name="yaml",
@@ -147,6 +149,7 @@ _ENTRIES = (
         border=rb"\n(?=<[a-zA-Z!])",
         titles=dict.fromkeys(("element", "script_element", "style_element"), ("start_tag", "tag_name")),
         separator=" > ",
+        nested=True,
     ),
     Grammar(
         name="css",
@@ -228,6 +231,7 @@ _ENTRIES = (
         border=_LINE_BEGINS + rb"|" + BLANK_LINE + rb"(?=(?:    |\t)(?:@\w|/\*\*|[A-Za-z][^;=\n]*\{))",
         comments=frozenset({"line_comment", "block_comment"}),
         imports=frozenset({"import_declaration"}),
+        nested=True,
         envelope=(b"class _ { ", b" }"),
     ),
     Grammar(

@@ -87,7 +87,7 @@ class Layout:
     def _again(self, data: bytes, kept: int, joints: Mapping[int, int]) -> Iterator[tuple[Section, bool]]:
         """Yield the sections behind the first `kept` ones, and whether each was cut, not known."""
         known = {(section.digest, section.inside_line): section for section in self.sections if section.in_time}
-        cutter = self.splitter.cutter()
+        cutter = self.splitter.cutter(is_whole=kept == 0 and self.sectioning.end(data, 0) == len(data))
         at = sum(section.nbytes for section in self.sections[:kept])
         line = 1 + sum(section.feeds for section in self.sections[:kept])
         while at < len(data):
@@ -130,10 +130,11 @@ class Layout:
 def lay_out(data: bytes, splitter: Splitter) -> Layout:
     """Return the layout of a file from its bytes."""
     sectioning = splitter.sectioning(data[:_HEAD_BYTES])
-    cutter = splitter.cutter()
+    stops = list(sectioning.ends(data, 0, len(data)))
+    cutter = splitter.cutter(is_whole=len(stops) == 1)
     found: list[Section] = []
     at, line, inside_line = 0, 1, False
-    for stop in sectioning.ends(data, 0, len(data)):
+    for stop in stops:
         section = cutter.cut(data[at:stop], sectioning.encoding, sectioning.grammar, line, inside_line=inside_line)
         found.append(section)
         at, line, inside_line = stop, line + section.feeds, data[stop - 1] != 0x0A

@@ -6,6 +6,7 @@ import ast
 import codecs
 import io
 import itertools
+import json
 import sysconfig
 from pathlib import Path
 
@@ -252,6 +253,17 @@ def test_a_syntax_error_is_told_with_its_line() -> None:
     data = b"x = 1\n" * 10 + b"def (:\n" + b"y = 2\n"
     check(data, split(data, path="a.py", note=notes.append), 2000)
     assert notes == ["a.py has a syntax error at line 11; its borders may be rougher there"]
+
+
+def test_a_part_of_a_file_is_no_syntax_error() -> None:
+    notes: list[str] = []
+    data = json.dumps({f"key {number}": {"of": list(range(20))} for number in range(2000)}, indent=2).encode()
+    chunks = split(data, path="a.json", note=notes.append)
+    check(data, chunks, 2000)
+    assert notes == []
+    assert sum(chunk.kind == "key" and chunk.name.startswith("key ") for chunk in chunks) > 0.9 * len(chunks)
+    split(b'{"a": ', path="a.json", note=notes.append)
+    assert notes == ["a.json has a syntax error at line 1; its borders may be rougher there"]
 
 
 def test_windows_keep_definitions_whole() -> None:
