@@ -240,6 +240,7 @@ _ENTRIES = (
         package="tree_sitter_c",
         definitions=_C,
         border=_LINE_BEGINS,
+        nested=True,  # conditions of the preprocessor go over any number of definitions
         imports=frozenset({"preproc_include"}),
         titles={"function_definition": _DECLARATOR, "type_definition": _DECLARATOR},
     ),
@@ -257,6 +258,7 @@ _ENTRIES = (
         },
         border=_LINE_BEGINS,
         wrappers=frozenset({"template_declaration"}),
+        nested=True,  # conditions of the preprocessor go over any number of definitions
         imports=frozenset({"preproc_include", "using_declaration"}),
         titles={
             "function_definition": ("declarator*", "function_declarator*", "declarator*"),
