@@ -118,6 +118,8 @@ _ENTRIES = (
         border=rb",[ \t]*\r?\n(?=(?:  |    |\t)[\"{\[])",
         titles={"pair": ("key",)},
         bodies={"pair": ("value",)},
+        nested=True,
+        openings={b'"': b"{", b"{": b"[", b"[": b"["},
     ),
     Grammar(
         name="yaml",
@@ -125,6 +127,9 @@ _ENTRIES = (
         package="tree_sitter_yaml",
         definitions={"block_mapping_pair": "key"},
         border=rb"\n(?=[\w\"'-])",
+        # More than some 250 blocks in one another overflow the state of tree-sitter-yaml 0.7.2. Their depth is at most
+        # the columns before a line's text and the blocks that the line itself begins.
+        fatal=rb"(?m)^[ \t]{120}|(?:[-?:][ \t][^\n:?-]*+(?:[-?:](?![ \t])[^\n:?-]*+)*+){120}",
         titles={"block_mapping_pair": ("key",)},
         bodies={"block_mapping_pair": ("value", "block_node*", "block_mapping*", "block_sequence*")},
     ),
@@ -144,6 +149,7 @@ _ENTRIES = (
         border=rb"\n(?=<[a-zA-Z!])",
         titles=dict.fromkeys(("element", "script_element", "style_element"), ("start_tag", "tag_name")),
         separator=" > ",
+        nested=True,
     ),
     Grammar(
         name="css",
@@ -225,6 +231,7 @@ _ENTRIES = (
         border=_LINE_BEGINS + rb"|" + BLANK_LINE + rb"(?=(?:    |\t)(?:@\w|/\*\*|[A-Za-z][^;=\n]*\{))",
         comments=frozenset({"line_comment", "block_comment"}),
         imports=frozenset({"import_declaration"}),
+        nested=True,
         envelope=(b"class _ { ", b" }"),
     ),
     Grammar(
@@ -233,6 +240,7 @@ _ENTRIES = (
         package="tree_sitter_c",
         definitions=_C,
         border=_LINE_BEGINS,
+        nested=True,  # conditions of the preprocessor go over any number of definitions
         imports=frozenset({"preproc_include"}),
         titles={"function_definition": _DECLARATOR, "type_definition": _DECLARATOR},
     ),
@@ -250,6 +258,7 @@ _ENTRIES = (
         },
         border=_LINE_BEGINS,
         wrappers=frozenset({"template_declaration"}),
+        nested=True,  # conditions of the preprocessor go over any number of definitions
         imports=frozenset({"preproc_include", "using_declaration"}),
         titles={
             "function_definition": ("declarator*", "function_declarator*", "declarator*"),

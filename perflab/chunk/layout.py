@@ -6,7 +6,7 @@ equal to the layout that cutting the whole file gives.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
@@ -77,49 +77,48 @@ class Layout:
 
         Everything is cut if other first bytes changed the file's encoding.
         """
-        splitter = self.splitter
-        sectioning = splitter.sectioning(data[:_HEAD_BYTES])
-        if sectioning != self.sectioning:
-            return lay_out(data, splitter)
-        head = self._kept_head(data)
-        starts = [0, *accumulate(section.nbytes for section in self.sections)]
-        tail = self._kept_tail(data, starts[head])
-        moved = len(data) - starts[-1]
-        joints = {start + moved: index for index, start in enumerate(starts) if index >= tail}
-        first = self._unaffected(starts, head)
+        if self.splitter.sectioning(data[:_HEAD_BYTES]) != self.sectioning:
+            return lay_out(data, self.splitter)
+        kept, joints = self._kept(data)
+        again = list(self._again(data, kept, joints))
+        sections = (*self.sections[:kept], *(section for section, _ in again))
+        return Layout(self.splitter, self.sectioning, sections, sum(is_cut for _, is_cut in again))
+
+    def _again(self, data: bytes, kept: int, joints: Mapping[int, int]) -> Iterator[tuple[Section, bool]]:
+        """Yield the sections behind the first `kept` ones, and whether each was cut, not known."""
         known = {(section.digest, section.inside_line): section for section in self.sections if section.in_time}
-        found = list(self.sections[:first])
-        cutter, fresh = splitter.cutter(), 0
-        at, line = starts[first], 1 + sum(section.feeds for section in found)
+        cutter = self.splitter.cutter(is_whole=kept == 0 and self.sectioning.end(data, 0) == len(data))
+        at = sum(section.nbytes for section in self.sections[:kept])
+        line = 1 + sum(section.feeds for section in self.sections[:kept])
         while at < len(data):
             inside_line = at > 0 and data[at - 1] != 0x0A
             joint = joints.get(at)
             if joint is not None and self.sections[joint].inside_line == inside_line:
-                found += self.sections[joint:]
-                break
-            stop = sectioning.end(data, at)
-            part = data[at:stop]
+                yield from ((section, False) for section in self.sections[joint:])
+                return
+            part = data[at : self.sectioning.end(data, at)]
             section = known.get((digest_of(part), inside_line))
+            is_cut = section is None
             if section is None:
-                fresh += 1
-                section = cutter.cut(part, sectioning.encoding, sectioning.grammar, line, inside_line=inside_line)
-            found.append(section)
-            at, line = stop, line + section.feeds
-        return Layout(splitter, sectioning, tuple(found), fresh)
+                encoding, grammar = self.sectioning.encoding, self.sectioning.grammar
+                section = cutter.cut(part, encoding, grammar, line, inside_line=inside_line)
+            yield section, is_cut
+            at, line = at + len(part), line + section.feeds
 
-    def _kept_head(self, data: bytes) -> int:
-        """Return how many sections at the beginning have their old bytes."""
-        return _kept(memoryview(data), self.sections, forward=True)
-
-    def _kept_tail(self, data: bytes, start: int) -> int:
-        """Return the index of the first of the last sections that have their old bytes, none before `start`."""
-        return len(self.sections) - _kept(memoryview(data)[start:], self.sections[::-1], forward=False)
+    def _kept(self, data: bytes) -> tuple[int, dict[int, int]]:
+        """Return how many first sections are as they were, and where each last one with its old bytes begins now."""
+        starts = [0, *accumulate(section.nbytes for section in self.sections)]
+        view = memoryview(data)
+        head = _unchanged(view, self.sections, forward=True)
+        tail = len(self.sections) - _unchanged(view[starts[head] :], self.sections[::-1], forward=False)
+        moved = len(data) - starts[-1]
+        joints = {starts[index] + moved: index for index in range(tail, len(self.sections))}
+        return self._unaffected(starts, head), joints
 
     def _unaffected(self, starts: Sequence[int], head: int) -> int:
         """Return how many of the first `head` sections end where they did, whatever follows them."""
-        if head == len(self.sections):
-            head -= 1  # it ended with the file
-        changed, kept = starts[max(head, 0)], max(head, 0)
+        kept = max(min(head, len(self.sections) - 1), 0)  # the last one ended with the file
+        changed = starts[kept]
         while kept and starts[kept - 1] + self._seen(kept - 1) > changed:
             kept -= 1
         return kept
@@ -131,17 +130,18 @@ class Layout:
 def lay_out(data: bytes, splitter: Splitter) -> Layout:
     """Return the layout of a file from its bytes."""
     sectioning = splitter.sectioning(data[:_HEAD_BYTES])
-    cutter = splitter.cutter()
+    stops = list(sectioning.ends(data, 0, len(data)))
+    cutter = splitter.cutter(is_whole=len(stops) == 1)
     found: list[Section] = []
     at, line, inside_line = 0, 1, False
-    for stop in sectioning.ends(data, 0, len(data)):
+    for stop in stops:
         section = cutter.cut(data[at:stop], sectioning.encoding, sectioning.grammar, line, inside_line=inside_line)
         found.append(section)
         at, line, inside_line = stop, line + section.feeds, data[stop - 1] != 0x0A
     return Layout(splitter, sectioning, tuple(found), len(found))
 
 
-def _kept(view: memoryview, sections: Sequence[Section], *, forward: bool) -> int:
+def _unchanged(view: memoryview, sections: Sequence[Section], *, forward: bool) -> int:
     """Return how many sections lie at the beginning of some bytes (at their end, from the last one backwards)."""
     at = 0
     for count, section in enumerate(sections):

@@ -5,6 +5,7 @@ In: a section's bytes, its encoding and grammar. Out: a `Section`, which depends
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -18,6 +19,8 @@ from perflab.chunk.skim import skimmed
 from perflab.chunk.units import DEFINITION, Unit, top_units, units
 
 __all__ = ["Cutter", "Section"]
+
+_INDENT_BYTES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,39 +51,57 @@ class Section:
 
 @dataclass(slots=True)
 class Cutter:
-    """Cuts the sections of one file and tells once what kept its grammar from being used."""
+    """Cuts the sections of one file and tells once what kept its grammar from being used.
+
+    Attributes
+    ----------
+    name, note
+        What the file is called, and what is called with a sentence about it.
+    max_bytes
+        No piece is longer.
+    patience, timeout_s
+        The time left for parsing, and that at the beginning.
+    is_whole
+        Whether the file is one section.
+    """
 
     name: str
     max_bytes: int
     patience: Patience
     timeout_s: float
     note: Callable[[str], None] | None
+    is_whole: bool = False
     told: set[str] = field(default_factory=set)
 
     def cut(
         self, data: bytes, encoding: Encoding, grammar: Grammar | None, line: int = 1, *, inside_line: bool = False
     ) -> Section:
-        """Return a section cut into pieces; `line` is that of its first byte, for what is told."""
-        use = None if inside_line else grammar
+        """Return a section cut into pieces; `line` is that of its first byte."""
+        use = grammar if grammar is not None and not inside_line and self._bears(data, grammar, line) else None
         found = None if use is None else self._parsed(data, use, line)
         pieces = tuple(self._plain(data, encoding) if found is None else found)
         feeds = sum(piece.feeds for piece in pieces)
         in_time = use is None or found is not None
         return Section(len(data), feeds, digest_of(data), pieces, inside_line, in_time)
 
+    def _bears(self, data: bytes, grammar: Grammar, line: int) -> bool:
+        """Tell whether the grammar's parser survives a section."""
+        if not grammar.fatal or re.search(grammar.fatal, data) is None:
+            return True
+        place = f"{self.name} from line {line} on"
+        self._tell("depth", f"{place} is cut without the {grammar.name} grammar: it is nested too deeply for it")
+        return False
+
     def _parsed(self, data: bytes, grammar: Grammar, line: int) -> Iterator[Piece] | None:
         if (skimmed_units := skimmed(data, grammar, self.max_bytes)) is not None:
             return (_piece(data, run, grammar) for run in pack(data, skimmed_units, self.max_bytes))
-        tree = self.patience.parse(data, grammar.load())
+        tree = self.patience.parse(_opened(data, grammar), grammar.load())
         if tree is None:
-            self._tell(
-                "time",
-                f"{self.name} from line {line} on is cut without the {grammar.name} grammar: "
-                f"parsing it took longer than the {self.timeout_s:g} s allowed",
-            )
+            reason = f"parsing it took longer than the {self.timeout_s:g} s allowed"
+            self._tell("time", f"{self.name} from line {line} on is cut without the {grammar.name} grammar: {reason}")
             return None
         root = tree.root_node
-        if root.has_error and self.note is not None:
+        if root.has_error and self.note is not None and (not grammar.nested or self.is_whole):
             line += data.count(b"\n", 0, first_error(root))
             self._tell("error", f"{self.name} has a syntax error at line {line}; its borders may be rougher there")
         cut = units(data, top_units(data, root, grammar), grammar, self.max_bytes)
@@ -99,6 +120,12 @@ class Cutter:
         if self.note is not None and about not in self.told:
             self.told.add(about)
             self.note(sentence)
+
+
+def _opened(data: bytes, grammar: Grammar) -> bytes:
+    """Return a section made to parse on its own; nothing in it moves."""
+    opening = grammar.openings.get(data[:_INDENT_BYTES].lstrip(b" \t")[:1]) if data[:1] in (b" ", b"\t") else None
+    return data if opening is None else opening + data[1:]
 
 
 def _piece(data: bytes, run: list[Unit], grammar: Grammar) -> Piece:

@@ -47,7 +47,10 @@ class Sectioning:
 
     def seen(self, nbytes: int) -> int:
         """Return how many bytes from its beginning on the end of a section of this size depends on."""
-        return self.usual_bytes if nbytes <= self.usual_bytes else self.reach_bytes
+        usual, reach = self.usual_bytes, self.reach_bytes
+        # Where no definition begins, a border is looked for from half of the reach on.
+        is_usual = nbytes <= usual and (self.grammar is None or usual == reach or 2 * usual < reach)
+        return usual if is_usual else reach
 
     def end(self, data: bytes, start: int) -> int:
         """Return the end of the section that begins at `start`; beyond its reach `data` is not looked at."""

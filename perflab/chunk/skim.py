@@ -12,6 +12,7 @@ from __future__ import annotations
 import codecs
 import functools
 import re
+from dataclasses import dataclass
 from itertools import pairwise
 
 from perflab.chunk.syntax import Grammar, Style
@@ -67,37 +68,76 @@ def _block(text: bytes, whole: Unit, at: int, indent: bytes, style: Style) -> li
     None if one of them is no whole definition, or not finished where the next one begins.
     """
     found: list[Unit] = []
-    owner, stop = whole.owner, whole.stop
-    lead = comment = -1  # where the lines begin that the next definition takes in; the last of them if it is a comment
-    remarks = _compiled(rb"(?:\s|" + style.comment + rb")*+")
-    for match in _units_of(style, indent, owner.kind in style.holders).finditer(text, at, stop + 1):
+    lead = _Lead(text, whole, _compiled(rb"(?:\s|" + style.comment + rb")*+"))
+    for match in _units_of(style, indent, whole.owner.kind in style.holders).finditer(text, at, whole.stop + 1):
         what = match.lastgroup
         if what is None or what == "going_on":
             continue
         if what == "broken":
             return None
         line = match.start()
-        if comment >= 0 and not remarks.fullmatch(text, comment, line):
-            lead = -1  # what is before goes on behind the comment
-        elif comment >= 0 and _is_behind_blank(text, line):
-            found.append(Unit(lead, stop, [], owner, anchor=lead, remark=True))
-            lead = -1
-        comment = line if what == "comment" else -1
+        if lead.comment >= 0:
+            found += lead.parted(line)
         if what in ("comment", "lead"):
-            lead = line if lead < 0 else lead
-            continue
-        unit = Unit(line if lead < 0 else lead, stop, [], owner, anchor=line)
-        if what != "statement":
-            unit.kind, unit.rank = kind_in(owner, what.partition("_")[0]), DEFINITION
-            unit.name = match[what].decode("utf-8", "replace")
-        found.append(unit)
-        lead = -1
-    if lead >= 0 and (comment < 0 or remarks.fullmatch(text, comment, stop + 1)):
-        found.append(Unit(lead, stop, [], owner, anchor=lead, remark=True))
+            lead.add(line, what)
+        else:
+            found.append(_unit(match, what, lead.taken(line), whole))
+    found += lead.rest()
     for unit, following in pairwise(found):
         unit.stop = following.start
-    finished = not any(unit.rank == DEFINITION and _is_unfinished(text, unit, style) for unit in found)
-    return found if finished else None
+    return found if all(_is_finished(text, unit, style) for unit in found if unit.rank == DEFINITION) else None
+
+
+def _unit(match: re.Match[bytes], what: str, start: int, whole: Unit) -> Unit:
+    """Return the unit that begins with a line, and the lines before it that it takes in."""
+    unit = Unit(start, whole.stop, [], whole.owner, anchor=match.start())
+    if what != "statement":
+        unit.kind, unit.rank = kind_in(whole.owner, what.partition("_")[0]), DEFINITION
+        unit.name = match[what].decode("utf-8", "replace")
+    return unit
+
+
+@dataclass(slots=True)
+class _Lead:
+    """The lines that the next unit takes in: where they begin, and the last of them if it is a comment; -1 for none."""
+
+    text: bytes
+    whole: Unit
+    remarks: re.Pattern[bytes]
+    start: int = -1
+    comment: int = -1
+
+    def add(self, line: int, what: str) -> None:
+        """Take a line in."""
+        self.start = line if self.start < 0 else self.start
+        self.comment = line if what == "comment" else -1
+
+    def taken(self, line: int) -> int:
+        """Return where the unit that has its own line at `line` begins, and hold nothing any more."""
+        start = line if self.start < 0 else self.start
+        self.start = self.comment = -1
+        return start
+
+    def parted(self, line: int) -> list[Unit]:
+        """Let go what does not belong to a unit at `line`; return it if it is a unit of its own."""
+        if not self._is_all_until(line):
+            self.start = self.comment = -1  # what is before the comment goes on behind it
+        elif self.text[max(line - 2, 0) : line].endswith((b"\n", b"\n\r")):
+            return self._alone()
+        return []
+
+    def rest(self) -> list[Unit]:
+        """Return what no unit took in, if it is a unit of its own."""
+        return self._alone() if self.start >= 0 and self._is_all_until(self.whole.stop + 1) else []
+
+    def _is_all_until(self, line: int) -> bool:
+        return self.comment < 0 or self.remarks.fullmatch(self.text, self.comment, line) is not None
+
+    def _alone(self) -> list[Unit]:
+        whole, start = self.whole, self.start
+        unit = Unit(start, whole.stop, [], whole.owner, anchor=start, remark=self.comment >= 0)
+        self.start = self.comment = -1
+        return [unit]
 
 
 def _opened(data: bytes, text: bytes, unit: Unit, style: Style, limit: int) -> list[Unit] | None:
@@ -156,15 +196,10 @@ def _body(data: bytes, unit: Unit, style: Style) -> int:
     return (data.find(b"\n", unit.anchor, unit.stop) + 1) or unit.stop
 
 
-def _is_behind_blank(text: bytes, feed: int) -> bool:
-    before = text[max(feed - 2, 0) : feed]
-    return before.endswith((b"\n", b"\n\r"))
-
-
-def _is_unfinished(text: bytes, unit: Unit, style: Style) -> bool:
+def _is_finished(text: bytes, unit: Unit, style: Style) -> bool:
     start, stop = unit.anchor + 1, unit.stop + 1
     end = text[max(stop - _END_BYTES, start) : stop].rstrip()
-    return (end or text[start:stop].rstrip()).endswith(style.unfinished)
+    return not (end or text[start:stop].rstrip()).endswith(style.unfinished)
 
 
 @functools.cache
@@ -173,7 +208,7 @@ def _units_of(style: Style, indent: bytes, is_member: bool) -> re.Pattern[bytes]
     kinds = (
         b"(?P<going_on>" + style.going_on + b")",
         b"(?P<lead>" + style.lead + b")",
-        b"(?P<comment>(?=" + style.comment + b"))",
+        b"(?P<comment>" + style.comment + b")",
         style.head,
         style.member if is_member else b"(?!)",
         b"(?P<broken>" + style.broken + b")",

@@ -91,6 +91,8 @@ class Window:
         Those of the file; without a language it is cut as text.
     inside_line
         Whether it begins inside a line.
+    is_whole
+        Whether it is the whole file, in one section.
     """
 
     start: int
@@ -100,6 +102,7 @@ class Window:
     encoding: Encoding
     language: str | None
     inside_line: bool
+    is_whole: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +146,7 @@ class Splitter:
         """Yield the chunks of what `read(n)` gives: up to `n` bytes, fewer only at the end."""
         cutter = self.cutter()
         for window in self.windows(read):
+            cutter.is_whole = window.is_whole
             yield from self._placed(window, self._sections(window, cutter))
 
     def windows(self, read: Callable[[int], bytes]) -> Iterator[Window]:
@@ -155,7 +159,8 @@ class Splitter:
         while data:
             stops = tuple(sectioning.ends(data, 0, self.window_bytes))
             held = data[: stops[-1]]
-            yield Window(start, line, held, stops, sectioning.encoding, language, inside_line)
+            is_whole = start == 0 and len(stops) == 1 and len(held) == len(data) < room
+            yield Window(start, line, held, stops, sectioning.encoding, language, inside_line, is_whole)
             start, line = start + len(held), line + sectioning.encoding.lines(held)
             inside_line = not held.endswith(b"\n")
             data = data[len(held) :] + read(len(held))
@@ -166,7 +171,7 @@ class Splitter:
 
     def sections(self, window: Window) -> Iterator[Section]:
         """Yield the sections of a window, cut; `timeout_s` counts for it alone."""
-        return self._sections(window, self.cutter())
+        return self._sections(window, self.cutter(is_whole=window.is_whole))
 
     def sectioning(self, head: bytes) -> Sectioning:
         """Return how the file with these first bytes falls into sections."""
@@ -176,9 +181,10 @@ class Splitter:
             grammar = None
         return Sectioning(encoding, grammar, self.window_bytes)
 
-    def cutter(self) -> Cutter:
-        """Return what cuts one section of a file after the other, within the time that is allowed."""
-        return Cutter(self._name, self.max_bytes, Patience(self.timeout_s, self.timer), self.timeout_s, self.note)
+    def cutter(self, *, is_whole: bool = False) -> Cutter:
+        """Return what cuts one section of a file after the other (all of it if `is_whole`), within the time allowed."""
+        patience = Patience(self.timeout_s, self.timer)
+        return Cutter(self._name, self.max_bytes, patience, self.timeout_s, self.note, is_whole)
 
     def _sections(self, window: Window, cutter: Cutter) -> Iterator[Section]:
         grammar = None if window.language is None else grammar_of(window.language)

@@ -95,6 +95,12 @@ class Grammar:
         Bytes before and after a method that make it parse on its own; without a line feed.
     border
         Regular expression that ends where a top-level definition very likely begins, whatever stands before it.
+    nested
+        Whether a file is one construct, so that a section of it alone is no valid source.
+    openings
+        First byte behind the blanks of such a section -> what stands for the construct in place of the first blank.
+    fatal
+        Regular expression of source over which the parser ends the process; such a section is cut as text.
     style
         How to find definitions without parsing; None if they are always parsed.
     candidates
@@ -120,6 +126,9 @@ class Grammar:
     headlines: frozenset[str] = frozenset()
     separator: str = "."
     envelope: tuple[bytes, bytes] = (b"", b"")
+    nested: bool = False
+    openings: Mapping[bytes, bytes] = field(default_factory=dict)
+    fatal: bytes = b""
     style: Style | None = None
     candidates: frozenset[str] = field(init=False)
 

@@ -8,10 +8,10 @@ import sysconfig
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perflab.chunk import Layout, Splitter, lay_out, split
+from perflab.chunk import Layout, Splitter, lay_out, sections, split
 
 FOLDER = Path(sysconfig.get_path("stdlib"))
 SAMPLES = sorted((Path(__file__).parents[2] / "data" / "samples").iterdir())
@@ -49,29 +49,46 @@ def check(layout: Layout, data: bytes, how: Splitter) -> None:
     assert b"".join(chunk.data for chunk in layout.chunks(data)) == data
 
 
-@given(st.data(), st.sampled_from(SAMPLES), st.sampled_from([(64, 128), (64, 512), (200, 2000), (2000, 524_288)]))
-def test_small_files(draw: st.DataObject, path: Path, limits: tuple[int, int]) -> None:
-    how = splitter(path.name, *limits)
-    data = path.read_bytes()
-    layout = lay_out(data, how)
-    for _ in range(draw.draw(st.integers(1, 3))):
-        start = draw.draw(st.integers(0, len(data)))
-        stop = draw.draw(st.integers(start, min(len(data), start + 300)))
-        cut, put = data[start:stop], draw.draw(st.sampled_from(INSERTED) | st.binary(max_size=20))
-        data = data[:start] + put + data[stop:]
-        if draw.draw(st.booleans()):  # a move
-            to = draw.draw(st.integers(0, len(data)))
-            data = data[:to] + cut + data[to:]
-        layout = layout.after(data)
-        check(layout, data, how)
+@settings(deadline=None)
+@given(
+    st.data(),
+    st.sampled_from(SAMPLES),
+    st.sampled_from([(64, 128), (64, 512), (200, 2000), (2000, 524_288)]),
+    st.sampled_from([100, 300, 65_536]),
+)
+def test_small_files(draw: st.DataObject, path: Path, limits: tuple[int, int], section_bytes: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sections, "SECTION_BYTES", section_bytes)
+        how = splitter(path.name, *limits)
+        data = path.read_bytes()
+        layout = lay_out(data, how)
+        for _ in range(draw.draw(st.integers(1, 3))):
+            data = edited(draw, data)
+            layout = layout.after(data)
+            check(layout, data, how)
+            assert list(layout.chunks(data)) == list(how.chunks(io.BytesIO(data).read))
 
 
+def edited(draw: st.DataObject, data: bytes) -> bytes:
+    """Return the data with a stretch taken out or moved, and another one put in."""
+    start = draw.draw(st.integers(0, len(data)))
+    stop = draw.draw(st.integers(start, min(len(data), start + 300)))
+    cut, put = data[start:stop], draw.draw(st.sampled_from(INSERTED) | st.binary(max_size=20))
+    data = data[:start] + put + data[stop:]
+    if draw.draw(st.booleans()):
+        to = draw.draw(st.integers(0, len(data)))
+        data = data[:to] + cut + data[to:]
+    return data
+
+
+@settings(deadline=None)
 @given(st.binary(max_size=1500), st.binary(max_size=1500), st.sampled_from(["a.py", "a.txt", "a.json"]))
 def test_any_bytes_after_any_others(before: bytes, after: bytes, path: str) -> None:
     how = splitter(path)
     check(lay_out(before, how).after(after), after, how)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from([b"a\n", b"\n", b"def f():\n", b"  x\n", b"\n\n"]), max_size=120), st.data())
 def test_repetitions(lines: list[bytes], draw: st.DataObject) -> None:
     how = splitter("a.py")

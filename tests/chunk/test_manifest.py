@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perflab.chunk import Manifest, Splitter, compare, split, take_manifest
@@ -108,6 +108,7 @@ def test_moved_and_deleted_chunks_are_told(tmp_path: Path) -> None:
     assert (found.chunks_added, found.chunks_removed, found.chunks_unchanged) == (1, 1, 5)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 6), max_size=12), st.lists(st.integers(0, 6), max_size=12))
 def test_moves_account_for_every_chunk(before: list[int], after: list[int]) -> None:
     old, new = ([Place("a", at, "", str(number)) for at, number in enumerate(side)] for side in (before, after))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perflab.chunk import Places, split
@@ -13,6 +13,7 @@ MARKS = (b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")  # of encodings in which a b
 TEXT = st.text(st.sampled_from("ab\n\r\t ä€😀"), max_size=60)
 
 
+@settings(deadline=None)
 @given(TEXT)
 def test_characters(text: str) -> None:
     data = text.encode()
@@ -27,6 +28,7 @@ def test_characters(text: str) -> None:
     assert places.offset(line, column + 5) == at
 
 
+@settings(deadline=None)
 @given(TEXT)
 def test_utf_16_columns(text: str) -> None:
     data = text.encode()
@@ -37,6 +39,7 @@ def test_utf_16_columns(text: str) -> None:
         assert places.position(offset).column == column
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=80), st.sampled_from(["bytes", "characters", "utf-16"]))
 def test_any_bytes(data: bytes, columns: str) -> None:
     places = Places(data, columns=columns)  # type: ignore[arg-type]
@@ -45,6 +48,7 @@ def test_any_bytes(data: bytes, columns: str) -> None:
         assert line == data[:offset].count(b"\n") + 1 or data.startswith(MARKS)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=80))
 def test_bytes_lead_back(data: bytes) -> None:
     places = Places(data)
