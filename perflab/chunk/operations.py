@@ -12,6 +12,7 @@ import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from perflab.chunk.branches import is_branch
 from perflab.chunk.chunk import Chunk, digest_of
 from perflab.chunk.grammar import Grammar, body_of, definition_of, grammar_of, name_of
 from perflab.chunk.split import parse as parse_bytes
@@ -24,27 +25,6 @@ __all__ = ["OPERATIONS", "analyze", "function_of", "index", "parse", "transform"
 
 Facts = dict[str, Any]
 
-_BRANCHES = frozenset(
-    {
-        "boolean_operator",
-        "case_clause",
-        "catch_clause",
-        "conditional_expression",
-        "do_statement",
-        "elif_clause",
-        "except_clause",
-        "for_in_clause",
-        "for_in_statement",
-        "for_statement",
-        "if_clause",
-        "if_statement",
-        "switch_case",
-        "ternary_expression",
-        "while_statement",
-    }
-)
-_IMPORTS = frozenset({"future_import_statement", "import_from_statement", "import_statement"})
-_SHORT_CIRCUITS = frozenset({"&&", "||", "??"})
 _LEAST_BODY_BYTES = 40
 _DOCUMENTED_KINDS = frozenset({"class", "enum", "function", "interface", "method", "namespace", "type"})
 
@@ -101,12 +81,12 @@ def analyze(chunk: Chunk) -> Facts:
     for node, _, source in _nodes(chunk):
         while open_symbols and node.start_byte >= open_symbols[-1][0]:
             open_symbols.pop()
-        if node.type in _IMPORTS and node.is_named:
+        if node.type in source.grammar.imports:
             imports.append(_text(source.data[node.start_byte : node.end_byte]))
         if (symbol := source.symbol(node)) is not None:
             symbols.append(symbol)
             open_symbols.append((node.end_byte, symbol))
-        if node.type in _BRANCHES or (node.type in _SHORT_CIRCUITS and not node.is_named):
+        if is_branch(node):
             branches += 1
             for _, around in open_symbols:
                 around["complexity"] += 1
@@ -201,7 +181,7 @@ class _Source:
             data, self._offset = before + data + after, len(before)
         self.data = data
         self.stop = len(data) - (len(grammar.envelope[1]) if self._offset else 0)
-        self._grammar = grammar
+        self.grammar = grammar
         self._parents = chunk.parents
         self._member = chunk.kind == "method"
         self._around: list[tuple[int, str, str]] = []
@@ -215,19 +195,19 @@ class _Source:
         """Return the facts of the definition that `node` is; None if it is none, or part of one told before."""
         while self._around and node.start_byte >= self._around[-1][0]:
             self._around.pop()
-        if node.type not in self._grammar.candidates or not node.is_named or node.id in self._inner:
+        if node.type not in self.grammar.candidates or not node.is_named or node.id in self._inner:
             return None
-        defined = definition_of(node, self._grammar)
+        defined = definition_of(node, self.grammar)
         if defined is None:
             return None
         definition, kind = defined
         self._inner.update(_chain(node, definition))
         around = [(name, outer) for _, name, outer in self._around]
-        name = name_of(definition, self.data, self._grammar)
+        name = name_of(definition, self.data, self.grammar)
         if kind == "function" and (around[-1][1] == "class" if around else self._member):
             kind = "method"
         self._around.append((node.end_byte, name, kind))
-        qualified = self._grammar.separator.join((*self._parents, *(outer for outer, _ in around), name))
+        qualified = self.grammar.separator.join((*self._parents, *(outer for outer, _ in around), name))
         return {
             "name": qualified,
             "kind": kind,
@@ -249,7 +229,7 @@ class _Source:
     def _signature(self, definition: Node) -> str:
         body = body_of(definition)
         last = None if body is None else body.prev_sibling
-        while last is not None and last.type in self._grammar.comments:
+        while last is not None and last.type in self.grammar.comments:
             last = last.prev_sibling
         if last is None:
             return _text(self._first_line(definition))
@@ -260,12 +240,12 @@ class _Source:
         return self.data[definition.start_byte : definition.end_byte].split(b"\n", 1)[0]
 
     def _documented(self, node: Node, definition: Node) -> bool:
-        if self._grammar.name == "python":
+        if self.grammar.name == "python":
             body = body_of(definition)
             first = body.named_child(0) if body is not None and body.named_child_count else None
             return first is not None and _is_text(first)
         before = node.prev_sibling
-        return before is not None and before.type in self._grammar.comments
+        return before is not None and before.type in self.grammar.comments
 
 
 def _nodes(chunk: Chunk) -> Iterator[tuple[Node, int, _Source]]:
