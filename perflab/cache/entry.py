@@ -104,6 +104,14 @@ class Entry:
         return f"Entry({self.key!r}, {self.value!r}, {self.nbytes}, {self.deadline}, {self.expires})"
 
 
+try:
+    from perflab._writes import use_entries
+except ImportError:
+    pass
+else:
+    use_entries(Entry, NO_FACTS, _NEVER)
+
+
 def checked_ttl(ttl: float | None, default: float = math.inf) -> float:
     """Return a time to live in seconds; None is the default.
 

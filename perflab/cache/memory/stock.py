@@ -15,9 +15,9 @@ from perflab.cache.memory.notices import Notices, Reason
 from perflab.cache.memory.plainly import Store
 from perflab.cache.memory.shelf import Shelf
 from perflab.cache.memory.unwritten import Unwritten
-from perflab.cache.policy import FIFO, LRU, Policy
+from perflab.cache.policy import Policy
 from perflab.errors import StoreError
-from perflab.record import Recorder
+from perflab.record import Recorder, SilentRecorder
 
 __all__ = ["LEFT_BYTES", "Stock"]
 
@@ -44,8 +44,6 @@ class Stock(Store):
         Where rows go, and the tier that they name.
     notices, unwritten
         Who hears of what left, and what has to be written before it leaves.
-    entry
-        The class of the entries.
 
     Attributes
     ----------
@@ -69,10 +67,10 @@ class Stock(Store):
         tier: str,
         notices: Notices,
         unwritten: Unwritten,
-        entry: type[Entry],
     ) -> None:
         self.shelf = Shelf()
-        self._hot, self._others, self._dirty = self.shelf.hot, self.shelf.others, unwritten.generations
+        self._hot, self._told, self._others = self.shelf.hot, self.shelf.told, self.shelf.others
+        self._dirty = unwritten.generations
         self._ttl_s = ttl_s
         self._lifetime = lifetime
         self._dating = ttl_s != math.inf or lifetime is not None
@@ -82,22 +80,17 @@ class Stock(Store):
         self.notices = notices
         self._heard = notices.heard
         self.unwritten = unwritten
-        self._holds_entries(entry, NO_FACTS, math.inf)
         self.on_evict: Callable[[Hashable, Entry], None] | None = None
         self.release: Callable[[], object] = tuple
         self.linger_s = 0.0
         self._timer = timer
         self._access = recorder.access
+        self._forget = SilentRecorder.access
         self._tier = tier
 
     def _start(self) -> None:
         self.order = order = self._new_policy()
         self._add, self._victim = order.add, order.victim
-        # A queue of these two is a ring of entries, which the module in C links by itself.
-        queue = order.queue if isinstance(order, FIFO) and type(order) in (LRU, FIFO) else (None, None)
-        self._root: Entry | None
-        self._mark: object
-        self._root, self._mark = queue
         self.nbytes = self._left_bytes = 0
 
     def limit(self, max_bytes: int, max_entries: int) -> None:

@@ -5,13 +5,13 @@ In: keys, tags and prefixes. Out: values, and entries that are gone. A hit on a 
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 from perflab.cache.entry import Entry
 from perflab.cache.mapping import MISSING, LockedMapping
+from perflab.cache.memory.plainly import Lock, Stocked
 from perflab.cache.memory.stock import Stock
 from perflab.errors import StoreError
 
@@ -21,7 +21,7 @@ _READS = 256
 """Reads that are gathered before the policy is told of them."""
 
 
-class StockedMapping(LockedMapping):
+class StockedMapping(Stocked, LockedMapping):
     """A mapping over a stock, with its lock; whoever extends it adds how values come in.
 
     Reads are noted in a list, and told to the policy when that is full, or before anything changes the order otherwise.
@@ -49,7 +49,7 @@ class StockedMapping(LockedMapping):
         self._reads: list[Entry] = []
         self._most_reads = _READS
         self._hits: Callable[[], Sequence[Sequence[Entry]]] | None = None
-        self._lock = threading.RLock()
+        self._lock = Lock()
 
     @property
     def release(self) -> Callable[[], object]:
@@ -76,8 +76,7 @@ class StockedMapping(LockedMapping):
             raise KeyError(key)
         return value
 
-    def get(self, key: Hashable, default: Any = None) -> Any:
-        """Return the value of a key, or the default; this is a use of the entry."""
+    def _get_slowly(self, key: Hashable, default: Any) -> Any:
         entry = self.hot.get(key)
         if entry is not None and type(entry.key) is type(key):
             reads = self._reads
@@ -90,7 +89,7 @@ class StockedMapping(LockedMapping):
         entry = self.entry(key)
         return default if entry is None else entry.value
 
-    def __delitem__(self, key: Hashable) -> None:
+    def _delete(self, key: Hashable) -> None:
         if not self.invalidate(key):
             raise KeyError(key)
 

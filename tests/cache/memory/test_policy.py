@@ -210,6 +210,8 @@ class GDSFOracle(Oracle):
         self.use(key)
 
     def use(self, key: int) -> None:
+        self.queue.remove(key)
+        self.queue.append(key)
         self.reads[key] += 1
         self.priority[key] = self.clock + self.reads[key] * self.costs[key] / max(1, self.sizes[key])
 
@@ -372,7 +374,7 @@ def test_ghosts_are_no_more_than_they_need_to_be() -> None:
     cache = MemoryCache(max_entries=20, policy="s3fifo")
     for number in range(5_000):
         cache[number] = number
-    assert len(cache._stock.order._ghosts) <= 2 * 20 + 64 + 1  # type: ignore[attr-defined]  # it is an S3FIFO
+    assert cache._stock.order.remembered <= 2 * 20 + 64 + 1  # type: ignore[attr-defined]  # it is an S3FIFO
     cache[4_970] = 1
     assert cache._stock.shelf.hot[4_970].uses == 4, "it left a moment ago, and goes to the main queue"
 
