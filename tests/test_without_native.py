@@ -12,7 +12,7 @@ import pytest
 TESTS = Path(__file__).parent
 WITHOUT = """
 import sys
-sys.modules["perflab._native"] = sys.modules["perflab._writes"] = None
+sys.modules.update(dict.fromkeys(("perflab._native", "perflab._operations", "perflab._writes")))
 import pytest
 sys.exit(pytest.main(sys.argv[1:]))
 """
@@ -21,7 +21,10 @@ TESTED = (
     "cache/memory/test_memory.py",
     "cache/memory/test_memory_contract.py",
     "cache/memory/test_policy.py",
+    "record/test_decorate.py",
+    "record/test_flight_ring.py",
     "record/test_known.py",
+    "record/test_operation.py",
     "record/test_recorder_concurrency.py",
 )
 

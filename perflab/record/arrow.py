@@ -1,6 +1,6 @@
 """Recorded rows as typed columns.
 
-In: tuples in the order of a frame's columns. Out: Arrow tables typed as `frames.SCHEMA` says.
+In: values column by column. Out: Arrow tables typed as `frames.SCHEMA` says.
 """
 
 from __future__ import annotations
@@ -104,18 +104,16 @@ def empty_table(frame: str) -> pa.Table:
     return pa.Table.from_batches([], schema=arrow_schema(frame))
 
 
-def to_table(frame: str, rows: Sequence[tuple[object, ...]]) -> pa.Table:
-    """Return rows as a table; a row's values stand in the order of `frames.columns(frame)`.
+def to_table(frame: str, given: Sequence[Sequence[object]]) -> pa.Table:
+    """Return columns, in the order of `frames.columns(frame)`, as a table.
 
     `t` is given in nanoseconds since 1970 (UTC); every other value may be None.
     """
     import pyarrow as pa
 
-    if not rows:
-        return empty_table(frame)
     arrays = [
         _json_array(values) if column.is_json else _BUILD[column.dtype](values)
-        for column, values in zip(columns(frame), zip(*rows, strict=True), strict=True)
+        for column, values in zip(columns(frame), given, strict=True)
     ]
     return pa.Table.from_arrays(arrays, schema=arrow_schema(frame))
 
@@ -182,10 +180,14 @@ def _category_array(values: Sequence[object]) -> pa.Array:
 def _number_array(kind: type, values: Sequence[Any]) -> pa.Array:
     import numpy as np
 
+    if _all_missing(values):
+        return _numbers(np.zeros(len(values), kind), np.ones(len(values), np.bool_))
     if not set(map(type, values)) <= {kind, type(None)}:
         values = [as_number(kind, value) for value in values]
-    missing = np.array([value is None for value in values], np.bool_)
-    filled = [kind() if value is None else value for value in values] if missing.any() else values
+    missing, filled = np.zeros(len(values), np.bool_), values
+    if None in values:
+        missing = np.array([value is None for value in values], np.bool_)
+        filled = [kind() if value is None else value for value in values]
     try:
         known: np.ndarray[Any, Any] = np.array(filled, kind)
     except OverflowError:
@@ -205,7 +207,7 @@ def as_number(kind: type, value: Any) -> Any:
 
 
 def _all_missing(values: Sequence[object]) -> TypeGuard[Sequence[None]]:
-    return values.count(None) == len(values)
+    return set(map(type, values)) == {type(None)}
 
 
 def _numbers(values: np.ndarray[Any, Any], missing: np.ndarray[Any, Any]) -> pa.Array:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from perflab.record.arrow import empty_table
+from perflab.record.buffers import filled
 from perflab.record.dictionaries import codes
 
 if TYPE_CHECKING:
@@ -26,19 +27,12 @@ def to_dataframe(table: pa.Table) -> pd.DataFrame:
 
 def values(column: pa.ChunkedArray) -> ExtensionArray:
     """Return a column as pandas holds it in the documented dtype."""
-    import pandas as pd
     import pyarrow as pa
 
     if pa.types.is_dictionary(column.type):
         return _categorical(column)
-    if pa.types.is_int64(column.type) and column.null_count == len(column):
-        import numpy as np
-
-        # Zeros that nobody has looked at take no memory.
-        return pd.arrays.IntegerArray(np.zeros(len(column), np.int64), np.ones(len(column), np.bool_))
-    nullable = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
-    held: ExtensionArray = pa.table({"": column}).to_pandas(types_mapper=nullable.get)[""].array
-    return held
+    numeric = _numeric(column)
+    return pa.table({"": column}).to_pandas()[""].array if numeric is None else numeric
 
 
 def assembled(arrays: Mapping[str, ExtensionArray], schema: pa.Schema, rows: int) -> pd.DataFrame:
@@ -54,6 +48,23 @@ def assembled(arrays: Mapping[str, ExtensionArray], schema: pa.Schema, rows: int
 def dtypes(frame: str) -> pd.Series:
     """Return the dtypes that a frame is delivered with, by column."""
     return to_dataframe(empty_table(frame)).dtypes
+
+
+def _numeric(column: pa.ChunkedArray) -> ExtensionArray | None:
+    """Return a column of numbers or truth values; Arrow's own conversion copies each chunk, and then all of them."""
+    import numpy as np
+    import pandas as pd
+    import pyarrow as pa
+
+    if pa.types.is_int64(column.type):
+        return pd.arrays.IntegerArray(*filled(column, np.int64))
+    if pa.types.is_boolean(column.type):
+        return pd.arrays.BooleanArray(*filled(column, np.bool_))
+    if not pa.types.is_float64(column.type):
+        return None
+    values, lacking = filled(column, np.float64)
+    values[lacking] = np.nan
+    return pd.arrays.NumpyExtensionArray(values)
 
 
 def _categorical(column: pa.ChunkedArray) -> pd.Categorical[Any]:

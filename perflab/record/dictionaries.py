@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from perflab.record.buffers import int32_array, missing, numbers_of
+
 if TYPE_CHECKING:
-    import numpy as np
     import pyarrow as pa
     from numpy.typing import NDArray
 
@@ -44,18 +45,18 @@ def codes(column: pa.ChunkedArray) -> tuple[NDArray[Any], pa.Array]:
 
     texts, places = _unified(column)
     dtype = next((kind for kind in (np.int8, np.int16) if len(texts) <= np.iinfo(kind).max), np.int32)
-    found = np.empty(len(column), dtype)
+    found = np.zeros(len(column), dtype)
     stop = 0
     for chunk in column.chunks:
         start, stop = stop, stop + len(chunk)
         moved = places.get(_address(chunk.dictionary))
-        indices = _indices(chunk)
-        if moved is None:
-            np.copyto(found[start:stop], indices, casting="unsafe")
-        else:
-            np.take(_int32_values(moved).astype(dtype), indices, out=found[start:stop], mode="clip")
+        if moved is not None:
+            here = numbers_of(moved, np.int32).astype(dtype)
+            np.take(here, numbers_of(chunk.indices, np.int32), out=found[start:stop], mode="clip")
+        elif len(chunk.dictionary) > 1:
+            np.copyto(found[start:stop], numbers_of(chunk.indices, np.int32), casting="unsafe")
         if chunk.null_count:
-            found[start:stop][_missing(chunk)] = -1
+            found[start:stop][missing(chunk.indices)] = -1
     return found, texts
 
 
@@ -67,32 +68,12 @@ def compact(array: pa.DictionaryArray) -> pa.DictionaryArray:
     import numpy as np
     import pyarrow as pa
 
-    counts = np.bincount(_int32_values(array.indices.drop_null()), minlength=len(array.dictionary))
+    counts = np.bincount(numbers_of(array.indices.drop_null(), np.int32), minlength=len(array.dictionary))
     order = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)].astype(np.int32)
     places = np.zeros(len(counts), np.int32)
     places[order] = np.arange(len(order), dtype=np.int32)
-    return pa.DictionaryArray.from_arrays(
-        _int32_array(places).take(array.indices), array.dictionary.take(_int32_array(order))
-    )
-
-
-# `pyarrow.array` and `to_numpy` would do this too, but they import pandas: half a second and 60 MB.
-
-
-def _int32_values(array: pa.Array) -> NDArray[np.int32]:
-    """Return an int32 array without missing values as numpy sees it, without a copy."""
-    import numpy as np
-
-    if not len(array):
-        return np.empty(0, np.int32)
-    return np.frombuffer(array.buffers()[1], np.int32, len(array), array.offset * 4)
-
-
-def _int32_array(values: NDArray[np.int32]) -> pa.Array:
-    """Return numbers as an Arrow array, without a copy."""
-    import pyarrow as pa
-
-    return pa.Array.from_buffers(pa.int32(), len(values), [None, pa.py_buffer(values)])
+    kept = array.dictionary.take(int32_array(order))
+    return pa.DictionaryArray.from_arrays(int32_array(places).take(array.indices), kept)
 
 
 def _unified(column: pa.ChunkedArray) -> tuple[pa.Array, Mapping[tuple[Any, ...], pa.Array]]:
@@ -110,22 +91,6 @@ def _unified(column: pa.ChunkedArray) -> tuple[pa.Array, Mapping[tuple[Any, ...]
     return encoded[0].dictionary, places
 
 
-def _indices(chunk: pa.DictionaryArray) -> NDArray[np.int32]:
-    """Return the indices of a chunk; those of missing values are whatever they are."""
-    import numpy as np
-
-    indices = chunk.indices
-    return np.frombuffer(indices.buffers()[1], np.int32, len(indices), indices.offset * 4)
-
-
-def _missing(chunk: pa.DictionaryArray) -> NDArray[np.bool_]:
-    import numpy as np
-
-    valid = np.unpackbits(np.frombuffer(chunk.indices.buffers()[0], np.uint8), bitorder="little")
-    missing: NDArray[np.bool_] = valid[chunk.indices.offset : chunk.indices.offset + len(chunk)] == 0
-    return missing
-
-
 def _translated(chunk: pa.DictionaryArray, places: Mapping[tuple[Any, ...], pa.Array]) -> pa.Array:
     found = places.get(_address(chunk.dictionary))
     return chunk.indices if found is None else found.take(chunk.indices)
@@ -134,7 +99,7 @@ def _translated(chunk: pa.DictionaryArray, places: Mapping[tuple[Any, ...], pa.A
 def _moves(encoded: pa.DictionaryArray) -> bool:
     import numpy as np
 
-    places = _int32_values(encoded.indices)
+    places = numbers_of(encoded.indices, np.int32)
     return not np.array_equal(places, np.arange(len(places)))
 
 

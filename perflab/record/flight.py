@@ -6,7 +6,6 @@ In: events, each written into its slot of a memory-mapped file. Out: those event
 from __future__ import annotations
 
 import contextlib
-import itertools
 import math
 import mmap
 import os
@@ -16,49 +15,30 @@ import warnings
 import weakref
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal
 
 from perflab.errors import ConfigError
 from perflab.record.arrow import LONGEST_TEXT, as_text
+from perflab.record.slots import CODES, Slots
 
-__all__ = [
-    "FIRST_SLOT",
-    "FORMAT",
-    "HEADER",
-    "KINDS",
-    "MAGIC",
-    "RING",
-    "SLOTS",
-    "SLOT_BYTES",
-    "FlightRing",
-    "Kind",
-    "begin_text",
-    "slot_struct",
-]
+if TYPE_CHECKING:
+    from perflab.record.operation import Operation
+
+__all__ = ["FIRST_SLOT", "FORMAT", "HEADER", "MAGIC", "RING", "SLOTS", "SLOT_BYTES", "FlightRing", "Kind", "begin_text"]
 
 RING = "flight.ring"
 Kind = Literal["begin", "end", "failed", "event", "warning"]
 
-KINDS: tuple[str, ...] = get_args(Kind)
-_CODES = {kind: code for code, kind in enumerate(KINDS, 1)}
 MAGIC = b"perflab\0"
 FORMAT = 1
 HEADER = struct.Struct("<8sIII")
 FIRST_SLOT = 64
-_FIXED_BYTES = 42
 SLOTS = (1, 65_536)
 # The text's length is one byte, which bounds a slot at 42 + 255.
 SLOT_BYTES = (64, 256)
-_NAN = math.nan
 
 
-def slot_struct(slot_bytes: int) -> struct.Struct:
-    """Return the layout of a slot: number of the event, t, operation, duration, kind, text, number of the event."""
-    # `pack_into` clears the slot and fills it from front to back: one whose two numbers differ was not finished.
-    return struct.Struct(f"<QqqdB{slot_bytes - _FIXED_BYTES + 1}pQ")
-
-
-class FlightRing:
+class FlightRing(Slots):
     """A file of the run folder with the last events of this process; what was written survives the process.
 
     Parameters
@@ -74,6 +54,8 @@ class FlightRing:
 
     Attributes
     ----------
+    on : bool
+        Whether events are written.
     missed : int
         Events that could not be written, such as one of an unknown kind.
 
@@ -107,19 +89,11 @@ class FlightRing:
         _check("slot_bytes", slot_bytes, SLOT_BYTES)
         size = FIRST_SLOT + slots * slot_bytes
         self.path = path
-        self.missed = 0
-        self._clock = clock
-        self._pack = slot_struct(slot_bytes).pack_into
-        self._places = zip(itertools.count(1), itertools.cycle(range(FIRST_SLOT, size, slot_bytes)))
-        self._view = _create(path, size)
-        if self._view is not None:
-            HEADER.pack_into(self._view, 0, MAGIC, FORMAT, slots, slot_bytes)
+        view = _create(path, size)
+        if view is not None:
+            HEADER.pack_into(view, 0, MAGIC, FORMAT, slots, slot_bytes)
+            self._map(view, FIRST_SLOT, slots, slot_bytes, None if clock is time.time_ns else clock)
             _rings.add(self)
-
-    @property
-    def on(self) -> bool:
-        """Whether events are written."""
-        return self._view is not None
 
     def write(self, kind: Kind, text: str, number: int = 0, duration_s: float | None = None) -> None:
         """Write one event; nothing is raised, text without room is cut.
@@ -135,23 +109,14 @@ class FlightRing:
         duration_s
             Wall time from begin to end.
         """
-        view = self._view
-        if view is None:
+        if not self.on:
             return
         try:
             try:
                 encoded = text.encode()
             except UnicodeEncodeError:
                 encoded = text.encode("utf-8", "backslashreplace")
-            if duration_s is None:
-                duration_s = _NAN
-            code = _CODES[kind]
-            now = self._clock()
-            # Not `next`: CPython switches threads after calls and at backward jumps. From here to the end of `_pack`
-            # there is none, so no thread can be overtaken by a turn of the ring and put an old event over a new one.
-            for sequence, offset in self._places:  # noqa: B007
-                break
-            self._pack(view, offset, sequence, now, number, duration_s, code, encoded, sequence)
+            self._put(CODES[kind], encoded, number, math.nan if duration_s is None else duration_s)
         except Exception:  # whatever is wrong with one event, the program that it tells of goes on
             self.missed += 1
 
@@ -160,18 +125,21 @@ class FlightRing:
 
         A second call does nothing, nor does that of a forked child.
         """
-        if self._view is None:
+        if not self.on:
             return
-        self._forget()
+        self._unmap()
         if not keep:
             try:
                 self.path.unlink(missing_ok=True)
             except OSError as error:
                 warnings.warn(f"The flight ring {str(self.path)!r} is left: {error}.", RuntimeWarning, stacklevel=2)
 
-    def _forget(self) -> None:
-        # Not closed: another thread may be about to write, and the last reference to the mapping closes it.
-        self._view = None
+    def _began_slowly(self, operation: Operation) -> None:
+        self.write("begin", begin_text(operation.name, operation.key), operation.number)
+
+    def _ended_slowly(self, operation: Operation) -> None:
+        kind: Kind = "end" if operation.error is None else "failed"
+        self.write(kind, operation.name, operation.number, operation.duration_s)
 
 
 _rings: weakref.WeakSet[FlightRing] = weakref.WeakSet()
@@ -179,7 +147,7 @@ _rings: weakref.WeakSet[FlightRing] = weakref.WeakSet()
 
 def _forget_all() -> None:
     for ring in list(_rings):
-        ring._forget()
+        ring._unmap()
 
 
 # The mapping is shared with a forked child, whose events are not those of the program that owns the ring.

@@ -14,16 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from perflab.record.flight import (
-    FIRST_SLOT,
-    FORMAT,
-    HEADER,
-    KINDS,
-    MAGIC,
-    SLOT_BYTES,
-    SLOTS,
-    slot_struct,
-)
+from perflab.record.flight import FIRST_SLOT, FORMAT, HEADER, MAGIC, SLOT_BYTES, SLOTS
+from perflab.record.slots import KINDS, slot_struct
 from perflab.units import format_seconds
 
 if TYPE_CHECKING:

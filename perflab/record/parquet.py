@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from perflab.record.arrow import indexed
+from perflab.record.arrow import indexed, truths
 from perflab.record.dictionaries import compact, joined
 from perflab.record.texts import Texts
 from perflab.record.where import Where
@@ -96,43 +96,49 @@ def read_column(opened: pq.ParquetFile, name: str) -> pa.ChunkedArray:
     chunks: list[pa.Array] = []
     unread: list[int] = []
     for group in range(opened.num_row_groups):
-        alike, text = _alike(opened, group, name, kind)
+        alike, value = _alike(opened, group, name, kind)
         if not alike:
             unread.append(group)
             continue
         chunks += _read_groups(opened, unread, name)
         unread = []
         # Groups of one size share one array: ten million rows that are missing would be 80 MB of zeros.
-        chunks.append(_repeated(kind, text, opened.metadata.row_group(group).num_rows))
+        chunks.append(_repeated(kind, value, opened.metadata.row_group(group).num_rows))
     chunks += _read_groups(opened, unread, name)
     return pa.chunked_array(chunks, kind)
 
 
 @lru_cache(64)
-def _repeated(kind: pa.DataType, text: str | None, rows: int) -> pa.Array:
+def _repeated(kind: pa.DataType, value: str | bool | None, rows: int) -> pa.Array:
     import numpy as np
     import pyarrow as pa
 
-    return pa.nulls(rows, kind) if text is None else indexed(np.zeros(rows, np.int32), Texts.of([text]).arrow())
+    if value is None:
+        return pa.nulls(rows, kind)
+    if isinstance(value, bool):
+        return truths(np.full(rows, value))
+    return indexed(np.zeros(rows, np.int32), Texts.of([value]).arrow())
 
 
 def _read_groups(opened: pq.ParquetFile, groups: Sequence[int], name: str) -> list[pa.Array]:
     return opened.read_row_groups(groups, [name]).column(0).chunks if groups else []
 
 
-def _alike(opened: pq.ParquetFile, group: int, name: str, kind: pa.DataType) -> tuple[bool, str | None]:
-    """Return whether the statistics of a group tell its rows, and the one short text that they are; None: missing."""
+def _alike(opened: pq.ParquetFile, group: int, name: str, kind: pa.DataType) -> tuple[bool, str | bool | None]:
+    """Return whether the statistics of a group tell its rows, and what each is: missing, a truth value, a text."""
     facts = opened.metadata.row_group(group)
     known = facts.column(opened.schema_arrow.get_field_index(name)).statistics
     if known is None or not known.has_null_count:
         return False, None
     if known.null_count == facts.num_rows:
         return True, None
-    text = known.min if known.has_min_max and known.null_count == 0 else None
+    least = known.min if known.has_min_max and known.null_count == 0 else None
+    if isinstance(least, bool):
+        return least == known.max, least
     # Long texts may be cut short in statistics, and equal in what is left.
-    if not _is_text(kind) or not isinstance(text, str) or text != known.max or len(text) > _SURELY_WHOLE:
+    if not _is_text(kind) or not isinstance(least, str) or least != known.max or len(least) > _SURELY_WHOLE:
         return False, None
-    return True, text
+    return True, least
 
 
 def time_range(file: Path) -> tuple[int, int] | None:

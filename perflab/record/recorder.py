@@ -18,16 +18,14 @@ from typing import TYPE_CHECKING, Any
 from perflab.config import RecordSettings
 from perflab.record import remote
 from perflab.record.clock import Clock
-from perflab.record.flight import Kind, begin_text
 from perflab.record.frames import FRAMES, columns
 from perflab.record.log import Source, Taken
 from perflab.record.logs import Logs
 from perflab.record.noting import Events
 from perflab.record.operation import Operation
-from perflab.record.operation_row import operation_row
 from perflab.record.rows import gather, visit
 from perflab.record.running import RunningFolder
-from perflab.record.sources import Accesses, Gathered, Row
+from perflab.record.sources import Accesses, Gathered, Operations
 from perflab.record.tape import Tape
 from perflab.record.tapes import Tapes
 from perflab.record.view import Frames
@@ -116,7 +114,8 @@ class Recorder(Events):
         budget = self._settings.memory_budget_bytes
         self._raw_rows = max(self._chunk_rows, min(RAW_ROWS, budget // (_RAW_SHARE * _RAW_BYTES)))
         self._raw_operations = max(self._chunk_rows, budget // (_RAW_SHARE * _OPERATION_BYTES))
-        self._gathered = {frame: Gathered(frame, self._as_row) for frame in FRAMES if frame != "accesses"}
+        self._gathered = {frame: Gathered(frame) for frame in FRAMES if frame != "accesses"}
+        self._gathered["operations"] = Operations(self.run_id, self.clock)
         self._operations = self._gathered["operations"].rows
         accesses = Accesses(self.tapes, self.clock, self.run_id, self._settings.sample_ratio)
         sources: dict[str, Source] = {**self._gathered, "accesses": accesses}
@@ -126,7 +125,7 @@ class Recorder(Events):
         self._running = None if run_dir is None else self._start(run_dir, info or {})
         self._ring = None if self._running is None else self._running.ring
         if self._ring is not None:
-            self.begin = self._began
+            self.begin = self._ring.began
         self.address = uuid.uuid4().hex
         remote.enter(self)
 
@@ -201,8 +200,7 @@ class Recorder(Events):
         if operation.tape is not None:
             self.tapes.finish(operation)
         if self._ring is not None:
-            kind: Kind = "end" if operation.error is None else "failed"
-            self._ring.write(kind, operation.name, operation.number, operation.duration_s)
+            self._ring.ended(operation)
         rows = self._operations
         rows.append(operation)
         if len(rows) >= self._raw_operations:
@@ -296,11 +294,7 @@ class Recorder(Events):
         self._logs.forget()
         self._operations = self._gathered["operations"].rows
         self._local = threading.local()
-        self._running = self._ring = None
-
-    def _began(self, operation: Operation) -> None:
-        if self._ring is not None:
-            self._ring.write("begin", begin_text(operation.name, operation.key), operation.number)
+        self._running = self._ring = self.begin = None
 
     def _start(self, run_dir: Path, info: Mapping[str, Any]) -> RunningFolder:
         facts = {"run_id": self.run_id, "started": _now(), "pid": os.getpid(), **info}
@@ -312,9 +306,6 @@ class Recorder(Events):
 
     def _size(self, frame: str) -> tuple[int, int]:
         return self._logs[frame].size()
-
-    def _as_row(self, recorded: Row | Operation) -> Row:
-        return operation_row(recorded, self.run_id, self.clock.ns) if isinstance(recorded, Operation) else recorded
 
 
 def _now() -> str:

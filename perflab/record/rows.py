@@ -66,7 +66,7 @@ def gather(
 
 
 def visit(frame: str, sources: Iterable[pa.Table | Path], see: Callable[[str, pa.ChunkedArray], object]) -> None:
-    """Show the columns of a frame one after the other, so that memory holds no more than one; rows are as `gather` has.
+    """Show the columns of a frame one after the other, so that memory holds no more than two; rows are as `gather` has.
 
     Raises
     ------
@@ -80,12 +80,14 @@ def visit(frame: str, sources: Iterable[pa.Table | Path], see: Callable[[str, pa
         # One column is read while another is made into what is wanted: Arrow lets Python go on meanwhile.
         ahead = stack.enter_context(ThreadPoolExecutor(1, "perflab-columns"))
         names = arrow_schema(frame).names
-        order = _order(_column(frame, opened, "t")) if frame == "accesses" else None
-        coming = _begun(ahead, partial(_column, frame, opened, names[0]))
-        for name, following in zip(names, [*names[1:], None], strict=True):
+        order, coming = None, _begun(ahead, partial(_column, frame, opened, "t"))
+        names.remove("t")
+        for name, following in pairwise(["t", *names, None]):
             column = coming()
             if following is not None:
                 coming = _begun(ahead, partial(_column, frame, opened, following))
+            if name == "t" and frame == "accesses":
+                order = _order(column)
             see(name, column if order is None else column.take(order))
 
 

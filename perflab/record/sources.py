@@ -5,7 +5,7 @@ In: rows as they are recorded. Out: typed columns of them, when a log asks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from operator import delitem
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from perflab.record.arrow import to_table
 from perflab.record.assemble import Numbered, assemble, number
 from perflab.record.at_once import at_once
 from perflab.record.log import Keep, Row
+from perflab.record.operation_row import operation_columns, operation_rows
 from perflab.record.piece import Typed
 from perflab.record.tape import Segment
 from perflab.record.tapes import Tapes
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from perflab.record.block import Block
     from perflab.record.clock import Clock
 
-__all__ = ["Accesses", "Gathered", "Row"]
+__all__ = ["Accesses", "Gathered", "Operations", "Row"]
 
 
 class Gathered:
@@ -34,10 +35,9 @@ class Gathered:
         What was recorded; `rows.append` is atomic, and `take` removes only what it has copied.
     """
 
-    def __init__(self, frame: str, as_row: Callable[[Any], Row]) -> None:
+    def __init__(self, frame: str) -> None:
         self.frame = frame
         self.rows: list[Any] = []
-        self._as_row = as_row
         self._last: Row | None = None
 
     def look(self) -> Typed | None:
@@ -49,7 +49,7 @@ class Gathered:
         batch = self.rows[: len(self.rows)]
         typed = self._typed(batch)
         if typed is not None:
-            self._last = self._as_row(batch[-1])
+            (self._last,) = self._as_rows(batch[-1:])
             at_once(*keep(typed), partial(delitem, self.rows, slice(len(batch))))
 
     def loose(self, most: int) -> list[Row]:
@@ -58,19 +58,40 @@ class Gathered:
         if len(batch) > most:
             return []
         del self.rows[: len(batch)]
-        return list(map(self._as_row, batch))
+        return self._as_rows(batch)
 
     def last(self) -> Row | None:
         """Return the row that was recorded last, or None before the first."""
         recorded = self.rows[-1:]
-        return self._as_row(recorded[0]) if recorded else self._last
+        return self._as_rows(recorded)[0] if recorded else self._last
 
     def forget(self) -> None:
         """Drop the rows: this process was forked, and they are its parent's."""
         self.rows, self._last = [], None
 
     def _typed(self, batch: Sequence[Any]) -> Typed | None:
-        return Typed(to_table(self.frame, list(map(self._as_row, batch)))) if batch else None
+        return Typed(to_table(self.frame, self._as_columns(batch))) if batch else None
+
+    def _as_columns(self, batch: Sequence[Any]) -> Sequence[Sequence[object]]:
+        return list(zip(*batch, strict=True))
+
+    def _as_rows(self, batch: Sequence[Any]) -> list[Row]:
+        return list(batch)
+
+
+class Operations(Gathered):
+    """The new rows of `operations`: those that ended here as they are, others as rows."""
+
+    def __init__(self, run_id: str, clock: Clock) -> None:
+        super().__init__("operations")
+        self._run_id = run_id
+        self._clock = clock
+
+    def _as_columns(self, batch: Sequence[Any]) -> Sequence[Sequence[object]]:
+        return operation_columns(batch, self._run_id, self._clock.zero_ns)
+
+    def _as_rows(self, batch: Sequence[Any]) -> list[Row]:
+        return operation_rows(batch, self._run_id, self._clock.zero_ns)
 
 
 class Accesses:

@@ -184,7 +184,8 @@ class Frames(Mapping[str, "pd.DataFrame"]):
         arrays: dict[str, Any] = {}
         assert self._visit is not None, "the caller has looked"
         self._visit(frame, lambda name, column: arrays.update({name: values(column)}))
-        return assembled(arrays, arrow_schema(frame), len(arrays["t"]))
+        schema = arrow_schema(frame)
+        return assembled({name: arrays[name] for name in schema.names}, schema, len(arrays["t"]))
 
     def _shown(self, frame: str, shown: pd.DataFrame) -> pd.DataFrame:
         if self._facts is not None:

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from perflab.bench import Arm, run
-from perflab.record.flight import FlightRing, begin_text, slot_struct
+from perflab.record.flight import FlightRing, begin_text
+from perflab.record.slots import slot_struct
 
 EVENTS = 100_000
 TEXT = "parse 'src/package/module.py'"

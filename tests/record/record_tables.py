@@ -16,11 +16,10 @@ START = 1_790_000_000_000_000
 def table(frame: str, *rows: dict[str, Any]) -> pa.Table:
     """Return rows of a frame, a millisecond apart unless they say `t` (microseconds after the start)."""
     names = [column.name for column in columns(frame)]
-    tuples = [
-        tuple({"run_id": "run", **row, "t": (START + row.get("t", 1000 * place)) * 1000}.get(name) for name in names)
-        for place, row in enumerate(rows)
+    known = [
+        {"run_id": "run", **row, "t": (START + row.get("t", 1000 * place)) * 1000} for place, row in enumerate(rows)
     ]
-    return to_table(frame, tuples)
+    return to_table(frame, [[row.get(name) for row in known] for name in names])
 
 
 def accesses(count: int, first: int = 0, **same: Any) -> pa.Table:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from perflab.record.flight import FIRST_SLOT, HEADER, MAGIC, RING, FlightRing, slot_struct
+from perflab.record.flight import FIRST_SLOT, HEADER, MAGIC, RING, FlightRing
 from perflab.record.flight_read import Flight, FlightEvent, flight_frame, last_words, open_operations, read_ring
+from perflab.record.slots import slot_struct
 
 SLOT = 64
 

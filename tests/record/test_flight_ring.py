@@ -19,8 +19,9 @@ from typing import Any
 import pytest
 
 from perflab.errors import ConfigError
-from perflab.record.flight import KINDS, RING, FlightRing, begin_text
+from perflab.record.flight import RING, FlightRing, begin_text
 from perflab.record.flight_read import Flight, FlightEvent, last_words, open_operations, read_ring
+from perflab.record.slots import KINDS
 
 MOUNT, UMOUNT = "/bin/mount", "/bin/umount"
 SLOT = 64
