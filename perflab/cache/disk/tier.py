@@ -5,6 +5,7 @@ In: keys and plain values. Out: equal values, or a miss; never a wrong value, an
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -15,12 +16,12 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from perflab.cache.codec.packing import COMPRESS_BYTES, Packing
 from perflab.cache.codec.signed import signer_for
-from perflab.cache.disk.envelope import HEADER_BYTES, row_cost
+from perflab.cache.disk.envelope import payload_at, row_cost, tag_text, told
 from perflab.cache.disk.folder import expanded
 from perflab.cache.disk.marks import ReadMarks
 from perflab.cache.disk.private import PrivateFolder
 from perflab.cache.disk.rowlog import RowLog
-from perflab.cache.entry import Entry, checked_bytes, checked_ttl
+from perflab.cache.entry import NO_FACTS, Entry, Facts, checked_bytes, checked_cost, checked_tags, checked_ttl
 from perflab.cache.keys import decode_key, encode_key
 from perflab.cache.mapping import MISSING, LockedMapping
 from perflab.errors import ConfigError, StoreError
@@ -183,7 +184,7 @@ class DiskCache(LockedMapping):
         return [default if entry is None else entry.value for entry in self.entries(keys)]
 
     def entry(self, key: Hashable) -> Entry | None:
-        """Return the live entry of a key with its cost here and its deadline by the timer, or None."""
+        """Return the live entry of a key with its bytes here and its deadline by the timer, or None."""
         encoded = encode_key(key)
         return self._entry(key, encoded, self._rows.find(encoded))
 
@@ -193,8 +194,18 @@ class DiskCache(LockedMapping):
         found = self._rows.find_many([encoded for _, encoded in named])
         return [self._entry(key, encoded, found.get(encoded)) for key, encoded in named]
 
-    def set(self, key: Hashable, value: object, *, ttl: float | None = None) -> bool:
+    def set(
+        self,
+        key: Hashable,
+        value: object,
+        *,
+        ttl: float | None = None,
+        cost: float | None = None,
+        tags: Iterable[str] = (),
+    ) -> bool:
         """Store a value; False if it could not be stored, and then the old value of the key is gone too.
+
+        `cost` and `tags`, as of `MemoryCache.set`, are kept with it.
 
         Raises
         ------
@@ -202,7 +213,7 @@ class DiskCache(LockedMapping):
             If key or value is of a type that cannot be stored; the old value stays.
         """
         lifetime = checked_ttl(ttl)
-        row = self._row(key, value, lifetime)
+        row = self._row(key, value, lifetime, checked_cost(cost), checked_tags(tags))
         return self._fits(row, lifetime) and self._rows.put((row,))
 
     def set_many(
@@ -215,9 +226,13 @@ class DiskCache(LockedMapping):
         StoreError
             If a key or a value is of a type that cannot be stored; then none is, and the old values stay.
         """
-        lifetime = checked_ttl(ttl)
         pairs = items.items() if isinstance(items, Mapping) else items
-        rows = {row.key: row for row in [self._row(key, value, lifetime) for key, value in pairs]}
+        return self.put([Entry(key, value, 0) for key, value in pairs], checked_ttl(ttl))
+
+    def put(self, entries: Iterable[Entry], lifetime: float = math.inf) -> int:
+        """Do the same for entries, with the costs and tags that they have; `lifetime` in seconds is that of all."""
+        made = [self._row(entry.key, entry.value, lifetime, entry.facts.cost, entry.facts.tags) for entry in entries]
+        rows = {row.key: row for row in made}
         fitting = [row for row in rows.values() if self._fits(row, lifetime)]
         return len(fitting) if fitting and self._rows.put(fitting) else 0
 
@@ -246,11 +261,18 @@ class DiskCache(LockedMapping):
             raise KeyError(key)
         return found.remaining
 
-    def costs(self) -> list[tuple[Hashable, int]]:
-        """Return every key whose end, by the wall clock, is ahead, with its cost in bytes; last stored first."""
+    def tagged(self, tag: str) -> list[Hashable]:
+        """Return the keys that were stored with a tag; it goes over all rows."""
+        return [key for key, _ in self.costs(tag)]
+
+    def costs(self, tag: str | None = None) -> list[tuple[Hashable, int]]:
+        """Return every key whose end, by the wall clock, is ahead, with its bytes; last stored first.
+
+        With a tag, those alone that were stored with it.
+        """
         self.flush()
         costs: list[tuple[Hashable, int]] = []
-        for encoded, cost in self._rows.store.rows(self._wall()):
+        for encoded, cost in self._rows.store.rows(self._wall(), "" if tag is None else tag_text((tag,))):
             try:
                 costs.append((decode_key(encoded), cost))
             except (StoreError, TypeError) as error:
@@ -296,9 +318,9 @@ class DiskCache(LockedMapping):
     def _guard(self, key: Hashable) -> AbstractContextManager[object]:  # noqa: ARG002 (one lock for all keys)
         return self._rows.store.lock
 
-    def _row(self, key: Hashable, value: object, lifetime: float) -> Row:
+    def _row(self, key: Hashable, value: object, lifetime: float, cost: float | None, tags: tuple[str, ...]) -> Row:
         encoded = encode_key(key)
-        return self._rows.seal(encoded, self._packing.pack(value, key, encoded), lifetime, key)
+        return self._rows.seal(encoded, self._packing.pack(value, key, encoded), lifetime, key, cost, tags)
 
     def _fits(self, row: Row, lifetime: float) -> bool:
         """Tell if a row can be stored at all; if not, its key has no value any more."""
@@ -313,11 +335,12 @@ class DiskCache(LockedMapping):
         value = MISSING if found is None else self._value(encoded, found, MISSING)
         if found is None or value is MISSING:
             return None
-        return Entry(key, value, row_cost(encoded, found.data), self._timer() + found.remaining)
+        facts = Facts(self._timer() + found.remaining, *told(found.data))
+        return Entry(key, value, row_cost(encoded, found.data), facts=facts if facts != NO_FACTS else NO_FACTS)
 
     def _value(self, encoded: bytes, found: Found, default: Any) -> Any:
         try:
-            value = self._packing.unpack(found.data, HEADER_BYTES, encoded)
+            value = self._packing.unpack(found.data, payload_at(found.data), encoded)
         except StoreError as error:
             self._rows.store.quarantine(encoded, "codec", error, found.data)
             return default

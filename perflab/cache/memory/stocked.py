@@ -166,6 +166,11 @@ class StockedMapping(Stocked, LockedMapping):
         self._tell()
         return removed
 
+    def tagged(self, tag: str) -> list[Hashable]:
+        """Return the keys that have a tag."""
+        with self._lock:
+            return [entry.key for entry in self._stock.shelf.tagged(tag)]
+
     def entries(self) -> list[Entry]:
         """Return the live entries, next to be evicted first where the policy has an order."""
         with self._lock:

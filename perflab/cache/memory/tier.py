@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
 from perflab.cache import forked
-from perflab.cache.entry import UNBOUNDED, Entry, Facts, checked_bytes, checked_ttl
+from perflab.cache.entry import UNBOUNDED, Entry, Facts, checked_bytes, checked_cost, checked_tags, checked_ttl
 from perflab.cache.memory.notices import Listener, Notices
 from perflab.cache.memory.plainly import Lock
 from perflab.cache.memory.stock import LEFT_BYTES, Stock
@@ -258,6 +258,4 @@ class MemoryCache(StockedMapping):
 
     def _facts(self, ttl: float | None, cost: float | None, tags: Iterable[str]) -> Facts:
         deadline = math.inf if ttl is None else self.timer() + checked_ttl(ttl)
-        if cost is not None and not 0 <= cost < math.inf:
-            raise ConfigError(f"cost is {cost!r}; it must be a number, 0 or more")
-        return Facts(deadline, 1.0 if cost is None else cost, (tags,) if isinstance(tags, str) else tuple(tags))
+        return Facts(deadline, checked_cost(cost), checked_tags(tags))

@@ -53,7 +53,9 @@ class GDSF:
     """Lowest `clock + reads x cost / size` leaves first; the clock is the priority of what left last.
 
     Cherkasova: Improving WWW proxies performance with Greedy-Dual-Size-Frequency caching policy, HP Labs report
-    HPL-98-69R1, 1998. The cost is `Entry.facts.cost`, 1 by default. Of equal priorities the one that was stored or read
+    HPL-98-69R1, 1998. The cost is `Entry.facts.cost`. Where that is not known it is the mean of those that were, so
+    that an entry of unknown cost is no dearer, and no cheaper, than an average one; it is 1 as long as none is known,
+    and priorities are put into the new unit when the first one is. Of equal priorities the one that was stored or read
     longest ago leaves. Entries of one priority share a level, and only the levels are in a heap: each step is O(log n)
     in their number, and an entry takes no memory but what its level does.
 
@@ -69,6 +71,7 @@ class GDSF:
 
     def __init__(self) -> None:
         self._clock = 0.0
+        self._known = self._costs = 0.0
         self._mark = object()
         self._levels: dict[float, _Level] = {}
         self._heap: list[float] = []  # priorities of all levels, and of some that are gone
@@ -76,6 +79,12 @@ class GDSF:
     def add(self, entry: Entry) -> None:
         """Take in an entry with one read."""
         entry.uses = 1
+        cost = entry.facts.cost
+        if cost is not None:
+            self._known += 1
+            self._costs += cost
+            if self._known == 1 and cost > 0:
+                self._scale(cost)
         self._enter(entry)
 
     def use(self, entries: Iterable[Entry]) -> None:
@@ -108,12 +117,29 @@ class GDSF:
             yield from self._levels[priority]
 
     def _enter(self, entry: Entry) -> None:
-        priority = self._clock + entry.uses * entry.facts.cost / max(1, entry.nbytes)
+        cost = entry.facts.cost
+        if cost is None:
+            cost = self._costs / self._known if self._known else 1.0
+        priority = self._clock + entry.uses * cost / max(1, entry.nbytes)
+        if priority not in self._levels:
+            self._push(priority)
+        self._level(priority).append(entry)
+
+    def _scale(self, ratio: float) -> None:
+        """Put all priorities into another unit."""
+        held, self._levels = list(self), {}
+        before = {entry: entry.home.priority for entry in held}
+        self._clock *= ratio
+        for entry in held:
+            entry.home = entry.before = entry.after = None
+            self._level(before[entry] * ratio).append(entry)
+        self._heap = sorted(self._levels)
+
+    def _level(self, priority: float) -> _Level:
         level = self._levels.get(priority)
         if level is None:
             level = self._levels[priority] = _Level(priority, self._mark)
-            self._push(priority)
-        level.append(entry)
+        return level
 
     def _push(self, priority: float) -> None:
         heapq.heappush(self._heap, priority)

@@ -61,10 +61,9 @@ class Tiers:
         """Return the lock that writers of a key hold."""
         return self._stripes.of(key)
 
-    def entry(self, key: Hashable, value: object, deadline: float, cost: float = NO_FACTS.cost) -> Entry:
+    def entry(self, key: Hashable, value: object, facts: Facts) -> Entry:
         """Return an entry for the memory tiers."""
-        told = deadline != math.inf or cost != NO_FACTS.cost
-        return Entry(key, value, self.l1.weigh(key, value), facts=Facts(deadline, cost) if told else NO_FACTS)
+        return Entry(key, value, self.l1.weigh(key, value), facts=NO_FACTS if facts == NO_FACTS else facts)
 
     def find(self, key: Hashable) -> tuple[Entry | None, str | None]:
         """Return the entry of a key and the tier that had it; promote it.
@@ -112,26 +111,27 @@ class Tiers:
         return self._arrive(key, mark, self.l3.entry(key), event, limit)
 
     def store(
-        self, key: Hashable, value: object, ttl: float | None, load: Load | None = None, *, cost: float = NO_FACTS.cost
+        self, key: Hashable, value: object, ttl: float | None, load: Load | None = None, *, facts: Facts = NO_FACTS
     ) -> bool:
         """Put a value into the tiers, in place of what was there; False if none took it.
 
+        `facts` tell all but the deadline, which is `ttl` seconds from now.
         A value that comes from a load is dropped if the load's mark is gone: someone has written the key since.
         """
-        entry = self.entry(key, value, self.l1.timer() + checked_ttl(ttl), cost)
+        entry = self.entry(key, value, self._facts(ttl, facts))
         with self.guard(key):
             self._refuse_closed()
             if load is not None and not self.loads.stands(load):
                 return False
-            on_disk = self.writes.put([entry], ttl)[0]
+            on_disk = False if self.writes.keeps_off(entry) else self.writes.put([entry], ttl)[0]
             with self._lock:
                 return self._place(entry, on_disk)
 
     def store_many(self, items: Iterable[tuple[Hashable, object]], ttl: float | None) -> list[bool]:
         """Put several values into the tiers, and tell of each key if one took it; disk is written once."""
-        deadline = self.l1.timer() + checked_ttl(ttl)
+        facts = self._facts(ttl)
         # A key that cannot be stored is refused before anything is; of one that comes twice the last value counts.
-        entries = list({slot_of(key): self.entry(key, value, deadline) for key, value in items}.values())
+        entries = list({slot_of(key): self.entry(key, value, facts) for key, value in items}.values())
         with self._stripes.all():
             self._refuse_closed()
             on_disk = self.writes.put(entries, ttl)
@@ -146,7 +146,8 @@ class Tiers:
         with self.guard(entry.key):
             found = None if self.l3 is None else self.l3.entry(entry.key)
             if found is not None:
-                entry = self.entry(entry.key, found.value, found.deadline, entry.facts.cost)
+                cost = entry.facts.cost if found.facts.cost is None else found.facts.cost
+                entry = self.entry(entry.key, found.value, found.facts._replace(cost=cost))
             with self._lock:
                 if self.peek(entry.key) is not None or entry.nbytes > tier.max_bytes - tier.nbytes:
                     return False
@@ -160,6 +161,13 @@ class Tiers:
             with self._lock:
                 self._written(key)
                 return any([_deleted(self.l1, key), _deleted(self.l2, key), found, waited])
+
+    def tagged(self, tag: str) -> list[Hashable]:
+        """Return the keys that have a tag in any tier."""
+        self.writes.settle()
+        with self._lock:
+            held = [*self.l1.tagged(tag), *self.l2.tagged(tag)]
+        return held if self.l3 is None else [*held, *self.l3.tagged(tag)]
 
     def touch(self, key: Hashable, ttl: float | None) -> bool:
         """Give a key a new time to live in every tier; False if none has it."""
@@ -208,6 +216,10 @@ class Tiers:
         self.absences.after_fork()
         self.writes.after_fork()
 
+    def _facts(self, ttl: float | None, facts: Facts = NO_FACTS) -> Facts:
+        lifetime = checked_ttl(ttl)
+        return facts if lifetime == math.inf else facts._replace(deadline=self.l1.timer() + lifetime)
+
     def _refuse_closed(self) -> None:
         if self._closed:
             raise StoreError(CLOSED)
@@ -240,7 +252,7 @@ class Tiers:
         if found is None:
             self._fetching.pop(slot, None)
             return None
-        entry = self.entry(key, found.value, found.deadline)
+        entry = self.entry(key, found.value, found.facts)
         with self._lock:
             unchanged = self._fetching.get(slot) is mark
             if unchanged:

@@ -6,13 +6,13 @@ In: a key that was missed, and its loader. Out: the loaded value, for all thread
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Iterable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-from perflab.cache.entry import checked_ttl
+from perflab.cache.entry import Facts, checked_cost, checked_tags, checked_ttl
 from perflab.cache.forked import watch
 from perflab.cache.loading.flight import AsyncSingleFlight, SingleFlight
 from perflab.cache.loading.loads import Load
@@ -35,18 +35,24 @@ class Terms:
     Raises
     ------
     ConfigError
-        If a time, or the cost, is no number, NaN or negative.
+        If a time, or the cost, is no number, NaN or negative, a tag is no text, or there is no such tier.
     """
 
     ttl: float | None = None
     cost: float | None = None
     timeout: float | None = None
     negative_ttl: float | None = None
+    tags: Iterable[str] = ()
+    tier: str = "l3"
     missing: type[Exception] | tuple[type[Exception], ...] = KeyError
 
     def __post_init__(self) -> None:
         checked_ttl(self.ttl)
-        for name in ("cost", "timeout", "negative_ttl"):
+        checked_tags(self.tags)
+        if self.tier not in ("l1", "l3"):
+            raise ConfigError(f"tier is {self.tier!r}; it must be 'l1' for memory alone, or 'l3' for disk too")
+        checked_cost(self.cost)
+        for name in ("timeout", "negative_ttl"):
             number = getattr(self, name)
             if number is not None and not (isinstance(number, int | float) and number >= 0):
                 raise ConfigError(f"{name} is {number!r}; it must be a number, 0 or more, or None")
@@ -54,6 +60,11 @@ class Terms:
     def ttl_of(self, value: object) -> float | None:
         """Return the time to live of a loaded value."""
         return self.negative_ttl if value is None and self.negative_ttl is not None else self.ttl
+
+    def facts(self, duration_s: float) -> Facts:
+        """Return what is told of a value whose load took so many seconds."""
+        cost = duration_s if self.cost is None else float(self.cost)
+        return Facts(cost=cost, tags=checked_tags(self.tags), memory_only=self.tier == "l1")
 
     @property
     def absent(self) -> type[Exception] | tuple[type[Exception], ...]:
@@ -102,7 +113,7 @@ class ReadThrough:
         self._flights.after_fork()
 
     def _load(self, load: Load, loader: Callable[[], Any], terms: Terms) -> Any:
-        with self._turn(load.key, terms.timeout):
+        with self._turn(load.key, terms):
             value = self._found(load.key)
             if value is MISSING:
                 start = perf_counter()
@@ -115,7 +126,7 @@ class ReadThrough:
             return value
 
     async def _load_async(self, load: Load, loader: Callable[[], Awaitable[Any]], terms: Terms) -> Any:
-        async with self._turn_async(load.key):
+        async with self._turn_async(load.key, terms):
             value = self._found(load.key)
             if value is MISSING:
                 start = perf_counter()
@@ -127,11 +138,16 @@ class ReadThrough:
                 self._keep(load, value, terms, perf_counter() - start)
             return value
 
-    def _turn(self, key: Hashable, timeout: float | None) -> AbstractContextManager[None]:
-        return contextlib.nullcontext() if self._turns is None else self._turns.take(key, timeout)
+    def _turn(self, key: Hashable, terms: Terms) -> AbstractContextManager[None]:
+        # Other processes do not see what is in memory alone, and so have nothing to wait for.
+        if self._turns is None or terms.tier == "l1":
+            return contextlib.nullcontext()
+        return self._turns.take(key, terms.timeout)
 
-    def _turn_async(self, key: Hashable) -> AbstractAsyncContextManager[None]:
-        return contextlib.nullcontext() if self._turns is None else self._turns.take_async(key)
+    def _turn_async(self, key: Hashable, terms: Terms) -> AbstractAsyncContextManager[None]:
+        if self._turns is None or terms.tier == "l1":
+            return contextlib.nullcontext()
+        return self._turns.take_async(key)
 
     def _found(self, key: Hashable) -> Any:
         """Return what another caller's load, or another process's, stored since this caller's miss."""
@@ -148,9 +164,8 @@ class ReadThrough:
 
     def _keep(self, load: Load, value: object, terms: Terms, duration_s: float) -> None:
         self._recorder.access(load.key, "load", duration_s=duration_s)
-        cost = duration_s if terms.cost is None else float(terms.cost)
-        self._tiers.store(load.key, value, terms.ttl_of(value), load, cost=cost)
-        if self._turns is not None:
+        self._tiers.store(load.key, value, terms.ttl_of(value), load, facts=terms.facts(duration_s))
+        if self._turns is not None and terms.tier == "l3":
             # Who has the next turn looks on disk.
             self._tiers.writes.publish(load.key)
 

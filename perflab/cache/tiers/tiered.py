@@ -84,6 +84,8 @@ class TieredCache(TierMapping):
         timeout: float | None = None,
         negative_ttl: float | None = None,
         missing: type[Exception] | tuple[type[Exception], ...] = KeyError,
+        tags: Iterable[str] = (),
+        tier: str = "l3",
     ) -> Any:
         """Return the value of a key, calling `loader()` if it is missing; callers in other threads share the call.
 
@@ -108,6 +110,10 @@ class TieredCache(TierMapping):
             this process, where it is raised again without a call. By default None is a value like any other.
         missing
             The errors by which the loader says that there is nothing.
+        tags
+            Names for `invalidate` of a loaded value; text is one name.
+        tier
+            `"l1"`: a loaded value is kept in memory alone, in l1 and what it demotes in l2; `"l3"`: on disk too.
 
         Raises
         ------
@@ -117,12 +123,13 @@ class TieredCache(TierMapping):
             If loaders of this process wait for each other's keys in a circle; those of several processes end it by
             loading for themselves (`loading.turns.NESTED_S`).
         ConfigError
-            If a time or the cost is negative or no number, where a load is needed.
+            If a time or the cost is negative or no number, or a tag no text, or the tier another one, and a load is
+            needed.
         """
         value = self.get(key, MISSING)
         if value is not MISSING:
             return value
-        return self._through.load(key, loader, Terms(ttl, cost, timeout, negative_ttl, missing))
+        return self._through.load(key, loader, Terms(ttl, cost, timeout, negative_ttl, tags, tier, missing))
 
     async def aget_or_load(
         self,
@@ -134,6 +141,8 @@ class TieredCache(TierMapping):
         timeout: float | None = None,
         negative_ttl: float | None = None,
         missing: type[Exception] | tuple[type[Exception], ...] = KeyError,
+        tags: Iterable[str] = (),
+        tier: str = "l3",
     ) -> Any:
         """Return the value of a key, awaiting `loader()` if it is missing; callers in one event loop share the call.
 
@@ -144,7 +153,7 @@ class TieredCache(TierMapping):
         value = self.get(key, MISSING)
         if value is not MISSING:
             return value
-        return await self._through.load_async(key, loader, Terms(ttl, cost, timeout, negative_ttl, missing))
+        return await self._through.load_async(key, loader, Terms(ttl, cost, timeout, negative_ttl, tags, tier, missing))
 
     def prefetch(self, keys: Iterable[Hashable]) -> int:
         """Copy keys from disk into memory before they are asked for; return how many. No accesses."""
