@@ -77,8 +77,7 @@ class Stock(Store):
         self._new_policy = new_policy
         self._start()
         self.limit(max_bytes, max_entries)
-        self.notices = notices
-        self._heard = notices.heard
+        self.hear(notices)
         self.unwritten = unwritten
         self.on_evict: Callable[[Hashable, Entry], None] | None = None
         self.release: Callable[[], object] = tuple
@@ -98,6 +97,11 @@ class Stock(Store):
         self.max_bytes, self.max_entries = min(max_bytes, UNBOUNDED), min(max_entries, UNBOUNDED)
         self._largest = self.max_bytes if max_bytes and max_entries else -1
         self._bearable = max(LEFT_BYTES, self.max_bytes // 8)
+
+    def hear(self, notices: Notices) -> None:
+        """Notice there from now on what leaves."""
+        self.notices = notices
+        self._heard = notices.heard
 
     def store(self, entry: Entry, event: str | None, reason: str | None, dirty: bool) -> bool:
         """Put an entry in place of the one of its key; False, and nothing of the key is left, if it must not be."""

@@ -5,12 +5,14 @@ In: keys, tags and prefixes. Out: values, and entries that are gone. A hit on a 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 from perflab.cache.entry import Entry
 from perflab.cache.mapping import MISSING, LockedMapping
+from perflab.cache.memory.notices import Notices
 from perflab.cache.memory.plainly import Lock, Stocked
 from perflab.cache.memory.stock import Stock
 from perflab.errors import StoreError
@@ -44,7 +46,7 @@ class StockedMapping(Stocked, LockedMapping):
         self.hot = stock.shelf.hot
         self._others = stock.shelf.others
         self._stock = stock
-        self._tell = stock.notices.deliver
+        self._tell: Callable[[], None] = stock.notices.deliver
         self._waiting = stock.notices.waiting
         self._reads: list[Entry] = []
         self._most_reads = _READS
@@ -192,6 +194,12 @@ class StockedMapping(Stocked, LockedMapping):
             self._hits = hits
             self._most_reads = 1  # reads of its own have to come in order with those
 
+    def notify(self, notices: Notices) -> None:
+        """Notice what leaves in a place of others, who deliver it."""
+        with self._lock:
+            self._stock.hear(notices)
+            self._tell, self._waiting = _nothing, deque()
+
     def catch_up(self) -> None:
         """Bring the order of eviction up to date with the hits that were noted."""
         with self._lock:
@@ -233,3 +241,6 @@ class StockedMapping(Stocked, LockedMapping):
 
     def _use(self, entries: Sequence[Entry]) -> None:
         self._stock.order.use(entries)
+
+
+def _nothing() -> None: ...

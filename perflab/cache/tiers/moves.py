@@ -16,9 +16,11 @@ from perflab.cache.forked import watch
 from perflab.cache.keys import slot_of
 from perflab.cache.loading.absences import Absences
 from perflab.cache.loading.loads import Load, Loads
+from perflab.cache.memory.notices import Listener
 from perflab.cache.memory.tier import MemoryCache
 from perflab.cache.memory.ttl import TTLCache
 from perflab.cache.tiers.stripes import Stripes
+from perflab.cache.tiers.telling import Telling
 from perflab.cache.tiers.writing import DiskWrites, WritePolicy
 from perflab.errors import StoreError
 from perflab.record import Recorder
@@ -40,7 +42,9 @@ class Tiers:
         self.l2 = l2
         self.l3 = l3
         self._recorder = recorder
-        self._lock = threading.RLock()
+        self._telling: Telling | None = None
+        self._inner = threading.RLock()
+        self._lock: AbstractContextManager[object] = self._inner
         # Writers of one key take turns, so that memory and disk end with the same value.
         self._stripes = Stripes()
         # Keys that someone is fetching from disk; a writer takes the mark away, and the fetched value is not promoted.
@@ -51,6 +55,12 @@ class Tiers:
         self._closed = False
         l1.on_evict = self._demote
         watch(self)
+
+    def listen(self, listener: Listener | None) -> None:
+        """Tell a listener what leaves memory, and why; None tells nobody any more."""
+        with self._stripes.all(), self._lock:
+            self._telling = telling = Telling(listener, (self.l1, self.l2), self._inner)
+            self._lock = telling
 
     def named(self) -> dict[str, MemoryCache | DiskCache]:
         """Return the tiers by name, fastest first."""
@@ -183,6 +193,13 @@ class Tiers:
                     self.loads.end(key)
                 return found
 
+    def expire(self) -> int:
+        """Remove what is due in memory and return how many entries that were."""
+        with self._lock:
+            removed = self.l1.expire() + self.l2.expire()
+        self.writes.settle()
+        return removed
+
     def clear(self, names: Sequence[str]) -> int:
         """Remove everything in some tiers; return how many entries, copies on disk counted too."""
         with self._stripes.all():
@@ -209,7 +226,8 @@ class Tiers:
 
     def after_fork(self) -> None:
         """Make the locks anew in a forked child, and forget what other threads of the parent were doing."""
-        self._lock = threading.RLock()
+        self._inner = threading.RLock()
+        self._lock = self._inner if self._telling is None else self._telling.anew(self._inner)
         self._stripes = Stripes()
         self._fetching = {}
         self.loads.after_fork()
@@ -295,15 +313,22 @@ class Tiers:
         return None
 
     def _demote(self, key: Hashable, entry: Entry) -> None:
+        telling = self._telling
+        mark = 0 if telling is None else telling.mark()
         if self.l2.admit(entry, "demote", "capacity"):
             self.writes.moved(entry, self.l2)
-        else:
-            self._recorder.access(key, "evict", "l1", entry.nbytes, reason="capacity")
-            self.writes.leave(entry, "capacity")
+            return
+        self._recorder.access(key, "evict", "l1", entry.nbytes, reason="capacity")
+        self.writes.leave(entry, "capacity")
+        if telling is not None:
+            telling.settle(mark, taken=True)
+            telling.put(entry, "evicted")
 
     def _leave(self, key: Hashable, entry: Entry) -> None:
         self._recorder.access(key, "evict", "l2", entry.nbytes, reason="capacity")
         self.writes.leave(entry, "capacity")
+        if self._telling is not None:
+            self._telling.put(entry, "evicted")
 
     def _place(self, entry: Entry, on_disk: bool) -> bool:
         """Put a new value into memory, or take the old one from there if the policy wants it on disk alone."""
@@ -312,21 +337,34 @@ class Tiers:
             for name, tier in (("l1", self.l1), ("l2", self.l2)):
                 old = tier.take(entry.key)
                 if old is not None:
-                    self._recorder.access(entry.key, "invalidate", name, old.nbytes, reason="replaced")
+                    self._replaced(old, name)
             return True
-        return self._hold(entry) or on_disk or self.writes.leave(entry, "oversize")
+        telling = self._telling
+        mark = 0 if telling is None else telling.mark()
+        taken = self._hold(entry) or on_disk or self.writes.leave(entry, "oversize")
+        if telling is not None:
+            telling.settle(mark, taken)
+        return taken
 
     def _hold(self, entry: Entry) -> bool:
         """Put a new value into the first memory tier that takes it; the other one must not keep an old value."""
         old = self.l2.take(entry.key)
         if self.l1.admit(entry, "set"):
+            if old is not None and self._telling is not None:
+                self._telling.put(old, "replaced")
             return True
         if entry.deadline > self.l1.timer() and self.l2.admit(entry, "set"):
             self.writes.moved(entry, self.l2)
             return True
         if old is not None:
-            self._recorder.access(entry.key, "invalidate", "l2", old.nbytes, reason="replaced")
+            self._replaced(old, "l2")
         return False
+
+    def _replaced(self, old: Entry, tier: str) -> None:
+        """Tell of an old value that was taken out of memory, where the new one does not go."""
+        self._recorder.access(old.key, "invalidate", tier, old.nbytes, reason="replaced")
+        if self._telling is not None:
+            self._telling.put(old, "replaced")
 
 
 def _deleted(tier: MemoryCache, key: Hashable) -> bool:

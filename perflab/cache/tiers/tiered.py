@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 from perflab.cache.disk.tier import DiskCache
 from perflab.cache.entry import checked_bytes
 from perflab.cache.mapping import MISSING
+from perflab.cache.memory.notices import Listener
 from perflab.cache.memory.sweep import Sweep
 from perflab.cache.memory.tier import MemoryCache
 from perflab.cache.memory.ttl import TTLCache
@@ -68,6 +69,7 @@ class TieredCache(TierMapping):
         self.l3 = l3
         self.recorder = SilentRecorder() if recorder is NULL_RECORDER else recorder
         self._closed = False
+        self._listener: Listener | None = None
         self._sweep: Sweep | None = None
         self._tiers = Tiers(l1, l2, l3, self.recorder)
         self._through = ReadThrough(self._tiers, self.recorder)
@@ -201,9 +203,7 @@ class TieredCache(TierMapping):
 
     def expire(self) -> int:
         """Remove what is due in memory and return how many entries that were."""
-        removed = self.l1.expire() + self.l2.expire()
-        self._tiers.writes.settle()
-        return removed
+        return self._tiers.expire()
 
     def start_sweep(self, interval_s: float) -> None:
         """Remove what is due in memory every `interval_s` seconds in a background thread, until `close`.
@@ -234,6 +234,22 @@ class TieredCache(TierMapping):
     def write_policy(self, policy: WritePolicy) -> None:
         self._check_open()
         self._tiers.write(checked_policy(policy))
+
+    @property
+    def listener(self) -> Listener | None:
+        """`listener(key, value, reason)` hears what leaves memory, and why; None for none.
+
+        Reasons are `evicted`, `expired`, `replaced`, `invalidated`, `cleared`, and `rejected` of a value that no tier
+        took. Moves between l1 and l2 are none of these; disk may have a copy of what was evicted. It is called when the
+        lock of the memory tiers is free, and takes the place of listeners that the tiers were made with.
+        """
+        return self._listener
+
+    @listener.setter
+    def listener(self, listener: Listener | None) -> None:
+        self._check_open()
+        self._listener = listener
+        self._tiers.listen(listener)
 
     def flush(self) -> int:
         """Write to disk what waits for it; return how many values waited in memory, as they do with `"back"` alone."""

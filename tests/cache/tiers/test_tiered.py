@@ -426,3 +426,72 @@ def test_what_is_loaded_for_memory_alone_is_never_on_disk(tmp_path: Path, policy
             cache.get_or_load("e", lambda: "x", tier="l2")
     with make(disk=tmp_path / "c") as later:
         assert len(later) == 0
+
+
+def told(cache: TieredCache) -> list[tuple[object, object, str]]:
+    heard: list[tuple[object, object, str]] = []
+    cache.listener = lambda *left: heard.append(left)
+    return heard
+
+
+@pytest.mark.parametrize("policy", ["through", "back"])
+def test_a_listener_hears_what_leaves_memory_and_no_moves(tmp_path: Path, policy: Any) -> None:
+    clock = Clock()
+    with make(2, 2, disk=tmp_path / "c", clock=clock) as cache:
+        cache.write_policy = policy
+        heard = told(cache)
+        for key in "abcd":
+            cache[key] = "x"
+        assert heard == [], "two are in l1, two were demoted to l2"
+        cache["e"] = "x"
+        assert heard == [("a", "x", "evicted")]
+        cache["b"] = "y"  # it is in l2
+        cache["b"] = "z"  # in l1
+        assert heard[1:] == [("b", "x", "replaced"), ("b", "y", "replaced")]
+        cache["b"] = "too long"
+        assert heard[3:] == [("b", "z", "replaced")]
+        cache.set("e", "x", ttl=10)
+        clock.now += 11
+        assert cache.get("e") is None
+        assert heard[4:] == [("e", "x", "replaced"), ("e", "x", "expired")]
+        del heard[:]
+        cache.set("t", "x", tags="tag")
+        cache.invalidate(tag="tag")
+        cache.delete("c")
+        assert {(key, reason) for key, _, reason in heard} == {("t", "invalidated"), ("c", "invalidated")}
+        del heard[:]
+        cache.clear()
+        assert {reason for *_, reason in heard} <= {"cleared"}
+        cache.listener = None
+        cache["f"] = "x"
+        cache["f"] = "y"
+        assert {reason for *_, reason in heard} <= {"cleared"}
+
+
+def test_a_listener_hears_of_a_value_that_no_tier_took_once() -> None:
+    with make(2, 3) as cache:
+        heard = told(cache)
+        cache["a"] = "x"
+        assert cache.set("a", "xxx")  # l2 takes it
+        assert heard == [("a", "x", "replaced")]
+        assert not cache.set("a", "xxxx")
+        assert heard[1:] == [("a", "xxxx", "rejected"), ("a", "xxx", "replaced")]
+        cache["b"] = cache["c"] = "xx"
+        cache["d"] = "xx"  # c goes to l2, b leaves
+        assert heard[3:] == [("b", "xx", "evicted")]
+
+
+def test_a_listener_may_use_the_cache_from_another_thread() -> None:
+    with make(1, 0) as cache:
+        found: list[object] = []
+
+        def listen(key: object, _: object, reason: str) -> None:
+            thread = threading.Thread(target=lambda: found.append((key, reason, cache.get("other"))))
+            thread.start()
+            thread.join(10)
+
+        cache.listener = listen
+        cache["a"] = "x"
+        cache["b"] = "x"
+        cache.clear()
+        assert found == [("a", "evicted", None), ("b", "cleared", None)]
