@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from perflab.cache.entry import Entry
+from perflab.cache.entry import Entry, checked_ttl
 from perflab.cache.mapping import MISSING, LockedMapping
 from perflab.cache.memory.notices import Notices
 from perflab.cache.memory.plainly import Lock, Stocked
@@ -127,8 +127,20 @@ class StockedMapping(Stocked, LockedMapping):
             self._tell()
         return entry
 
+    def keep_stale(self, seconds: float) -> None:
+        """Keep what is due for so many seconds more, out of sight, where there is room: `stale` finds it."""
+        self._stock.linger_s = checked_ttl(seconds)
+
+    def stale(self, key: Hashable) -> Entry | None:
+        """Return the live entry of a key, or the one that is kept after its end, by `keep_stale`."""
+        with self._lock:
+            entry = self._stock.shelf.find(key)
+            return None if entry is None or entry.expires + self._stock.linger_s <= self.timer() else entry
+
     def take(self, key: Hashable) -> Entry | None:
         """Remove and return the live entry of a key, without a row: it moves elsewhere, or the caller records why.
+
+        One that is due expires.
 
         Raises
         ------
@@ -142,6 +154,8 @@ class StockedMapping(Stocked, LockedMapping):
                     raise StoreError(f"The key {key!r} cannot be taken out: its value could not be written back.")
                 self._catch_up()
                 self._stock.remove(entry)
+            elif self._stock.linger_s:
+                self._stock.forget(key)
         if self._waiting:
             self._tell()
         return entry

@@ -6,7 +6,6 @@ In: keys and values of the tiered cache. Out: entries, each in the one memory ti
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Hashable, Iterable, Sequence
 from contextlib import AbstractContextManager
 
@@ -19,8 +18,8 @@ from perflab.cache.loading.loads import Load, Loads
 from perflab.cache.memory.notices import Listener
 from perflab.cache.memory.tier import MemoryCache
 from perflab.cache.memory.ttl import TTLCache
+from perflab.cache.tiers.exclusive import Exclusive
 from perflab.cache.tiers.stripes import Stripes
-from perflab.cache.tiers.telling import Telling
 from perflab.cache.tiers.writing import DiskWrites, WritePolicy
 from perflab.errors import StoreError
 from perflab.record import Recorder
@@ -41,10 +40,6 @@ class Tiers:
         self.l1 = l1
         self.l2 = l2
         self.l3 = l3
-        self._recorder = recorder
-        self._telling: Telling | None = None
-        self._inner = threading.RLock()
-        self._lock: AbstractContextManager[object] = self._inner
         # Writers of one key take turns, so that memory and disk end with the same value.
         self._stripes = Stripes()
         # Keys that someone is fetching from disk; a writer takes the mark away, and the fetched value is not promoted.
@@ -52,15 +47,14 @@ class Tiers:
         self.loads = Loads()
         self.absences = Absences(l1.timer)
         self.writes = DiskWrites(l3, (l1, l2), recorder)
+        self.memory = Exclusive(l1, l2, self.writes, recorder)
         self._closed = False
-        l1.on_evict = self._demote
         watch(self)
 
     def listen(self, listener: Listener | None) -> None:
         """Tell a listener what leaves memory, and why; None tells nobody any more."""
-        with self._stripes.all(), self._lock:
-            self._telling = telling = Telling(listener, (self.l1, self.l2), self._inner)
-            self._lock = telling
+        with self._stripes.all():
+            self.memory.listen(listener)
 
     def named(self) -> dict[str, MemoryCache | DiskCache]:
         """Return the tiers by name, fastest first."""
@@ -83,9 +77,9 @@ class Tiers:
         entry = self.l1.peek(key)
         if entry is not None:
             return entry, "l1"
-        with self._lock:
+        with self.memory.lock:
             # Another thread may have moved it from l2 to l1 since.
-            entry, tier = self._in_memory(key)
+            entry, tier = self.memory.find(key)
         if entry is not None:
             return entry, tier
         entry = self.fetch(key, "promote")
@@ -93,8 +87,8 @@ class Tiers:
 
     def find_many(self, keys: Sequence[Hashable]) -> list[tuple[Entry | None, str | None]]:
         """Do the same for several keys, with one look at each tier."""
-        with self._lock:
-            found = [self._in_memory(key) for key in keys]
+        with self.memory.lock:
+            found = [self.memory.find(key) for key in keys]
         missing = [number for number, (entry, _) in enumerate(found) if entry is None]
         fetched = self._fetch_many([keys[number] for number in missing])
         for number, entry in zip(missing, fetched, strict=True):
@@ -103,7 +97,7 @@ class Tiers:
 
     def peek(self, key: Hashable) -> Entry | None:
         """Return the entry of a key in memory; its place in the order of eviction stays."""
-        with self._lock:
+        with self.memory.lock:
             entry = self.l1.peek(key) or self.l2.peek(key)
             if entry is None:
                 self.writes.settle((key,))
@@ -134,8 +128,9 @@ class Tiers:
             if load is not None and not self.loads.stands(load):
                 return False
             on_disk = False if self.writes.keeps_off(entry) else self.writes.put([entry], ttl)[0]
-            with self._lock:
-                return self._place(entry, on_disk)
+            with self.memory.lock:
+                self._written(key)
+                return self.memory.place(entry, on_disk)
 
     def store_many(self, items: Iterable[tuple[Hashable, object]], ttl: float | None) -> list[bool]:
         """Put several values into the tiers, and tell of each key if one took it; disk is written once."""
@@ -145,8 +140,10 @@ class Tiers:
         with self._stripes.all():
             self._refuse_closed()
             on_disk = self.writes.put(entries, ttl)
-            with self._lock:
-                return [self._place(entry, stored) for entry, stored in zip(entries, on_disk, strict=True)]
+            with self.memory.lock:
+                for entry in entries:
+                    self._written(entry.key)
+                return [self.memory.place(entry, stored) for entry, stored in zip(entries, on_disk, strict=True)]
 
     def restore(self, entry: Entry, tier: MemoryCache) -> bool:
         """Put an entry from elsewhere into the free room of a tier; False if there is none, or memory has the key.
@@ -158,7 +155,7 @@ class Tiers:
             if found is not None:
                 cost = entry.facts.cost if found.facts.cost is None else found.facts.cost
                 entry = self.entry(entry.key, found.value, found.facts._replace(cost=cost))
-            with self._lock:
+            with self.memory.lock:
                 if self.peek(entry.key) is not None or entry.nbytes > tier.max_bytes - tier.nbytes:
                     return False
                 return tier.admit(entry, "warm", "snapshot")
@@ -168,15 +165,20 @@ class Tiers:
         with self.guard(key):
             waited = self.writes.forget((key,))
             found = self.l3 is not None and self.l3.delete(key)
-            with self._lock:
+            with self.memory.lock:
                 self._written(key)
                 return any([_deleted(self.l1, key), _deleted(self.l2, key), found, waited])
+
+    def stale(self, key: Hashable) -> Entry | None:
+        """Return the entry of a key that is due and still in memory, or the live one."""
+        with self.memory.lock:
+            return self.l1.stale(key) or self.l2.stale(key)
 
     def tagged(self, tag: str) -> list[Hashable]:
         """Return the keys that have a tag in any tier."""
         self.writes.settle()
-        with self._lock:
-            held = [*self.l1.tagged(tag), *self.l2.tagged(tag)]
+        with self.memory.lock:
+            held: list[Hashable] = [*self.l1.tagged(tag), *self.l2.tagged(tag)]
         return held if self.l3 is None else [*held, *self.l3.tagged(tag)]
 
     def touch(self, key: Hashable, ttl: float | None) -> bool:
@@ -185,7 +187,7 @@ class Tiers:
         with self.guard(key):
             self.writes.settle((key,))
             on_disk = self.l3 is not None and self.l3.touch(key, ttl)
-            with self._lock:
+            with self.memory.lock:
                 self._fetching.pop(slot_of(key), None)
                 found = any([self.l1.touch(key, ttl), self.l2.touch(key, ttl), on_disk])
                 # A touch that found nothing has written nothing; with 0 seconds it is a request to forget the key.
@@ -195,8 +197,7 @@ class Tiers:
 
     def expire(self) -> int:
         """Remove what is due in memory and return how many entries that were."""
-        with self._lock:
-            removed = self.l1.expire() + self.l2.expire()
+        removed = self.memory.expire()
         self.writes.settle()
         return removed
 
@@ -205,7 +206,7 @@ class Tiers:
         with self._stripes.all():
             self._clear_waiting(names)
             removed = self.l3.clear() if self.l3 is not None and "l3" in names else 0
-            with self._lock:
+            with self.memory.lock:
                 self._fetching.clear()
                 self.loads.end_all()
                 self.absences.clear()
@@ -216,7 +217,7 @@ class Tiers:
         with self._stripes.all():
             self.writes.flush()
             self.writes.policy = policy
-            self.l2.on_evict = self._leave if self.writes.back else None
+            self.memory.hand_over(self.writes.back)
 
     def close(self) -> None:
         """Write what waits for disk, and take nothing more."""
@@ -226,8 +227,7 @@ class Tiers:
 
     def after_fork(self) -> None:
         """Make the locks anew in a forked child, and forget what other threads of the parent were doing."""
-        self._inner = threading.RLock()
-        self._lock = self._inner if self._telling is None else self._telling.anew(self._inner)
+        self.memory.after_fork()
         self._stripes = Stripes()
         self._fetching = {}
         self.loads.after_fork()
@@ -261,7 +261,7 @@ class Tiers:
 
     def _mark(self, key: Hashable) -> object:
         mark = object()
-        with self._lock:
+        with self.memory.lock:
             self._fetching[slot_of(key)] = mark
         return mark
 
@@ -271,14 +271,14 @@ class Tiers:
             self._fetching.pop(slot, None)
             return None
         entry = self.entry(key, found.value, found.facts)
-        with self._lock:
+        with self.memory.lock:
             unchanged = self._fetching.get(slot) is mark
             if unchanged:
                 del self._fetching[slot]
             held = self.peek(key)
             if held is not None:
                 return held  # it was set before the mark was, and may have moved on to l2
-            tier = self._tier_for(entry, limit)
+            tier = self.memory.tier_for(entry, limit)
             if unchanged and tier is not None:
                 tier.admit(entry, event, "from l3")
             return entry if limit == math.inf or tier is not None else None
@@ -287,84 +287,6 @@ class Tiers:
         self._fetching.pop(slot_of(key), None)
         self.loads.end(key)
         self.absences.forget(key)
-
-    def _in_memory(self, key: Hashable) -> tuple[Entry | None, str | None]:
-        entry = self.l1.peek(key)
-        if entry is not None:
-            return entry, "l1"
-        entry = self._promote(key)
-        return entry, None if entry is None else "l2"
-
-    def _promote(self, key: Hashable) -> Entry | None:
-        entry = self.l2.entry(key)
-        if entry is not None and 0 < entry.nbytes <= self.l1.max_bytes:
-            self.l2.take(key)
-            self.l1.admit(entry, "promote", "from l2")
-            self.writes.moved(entry, self.l1)
-        return entry
-
-    def _tier_for(self, entry: Entry, limit: float) -> MemoryCache | None:
-        if entry.nbytes > limit:
-            return None
-        for tier in (self.l1, self.l2):
-            room = tier.max_bytes if limit == math.inf else tier.max_bytes - tier.nbytes
-            if 0 < entry.nbytes <= room:
-                return tier
-        return None
-
-    def _demote(self, key: Hashable, entry: Entry) -> None:
-        telling = self._telling
-        mark = 0 if telling is None else telling.mark()
-        if self.l2.admit(entry, "demote", "capacity"):
-            self.writes.moved(entry, self.l2)
-            return
-        self._recorder.access(key, "evict", "l1", entry.nbytes, reason="capacity")
-        self.writes.leave(entry, "capacity")
-        if telling is not None:
-            telling.settle(mark, taken=True)
-            telling.put(entry, "evicted")
-
-    def _leave(self, key: Hashable, entry: Entry) -> None:
-        self._recorder.access(key, "evict", "l2", entry.nbytes, reason="capacity")
-        self.writes.leave(entry, "capacity")
-        if self._telling is not None:
-            self._telling.put(entry, "evicted")
-
-    def _place(self, entry: Entry, on_disk: bool) -> bool:
-        """Put a new value into memory, or take the old one from there if the policy wants it on disk alone."""
-        self._written(entry.key)
-        if on_disk and self.writes.policy == "around":
-            for name, tier in (("l1", self.l1), ("l2", self.l2)):
-                old = tier.take(entry.key)
-                if old is not None:
-                    self._replaced(old, name)
-            return True
-        telling = self._telling
-        mark = 0 if telling is None else telling.mark()
-        taken = self._hold(entry) or on_disk or self.writes.leave(entry, "oversize")
-        if telling is not None:
-            telling.settle(mark, taken)
-        return taken
-
-    def _hold(self, entry: Entry) -> bool:
-        """Put a new value into the first memory tier that takes it; the other one must not keep an old value."""
-        old = self.l2.take(entry.key)
-        if self.l1.admit(entry, "set"):
-            if old is not None and self._telling is not None:
-                self._telling.put(old, "replaced")
-            return True
-        if entry.deadline > self.l1.timer() and self.l2.admit(entry, "set"):
-            self.writes.moved(entry, self.l2)
-            return True
-        if old is not None:
-            self._replaced(old, "l2")
-        return False
-
-    def _replaced(self, old: Entry, tier: str) -> None:
-        """Tell of an old value that was taken out of memory, where the new one does not go."""
-        self._recorder.access(old.key, "invalidate", tier, old.nbytes, reason="replaced")
-        if self._telling is not None:
-            self._telling.put(old, "replaced")
 
 
 def _deleted(tier: MemoryCache, key: Hashable) -> bool:

@@ -33,7 +33,8 @@ class Telling:
 
     def __init__(self, listener: Listener | None, tiers: Iterable[MemoryCache], lock: threading.RLock) -> None:
         self.lock = lock
-        self._notices = Notices(listener)
+        # What is noticed within is not delivered before it is settled, whoever delivers what came before.
+        self._notices, self._ready = Notices(listener), Notices(listener)
         self._depth = 0
         for tier in tiers:
             tier.notify(self._notices)
@@ -46,6 +47,7 @@ class Telling:
         """Go on with another lock in a forked child; what is not delivered is the parent's to deliver."""
         self.lock, self._depth = lock, 0
         self._notices.waiting.clear()
+        self._ready.waiting.clear()
         return self
 
     def mark(self) -> int:
@@ -74,7 +76,11 @@ class Telling:
 
     def __exit__(self, *exception: object) -> None:
         self._depth -= 1
+        if self._depth == 0:
+            noticed, ready = self._notices.waiting, self._ready.waiting
+            while noticed:
+                ready.append(noticed.popleft())
         outermost = self._depth == 0
         self.lock.release()
-        if outermost and self._notices.waiting:
-            self._notices.deliver()
+        if outermost and self._ready.waiting:
+            self._ready.deliver()

@@ -16,18 +16,16 @@ from typing import TYPE_CHECKING, Any, Self
 from perflab.cache.disk.tier import DiskCache
 from perflab.cache.entry import checked_bytes
 from perflab.cache.mapping import MISSING
-from perflab.cache.memory.notices import Listener
 from perflab.cache.memory.sweep import Sweep
 from perflab.cache.memory.tier import MemoryCache
 from perflab.cache.memory.ttl import TTLCache
 from perflab.cache.tiers.moves import Tiers
+from perflab.cache.tiers.options import TierOptions
 from perflab.cache.tiers.reads import REFUSED
 from perflab.cache.tiers.readthrough import ReadThrough, Terms
 from perflab.cache.tiers.snapshot import read_snapshot, write_snapshot
 from perflab.cache.tiers.stats import tier_stats
-from perflab.cache.tiers.tiermap import TierMapping
 from perflab.cache.tiers.warming import hottest, restore, warm
-from perflab.cache.tiers.writing import WritePolicy, checked_policy
 from perflab.record import NULL_RECORDER, Recorder, SilentRecorder
 
 if TYPE_CHECKING:
@@ -36,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["TieredCache"]
 
 
-class TieredCache(TierMapping):
+class TieredCache(TierOptions):
     """Three tiers behind one mapping.
 
     An entry is in l1 or in l2, never in both: what l1 evicts is demoted to l2, and a hit in l2 promotes it. Values
@@ -69,7 +67,6 @@ class TieredCache(TierMapping):
         self.l3 = l3
         self.recorder = SilentRecorder() if recorder is NULL_RECORDER else recorder
         self._closed = False
-        self._listener: Listener | None = None
         self._sweep: Sweep | None = None
         self._tiers = Tiers(l1, l2, l3, self.recorder)
         self._through = ReadThrough(self._tiers, self.recorder)
@@ -130,6 +127,9 @@ class TieredCache(TierMapping):
         """
         value = self.get(key, MISSING)
         if value is not MISSING:
+            if self._refresh_ratio and ttl is not None and self._through.is_due(key, ttl, self._refresh_ratio):
+                terms = Terms(ttl, cost, timeout, negative_ttl, tags, tier, missing)
+                self._through.refresh(key, loader, terms)
             return value
         return self._through.load(key, loader, Terms(ttl, cost, timeout, negative_ttl, tags, tier, missing))
 
@@ -154,6 +154,9 @@ class TieredCache(TierMapping):
         """
         value = self.get(key, MISSING)
         if value is not MISSING:
+            if self._refresh_ratio and ttl is not None and self._through.is_due(key, ttl, self._refresh_ratio):
+                terms = Terms(ttl, cost, timeout, negative_ttl, tags, tier, missing)
+                self._through.refresh_async(key, loader, terms)
             return value
         return await self._through.load_async(key, loader, Terms(ttl, cost, timeout, negative_ttl, tags, tier, missing))
 
@@ -224,32 +227,6 @@ class TieredCache(TierMapping):
         self._check_open()
         held = {name: (tier.nbytes, len(tier)) for name, tier in self._tiers.named().items()}
         return tier_stats(self.recorder.frames.accesses, held)
-
-    @property
-    def write_policy(self) -> WritePolicy:
-        """When values go to disk: `"through"`, `"back"` or `"around"`; `writing.DiskWrites` says what each promises."""
-        return self._tiers.writes.policy
-
-    @write_policy.setter
-    def write_policy(self, policy: WritePolicy) -> None:
-        self._check_open()
-        self._tiers.write(checked_policy(policy))
-
-    @property
-    def listener(self) -> Listener | None:
-        """`listener(key, value, reason)` hears what leaves memory, and why; None for none.
-
-        Reasons are `evicted`, `expired`, `replaced`, `invalidated`, `cleared`, and `rejected` of a value that no tier
-        took. Moves between l1 and l2 are none of these; disk may have a copy of what was evicted. It is called when the
-        lock of the memory tiers is free, and takes the place of listeners that the tiers were made with.
-        """
-        return self._listener
-
-    @listener.setter
-    def listener(self, listener: Listener | None) -> None:
-        self._check_open()
-        self._listener = listener
-        self._tiers.listen(listener)
 
     def flush(self) -> int:
         """Write to disk what waits for it; return how many values waited in memory, as they do with `"back"` alone."""
