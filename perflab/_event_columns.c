@@ -111,6 +111,9 @@ place_of_key(Columns *self, PyObject *key)
     if (met->key == key) {
         return met->place;
     }
+    if (key == Py_None) {
+        return MISSING;
+    }
     if (PyUnicode_CheckExact(key) && PyUnicode_IS_COMPACT_ASCII(key) && PyUnicode_GET_LENGTH(key) <= LONGEST_TEXT) {
         place = place_of_text(&self->texts, (const char *)PyUnicode_1BYTE_DATA(key), (size_t)PyUnicode_GET_LENGTH(key));
     }
@@ -180,18 +183,28 @@ number_of(Columns *self, int32_t place, int64_t size)
     return last->sized;
 }
 
+/* The number of an event, a tier and a reason that were met; -1 if they were not. */
+static int32_t
+known_kind(Columns *self, PyObject *const *facts)
+{
+    for (int place = self->kind_count - 1; place >= 0; place--) {
+        Kind *met = &self->kinds[place];
+        if (met->parts[0] == facts[EVENT] && met->parts[1] == facts[TIER] && met->parts[2] == facts[REASON]) {
+            return met->number;
+        }
+    }
+    return -1;
+}
+
 /* The number of an event, a tier and a reason; -1 on errors. */
 static int32_t
 kind_of(Columns *self, PyObject *const *facts)
 {
     PyObject *parts[3] = {facts[EVENT], facts[TIER], facts[REASON]}, *found;
     Kind *met;
-    long number;
-    for (int place = self->kind_count - 1; place >= 0; place--) {
-        met = &self->kinds[place];
-        if (met->parts[0] == parts[0] && met->parts[1] == parts[1] && met->parts[2] == parts[2]) {
-            return met->number;
-        }
+    long number = known_kind(self, facts);
+    if (number >= 0) {
+        return (int32_t)number;
     }
     found = PyObject_CallFunctionObjArgs(self->kind_of, parts[0], parts[1], parts[2], NULL);
     number = found == NULL ? -1 : PyLong_AsLong(found);
@@ -244,15 +257,36 @@ seconds_of(Columns *self, PyObject *duration)
 enum { AT, NOW, KIND, CODE, TOOK, COLUMNS };
 static const size_t widths[COLUMNS] = {sizeof(int64_t), sizeof(double), sizeof(int32_t), sizeof(int32_t), sizeof(double)};
 
-/* Write the columns of one row. What a key does to print itself may be anything, so all that it is told as is held. */
+/* Whether columns are made of a row without a line of Python. */
+static int
+is_plain(Columns *self, PyObject *const *facts)
+{
+    PyObject *key = facts[KEY], *nbytes = facts[NBYTES], *duration = facts[DURATION];
+    int overflow = 0;
+    if (known_kind(self, facts) < 0 || (nbytes != Py_None && !PyLong_CheckExact(nbytes))
+        || (duration != Py_None && !PyFloat_CheckExact(duration))) {
+        return 0;
+    }
+    if (self->recent[mixed((uintptr_t)key) & (RECENT - 1)].key == key || key == Py_None) {
+        return 1;
+    }
+    if (PyLong_CheckExact(key)) {
+        PyLong_AsLongLongAndOverflow(key, &overflow);
+        return !overflow;
+    }
+    return PyUnicode_CheckExact(key) && PyUnicode_IS_COMPACT_ASCII(key) && PyUnicode_GET_LENGTH(key) <= LONGEST_TEXT;
+}
+
+/* Write the columns of one row. */
 static int
 write_row(Columns *self, Row row, PyObject *const *arrays, Py_ssize_t place)
 {
     int32_t kind, at = 0, code = 0;
     int64_t size = 0;
     double took = 0.0;
-    int failed;
-    for (int fact = 0; fact < FACTS; fact++) {
+    /* What a key does to print itself may be anything, so all that the row has is held then. */
+    int failed, held = !is_plain(self, row.facts);
+    for (int fact = 0; held && fact < FACTS; fact++) {
         Py_INCREF(row.facts[fact]);
     }
     kind = kind_of(self, row.facts);
@@ -262,7 +296,7 @@ write_row(Columns *self, Row row, PyObject *const *arrays, Py_ssize_t place)
         took = seconds_of(self, row.facts[DURATION]);
         failed = isnan(took) && PyErr_Occurred();
     }
-    for (int fact = 0; fact < FACTS; fact++) {
+    for (int fact = 0; held && fact < FACTS; fact++) {
         Py_DECREF(row.facts[fact]);
     }
     if (failed) {
