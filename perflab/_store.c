@@ -194,6 +194,9 @@ leave(Store *self, PyObject *entry)
         if (held == NULL && PyErr_Occurred()) {
             return -1;
         }
+        if (self->later != NULL) {
+            return 0;  /* it is on no shelf: an interrupt fell between the two that know it */
+        }
     }
     done = PyObject_CallMethodOneArg((PyObject *)self, str_evicted, entry);
     Py_XDECREF(done);

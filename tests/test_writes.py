@@ -373,3 +373,14 @@ def test_a_class_that_extends_a_queue_is_asked() -> None:
     cache = MemoryCache(max_entries=2, policy=Newest)
     cache.update(a=1, b=2, c=3)
     assert sorted(cache) == ["a", "c"]
+
+
+@pytest.mark.parametrize("policy", QUEUES)
+def test_an_entry_that_only_the_queue_knows_leaves_without_a_trace(policy: str) -> None:
+    recorder = Recorder()
+    cache = MemoryCache(max_entries=1, policy=policy, recorder=recorder)
+    cache._stock.order.add(Entry("half in", 1, 8))  # as an interrupt may leave it
+    cache.update(a=1, b=2)
+    assert list(cache) == ["b"]
+    assert cache.nbytes == cache.entries()[0].nbytes
+    assert [row[0] for row in noted(recorder) if row[1] == "evict"] == ["a"]

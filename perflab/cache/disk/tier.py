@@ -10,26 +10,26 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from perflab.cache.codec.packing import COMPRESS_BYTES, Packing
 from perflab.cache.codec.signed import signer_for
-from perflab.cache.disk.envelope import payload_at, row_cost, tag_text, told
+from perflab.cache.disk.envelope import row_cost
 from perflab.cache.disk.folder import expanded
 from perflab.cache.disk.marks import ReadMarks
 from perflab.cache.disk.private import PrivateFolder
+from perflab.cache.disk.reading import DiskReads
 from perflab.cache.disk.rowlog import RowLog
-from perflab.cache.entry import NO_FACTS, Entry, Facts, checked_bytes, checked_cost, checked_tags, checked_ttl
-from perflab.cache.keys import decode_key, encode_key
-from perflab.cache.mapping import MISSING, LockedMapping
-from perflab.errors import ConfigError, StoreError
+from perflab.cache.entry import Entry, checked_bytes, checked_cost, checked_tags, checked_ttl
+from perflab.cache.keys import encode_key
+from perflab.errors import ConfigError
 from perflab.record import NULL_RECORDER, Recorder
 
 if TYPE_CHECKING:
     from perflab.cache.disk.rows import Row
-    from perflab.cache.disk.sealed import Found, SealedRows
+    from perflab.cache.disk.sealed import SealedRows
 
 __all__ = ["BEHIND_BYTES", "BEHIND_S", "DiskCache"]
 
@@ -37,7 +37,7 @@ BEHIND_BYTES = 8_000_000
 BEHIND_S = 0.2
 
 
-class DiskCache(LockedMapping):
+class DiskCache(DiskReads):
     """A mapping on disk, bounded by bytes; what was stored longest ago and not read since leaves first.
 
     Values are encoded by `codec`, never pickled, and checked by a checksum over key, times and value before they are
@@ -141,18 +141,6 @@ class DiskCache(LockedMapping):
         """False if the folder is a private one, which no other process will look for."""
         return self._private is None
 
-    @property
-    def nbytes(self) -> int:
-        """Sum of what the rows cost, due ones included until they are noticed; what waits is written first."""
-        self.flush()
-        return self._rows.store.nbytes()
-
-    def __getitem__(self, key: Hashable) -> object:
-        value = self.get(key, MISSING)
-        if value is MISSING:
-            raise KeyError(key)
-        return value
-
     def __setitem__(self, key: Hashable, value: object) -> None:
         self.set(key, value)
 
@@ -160,39 +148,8 @@ class DiskCache(LockedMapping):
         if not self.delete(key):
             raise KeyError(key)
 
-    def __contains__(self, key: object) -> bool:
-        return isinstance(key, Hashable) and self._rows.find(encode_key(key)) is not None
-
-    def __iter__(self) -> Iterator[Hashable]:
-        return iter([key for key, _ in self.costs()])
-
-    def __len__(self) -> int:
-        self.flush()
-        return len(self._rows.store.rows(self._wall()))
-
     def __repr__(self) -> str:
         return f"<DiskCache {self._tier}: {str(self.folder)!r}, at most {self._max_bytes} bytes>"
-
-    def get(self, key: Hashable, default: Any = None) -> Any:
-        """Return the value of a key, or the default."""
-        encoded = encode_key(key)
-        found = self._rows.find(encoded)
-        return default if found is None else self._value(encoded, found, default)
-
-    def get_many(self, keys: Iterable[Hashable], default: Any = None) -> list[Any]:
-        """Return the values of many keys, in their order, with the default for those that have none."""
-        return [default if entry is None else entry.value for entry in self.entries(keys)]
-
-    def entry(self, key: Hashable) -> Entry | None:
-        """Return the live entry of a key with its bytes here and its deadline by the timer, or None."""
-        encoded = encode_key(key)
-        return self._entry(key, encoded, self._rows.find(encoded))
-
-    def entries(self, keys: Iterable[Hashable]) -> list[Entry | None]:
-        """Return the live entries of many keys, in their order, with None for those that have none."""
-        named = [(key, encode_key(key)) for key in keys]
-        found = self._rows.find_many([encoded for _, encoded in named])
-        return [self._entry(key, encoded, found.get(encoded)) for key, encoded in named]
 
     def set(
         self,
@@ -254,31 +211,6 @@ class DiskCache(LockedMapping):
         """Give a live value a new time to live in seconds, from now; None is for ever. False if there is none."""
         return self._rows.touch(encode_key(key), checked_ttl(ttl), key)
 
-    def ttl(self, key: Hashable) -> float:
-        """Return the seconds that a value has left, infinite for no end; KeyError if there is no live one."""
-        found = self._rows.find(encode_key(key))
-        if found is None:
-            raise KeyError(key)
-        return found.remaining
-
-    def tagged(self, tag: str) -> list[Hashable]:
-        """Return the keys that were stored with a tag; it goes over all rows."""
-        return [key for key, _ in self.costs(tag)]
-
-    def costs(self, tag: str | None = None) -> list[tuple[Hashable, int]]:
-        """Return every key whose end, by the wall clock, is ahead, with its bytes; last stored first.
-
-        With a tag, those alone that were stored with it.
-        """
-        self.flush()
-        costs: list[tuple[Hashable, int]] = []
-        for encoded, cost in self._rows.store.rows(self._wall(), "" if tag is None else tag_text((tag,))):
-            try:
-                costs.append((decode_key(encoded), cost))
-            except (StoreError, TypeError) as error:
-                self._rows.store.quarantine(encoded, "key", error)
-        return costs
-
     def clear(self, reason: str = "cleared") -> int:  # type: ignore[override]  # a mapping's clear tells nothing
         """Remove everything on request and return how many live entries that were."""
         with self._rows.store.lock:
@@ -330,22 +262,6 @@ class DiskCache(LockedMapping):
         self._log.record(row.name, "reject", row.cost, reason)
         self.discard(row.name, reason)
         return False
-
-    def _entry(self, key: Hashable, encoded: bytes, found: Found | None) -> Entry | None:
-        value = MISSING if found is None else self._value(encoded, found, MISSING)
-        if found is None or value is MISSING:
-            return None
-        facts = Facts(self._timer() + found.remaining, *told(found.data))
-        return Entry(key, value, row_cost(encoded, found.data), facts=facts if facts != NO_FACTS else NO_FACTS)
-
-    def _value(self, encoded: bytes, found: Found, default: Any) -> Any:
-        try:
-            value = self._packing.unpack(found.data, payload_at(found.data), encoded)
-        except StoreError as error:
-            self._rows.store.quarantine(encoded, "codec", error, found.data)
-            return default
-        self._marks.note(encoded)
-        return value
 
 
 def _checked_queue(write: str, max_bytes: int, delay_s: float) -> tuple[int, float] | None:

@@ -12,9 +12,10 @@ from typing import Any
 
 from perflab.cache import forked
 from perflab.cache.entry import UNBOUNDED, Entry, Facts, checked_bytes, checked_cost, checked_tags, checked_ttl
+from perflab.cache.memory.holdings import LEFT_BYTES
 from perflab.cache.memory.notices import Listener, Notices
 from perflab.cache.memory.plainly import Lock
-from perflab.cache.memory.stock import LEFT_BYTES, Stock
+from perflab.cache.memory.stock import Stock
 from perflab.cache.memory.stocked import StockedMapping
 from perflab.cache.memory.unwritten import Unwritten, WriteBack
 from perflab.cache.memory.weight import entry_weight
