@@ -22,8 +22,8 @@ from perflab.chunk.layout import Layout, lay_out
 from perflab.chunk.moves import Place, moves
 from perflab.chunk.section import Section
 from perflab.chunk.sections import Sectioning
+from perflab.chunk.source import SourceLike, open_source, opened
 from perflab.chunk.split import Splitter
-from perflab.chunk.stream import open_source
 from perflab.errors import SourceError
 
 __all__ = ["FileEntry", "Manifest", "ManifestDifference", "compare", "content_digest", "take_manifest"]
@@ -146,15 +146,19 @@ def take_manifest(
     return Manifest(chunker, MappingProxyType(files))
 
 
-def content_digest(path: str | PurePath) -> str:
-    """Return the digest of a file's bytes, the same as a chunk of them would have.
+def content_digest(source: SourceLike) -> str:
+    """Return the digest of all bytes of a file or URL, the same as a chunk of them would have.
 
     Raises
     ------
     SourceError
         If the file is missing, unreadable or no regular file.
     """
-    return _content(path)[2]
+    state = xxhash.xxh3_128()
+    with opened(source) as opened_source:
+        while block := opened_source.read(_BLOCK_BYTES):
+            state.update(block)
+    return str(state.hexdigest())
 
 
 def compare(before: Manifest, after: Manifest) -> ManifestDifference:
