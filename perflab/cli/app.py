@@ -93,6 +93,29 @@ def report(
         raise typer.Exit(write(run, output))
 
 
+@app.command()
+def whatif(
+    trace: Annotated[Path, typer.Argument(help="A run folder, or a trace file.")],
+    target: Annotated[float, typer.Option("--target", min=0, max=1, help="Hit rate that is wanted, 0..1.")] = 0.9,
+    policies: Annotated[
+        str, typer.Option("--policies", help="Names with commas between.")
+    ] = "lru,fifo,sieve,s3fifo,tinylfu,belady",
+    by: Annotated[str | None, typer.Option("--by", help="bytes, if sizes are known, or entries.")] = None,
+    current: Annotated[str | None, typer.Option("--current", help="The cache as it is now, such as lru:50MB.")] = None,
+    kind: Annotated[str | None, typer.Option("--format", help="Format of the file, if its name does not tell.")] = None,
+    report: Annotated[Path | None, typer.Option("--report", help="Where to write an HTML report.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+) -> None:
+    """Say what every cache size and policy would have done with a recorded trace, and which to take.
+
+    Example: `perflab whatif trace.csv.gz --target 0.90 --policies lru,s3fifo --report out.html`
+    """
+    from perflab.cli.whatif import run
+
+    with ending():
+        raise typer.Exit(run(trace, target, policies, by, current, kind, report, as_json))
+
+
 def main() -> None:
     """Run the command line."""
     app()

@@ -14,7 +14,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 
 from perflab.cache import build_tiers, cached
 from perflab.chunk import Chunk, chunks
@@ -25,6 +25,7 @@ from perflab.events import Events
 from perflab.host import Monitor
 from perflab.optimize import AutoOptimizer, OptimizationResult, Prefetcher, Relief, Signals, tune, warm
 from perflab.record import Frames, Operation
+from perflab.record.where import Filters
 from perflab.system import remote
 from perflab.system.corpus import expanded, process_all
 from perflab.system.files import FileWork
@@ -32,6 +33,7 @@ from perflab.system.hotset import hot_set_path
 from perflab.system.memory import load_frames, rest_workers
 from perflab.system.recording import begin_recording
 from perflab.system.run import Run, describe_run
+from perflab.system.traces import with_setting
 from perflab.system.watching import watch
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from perflab.chunk.source import SourceLike
     from perflab.present import Picture
     from perflab.system.measure import BenchmarkResult
+    from perflab.trace import Trace
 
 __all__ = ["PerformanceSystem"]
 
@@ -306,6 +309,19 @@ class PerformanceSystem:
     def frames(self) -> Frames:
         """Every recorded frame."""
         return self._recorder.frames
+
+    def trace(self, **filters: Unpack[Filters]) -> Trace:
+        """Return the program's reads so far as a trace, for `perflab.whatif`; see `Frames.trace` for the filters.
+
+        Examples
+        --------
+        >>> with PerformanceSystem() as system:
+        ...     for key in (1, 2, 1):
+        ...         _ = system.cache.get_or_load(key, lambda: "text")
+        ...     system.trace()
+        <Trace of 3 accesses to 2 keys with nbytes, times, costs, from this system>
+        """
+        return with_setting(self.frames.trace("this system", **filters), self.config)
 
     @property
     def run(self) -> Run:
