@@ -5,6 +5,8 @@ In: a function over numpy arrays. Out: the same, compiled when it is first calle
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 import sys
 import threading
 from collections.abc import Callable
@@ -48,6 +50,7 @@ class Kernel(Generic[P, R]):
 
     def __init__(self, function: Callable[P, R], announce: Callable[[str], object]) -> None:
         self._name = function.__name__
+        self._sources = Path(inspect.getfile(function)).parent
         self._compiled = _compiled(function)
         self._announce = announce
         self._lock = threading.Lock()
@@ -66,14 +69,23 @@ class Kernel(Generic[P, R]):
 
     def _tell(self) -> None:
         folder = self.folder
-        if not self._is_told and not _is_kept(folder, self._name):
+        if not self._is_told and not self._is_kept(folder):
             kept = f"the result is kept in {folder}" if folder else "no folder can be written to keep the result in"
             self._announce(f"perflab compiles {self._name!r} for its first use, a few seconds; {kept}.")
         self._is_told = True
 
+    def _is_kept(self, folder: str | None) -> bool:
+        """Return whether the result is on disk; what is older than a source beside the kernel's own is thrown away.
 
-def _is_kept(folder: str | None, name: str) -> bool:
-    return folder is not None and any(Path(folder).glob(f"*.{name}-*.nbi"))
+        numba looks at the kernel's own file alone, and not at those of the functions that it calls.
+        """
+        indexes = [] if folder is None else list(Path(folder).glob(f"*.{self._name}-*.nbi"))
+        newest = max((source.stat().st_mtime for source in self._sources.glob("*.py")), default=0.0)
+        old = [index for index in indexes if index.stat().st_mtime < newest]
+        for index in old:
+            with contextlib.suppress(OSError):  # another process may have done it, or the folder is read-only
+                index.unlink()
+        return len(indexes) > len(old)
 
 
 def kernel(function: Callable[P, R]) -> Kernel[P, R]:
@@ -82,11 +94,7 @@ def kernel(function: Callable[P, R]) -> Kernel[P, R]:
 
 
 def part(function: Callable[P, R]) -> Callable[P, R]:
-    """Compile a function for calls from kernels.
-
-    What is kept on disk of a kernel is thrown away when the kernel's own file changes, not when this function's does:
-    whoever changes it has to empty the folders `__pycache__`.
-    """
+    """Compile a function for calls from kernels, which are in files of the same folder."""
     return cast("Callable[P, R]", _compiled(function))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,14 @@ def test_the_first_process_compiles_and_says_so_the_second_does_not(tmp_path: Pa
     assert first.stdout.startswith("42 ")
     assert "perflab compiles 'twice' for its first use, a few seconds; the result is kept in" in first.stderr
     assert second.stderr == ""
+
+
+def test_what_is_older_than_a_source_beside_it_is_compiled_anew(tmp_path: Path) -> None:
+    run(tmp_path)
+    later = time.time() + 60
+    (tmp_path / "part_of.py").write_text("")
+    os.utime(tmp_path / "part_of.py", (later, later))
+    assert "compiles 'twice'" in run(tmp_path).stderr
 
 
 def test_without_a_folder_that_can_be_written_it_works_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,9 +25,11 @@ class Labels:
     --------
     >>> import numpy as np
     >>> labels = Labels()
-    >>> labels.numbers(np.array([7, 9, 7])).tolist(), labels.numbers(np.array([9, 2**64 - 1])).tolist()
-    ([0, 1, 0], [1, 2])
-    >>> labels.in_order()
+    >>> labels.numbers(np.array([7, 9, 7])).tolist()
+    [0, 1, 0]
+    >>> labels.numbers(np.array([9, 2**64 - 1], dtype=np.uint64)).tolist()
+    [1, 2]
+    >>> labels.in_order().tolist()
     [7, 9, 18446744073709551615]
     """
 
@@ -51,9 +53,14 @@ class Labels:
             raise SourceError(f"The trace has more than {_MOST:,} different keys; take a sample of it.")
         return places.astype(np.int32)[codes] if len(places) else np.zeros(0, dtype=np.int32)
 
-    def in_order(self) -> list[Any]:
+    def in_order(self) -> npt.NDArray[np.object_]:
         """Return the keys by number; bytes become text, what is no UTF-8 among them in escapes."""
-        return [key.decode("utf-8", "backslashreplace") if isinstance(key, bytes) else key for key in self._known]
+        import numpy as np
+
+        keys = np.empty(len(self._known), dtype=object)
+        for number, key in enumerate(self._known):
+            keys[number] = key.decode("utf-8", "backslashreplace") if isinstance(key, bytes) else key
+        return keys
 
     @staticmethod
     def _distinct(keys: Any) -> tuple[Any, list[Any]]:

@@ -59,7 +59,7 @@ class Trace:
     ----------
     ids : int32 array
         Number of each access's key, from 0 in order of first appearance.
-    labels : sequence
+    labels : array
         The key of each number, as it was read.
     nbytes : int64 array or None
         Bytes of each access's value; `UNKNOWN_BYTES` where nothing was ever stored. None: no sizes are known.

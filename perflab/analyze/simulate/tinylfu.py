@@ -123,10 +123,8 @@ def _enter(
     sums[_WINDOW] += weighs[key]
     append(before, after, root, key)
     total = _total(sums)
-    while sums[_WINDOW] * 100 > total:
+    while sums[_WINDOW] * 100 > total and after[root] != key:
         first = after[root]
-        if first in (key, root):
-            break
         _move(before, after, where, weighs, sums, first, _PROBATION)
         sums[_NEWCOMER] = first
 
