@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from perflab.system import Run as Run
     from perflab.system import benchmark as benchmark
     from perflab.system import open_run as open_run
+    from perflab.system import read_trace as read_trace
+    from perflab.system import whatif as whatif
+    from perflab.trace import Trace as Trace
 
 __all__ = [
     "BenchmarkResult",
@@ -24,9 +27,12 @@ __all__ = [
     "PerflabError",
     "PerformanceSystem",
     "Run",
+    "Trace",
     "benchmark",
     "isolated_cache",
     "open_run",
+    "read_trace",
+    "whatif",
 ]
 
 _HOMES = {
@@ -35,9 +41,12 @@ _HOMES = {
     "PerflabError": "perflab.errors",
     "PerformanceSystem": "perflab.system",
     "Run": "perflab.system",
+    "Trace": "perflab.trace",
     "benchmark": "perflab.system",
     "isolated_cache": "perflab.cache",
     "open_run": "perflab.system",
+    "read_trace": "perflab.system",
+    "whatif": "perflab.system",
 }
 
 

@@ -1,4 +1,4 @@
-"""Perflab's own functions of one chunk: `parse`, `analyze` and `index`.
+"""Perflab's own functions of one chunk: `parse`, `analyze`, `index`, and `transform` around one of yours.
 
 In: a chunk. Out: JSON-able facts about it. Lines in them count from 1 at the chunk's own first line, so that a chunk
 that moved within its file keeps its facts; add `chunk.start_line - 1` for lines of the file.
@@ -6,19 +6,21 @@ that moved within its file keeps its facts; add `chunk.start_line - 1` for lines
 
 from __future__ import annotations
 
+import functools
 import re
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from perflab.chunk.chunk import Chunk
+from perflab.chunk.chunk import Chunk, digest_of
 from perflab.chunk.grammar import Grammar, body_of, definition_of, grammar_of, name_of
 from perflab.chunk.split import parse as parse_bytes
+from perflab.errors import ConfigError
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-__all__ = ["OPERATIONS", "analyze", "index", "parse"]
+__all__ = ["OPERATIONS", "analyze", "function_of", "index", "parse", "transform"]
 
 Facts = dict[str, Any]
 
@@ -43,6 +45,7 @@ _BRANCHES = frozenset(
 )
 _IMPORTS = frozenset({"future_import_statement", "import_from_statement", "import_statement"})
 _SHORT_CIRCUITS = frozenset({"&&", "||", "??"})
+_LEAST_BODY_BYTES = 40
 _DOCUMENTED_KINDS = frozenset({"class", "enum", "function", "interface", "method", "namespace", "type"})
 
 
@@ -78,9 +81,11 @@ def analyze(chunk: Chunk) -> Facts:
     Returns
     -------
     dict
-        `symbols`: a list of `name` (qualified), `kind`, `line`, `end_line`, `signature`, `documented` and `complexity`
-        (McCabe: 1 + branches, those of inner definitions included); `imports`: the import statements; `complexity`:
-        branches of the chunk in all; `documented_ratio`: documented definitions / definitions, None without any.
+        `symbols`: a list of `name` (qualified), `kind`, `line`, `end_line`, `signature`, `documented`, `complexity`
+        (McCabe: 1 + branches, those of inner definitions included) and `body`, the digest of its body whatever its
+        spaces are (None below 40 bytes, where equal ones say nothing; see `perflab.chunk.facts.duplicates`);
+        `imports`: the import statements; `complexity`: branches of the chunk in all; `judged`: how many definitions can
+        be documented; `documented_ratio`: documented ones / those, None without any.
 
     Examples
     --------
@@ -110,6 +115,7 @@ def analyze(chunk: Chunk) -> Facts:
         "symbols": symbols,
         "imports": imports,
         "complexity": branches,
+        "judged": len(judged),
         "documented_ratio": sum(judged) / len(judged) if judged else None,
     }
 
@@ -135,7 +141,51 @@ def index(chunk: Chunk) -> dict[str, Facts]:
     return found
 
 
+def transform(function: Callable[[Chunk], bytes | str | None]) -> Callable[[Chunk], bytes]:
+    """Return an operation that replaces each chunk by what a function makes of it; None leaves it as it is.
+
+    Processed with an `output`, the file is written anew, and only changed chunks are transformed again.
+
+    Examples
+    --------
+    >>> from perflab.chunk import split
+    >>> shout = transform(lambda chunk: chunk.data.upper() if chunk.kind == "heading" else None)
+    >>> b"".join(map(shout, split(b"# one\\n\\n# two\\n", path="a.md")))
+    b'# ONE\\n\\n# TWO\\n'
+    """
+    return functools.partial(_transformed, function)
+
+
+def _transformed(function: Callable[[Chunk], bytes | str | None], chunk: Chunk) -> bytes:
+    made = function(chunk)
+    if made is None:
+        return chunk.data
+    return made.encode("utf-8", "surrogateescape") if isinstance(made, str) else made
+
+
 OPERATIONS: Mapping[str, Callable[[Chunk], Any]] = {"parse": parse, "analyze": analyze, "index": index}
+
+
+def function_of(
+    operation: str | Callable[[Chunk], Any], function: Callable[[Chunk], bytes | str | None] | None = None
+) -> Callable[[Chunk], Any]:
+    """Return the function of a chunk that an operation's name, or a callable, stands for.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such operation, or `transform` has no function, or another one has.
+    """
+    if (operation == "transform") != (function is not None):
+        raise ConfigError(f"operation is {operation!r} and function {function!r}; 'transform' needs one, others do not")
+    if function is not None:
+        return transform(function)
+    if callable(operation):
+        return operation
+    if operation not in OPERATIONS:
+        known = ", ".join([*OPERATIONS, "transform"])
+        raise ConfigError(f"{operation!r} is no operation; use {known}, or a function of a chunk.")
+    return OPERATIONS[operation]
 
 
 class _Source:
@@ -186,7 +236,15 @@ class _Source:
             "signature": self._signature(definition),
             "documented": self._documented(node, definition),
             "complexity": 1,
+            "body": self._body(definition),
         }
+
+    def _body(self, definition: Node) -> str | None:
+        body = body_of(definition)
+        if body is None:
+            return None
+        words = b" ".join(self.data[body.start_byte : body.end_byte].split())
+        return digest_of(words) if len(words) >= _LEAST_BODY_BYTES else None
 
     def _signature(self, definition: Node) -> str:
         body = body_of(definition)

@@ -148,6 +148,11 @@ class ParallelSettings(_Settings):
     workers: Count | None = Field(
         None, ge=1, le=1024, description="number of workers; unset: the cores that this process may use"
     )
+    scheduler: str | None = Field(
+        None,
+        pattern=r"^[a-z]+://\S+$",
+        description="address of a Dask scheduler whose cluster works instead, such as tcp://10.0.0.7:8786; unset: none",
+    )
 
 
 class ChunkSettings(_Settings):

@@ -8,5 +8,6 @@ from __future__ import annotations
 from perflab.system.measure import BenchmarkResult, benchmark
 from perflab.system.performance import PerformanceSystem
 from perflab.system.run import Run, open_run
+from perflab.system.traces import read_trace, whatif
 
-__all__ = ["BenchmarkResult", "PerformanceSystem", "Run", "benchmark", "open_run"]
+__all__ = ["BenchmarkResult", "PerformanceSystem", "Run", "benchmark", "open_run", "read_trace", "whatif"]

@@ -73,6 +73,7 @@ def test_analysis_of_python() -> None:
         "signature": "def f(self, x: int = 1) -> int",
         "documented": False,
         "complexity": 3,
+        "body": None,
     }
 
 
