@@ -6,13 +6,14 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export MPLBACKEND := agg
 
-.PHONY: help benchmark test check perf format clean
+.PHONY: help benchmark test check perf peers format clean
 
 help:
 	@echo "make benchmark   measure the built-in workloads, print the verdicts, write the report"
 	@echo "make test        run every test, doctest and notebook"
 	@echo "make check       ruff, mypy --strict, import rules, notebooks without outputs"
 	@echo "make perf        print perflab's own costs as paired ratios"
+	@echo "make peers       print what cutting costs beside other chunkers, installed for it"
 	@echo "make clean       remove the environment and what tools left"
 
 $(STAMP): pyproject.toml constraints.txt $(wildcard perflab/*.[ch])
@@ -36,6 +37,10 @@ check: $(STAMP)
 
 perf: $(STAMP)
 	$(BIN)/python -m pytest -s -p no:cacheprovider tests/perf
+
+peers: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[peers]'
+	$(BIN)/python -m pytest -s -p no:cacheprovider tests/perf/test_chunk_costs.py
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .

@@ -53,6 +53,24 @@ def benchmark(
 
 
 @app.command()
+def optimize_files(
+    paths: Annotated[list[str] | None, typer.Argument(help="Files and patterns, such as 'src/**/*.py'.")] = None,
+    files: Annotated[str | None, typer.Option("--files", help="The same as one list, with commas between.")] = None,
+    operation: Annotated[str, typer.Option("--operation", help="parse, analyze or index.")] = "analyze",
+    config: ConfigFile = None,
+    runs: Runs = None,
+) -> None:
+    """Process files chunk by chunk, in parallel; chunks that did not change since the last time are not computed again.
+
+    Examples: `perflab optimize-files big.py 'src/**/*.ts'`, `perflab optimize-files --files="a.py,b.md"`
+    """
+    from perflab.cli.files import run
+
+    with ending():
+        raise typer.Exit(run(paths or [], files, operation, config, runs))
+
+
+@app.command()
 def status(config: ConfigFile = None, runs: Runs = None) -> None:
     """Say what the last run found: its state, its targets, where it lies."""
     from perflab.cli.status import run
