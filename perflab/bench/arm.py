@@ -16,7 +16,7 @@ from perflab.errors import BenchmarkError
 __all__ = ["Arm", "Clock", "Outcome", "State", "resolve"]
 
 State = Literal["any", "cold", "warm", "incremental"]
-Clock = Literal["wall", "cpu"]
+Clock = Literal["wall", "cpu", "auto"]
 Function = str | Callable[..., Any]
 
 
@@ -59,7 +59,8 @@ class Arm:
     state : str
         `cold` (fresh process and caches), `warm`, `incremental`, or `any` where it does not matter.
     clock : str
-        What the arm is judged on: `wall` for work that waits, `cpu` for work that computes on one core.
+        What the arm is judged on: `wall` for work that waits, `cpu` for work that computes on one core, `auto` to tell
+        from the first samples of all arms.
     workers : int or None
         Worker processes that it may use, for the record.
     inputs : str

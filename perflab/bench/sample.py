@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import repeat
+from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
 
@@ -34,6 +35,7 @@ class Sample:
     inner_loops: int
     wall_s: float | None = None
     cpu_s: float | None = None
+    waited_s: float | None = None
     involuntary_switches: int | None = None
     peak_bytes: int | None = None
     growth_bytes: int | None = None
@@ -74,15 +76,17 @@ def take_time(arm: Arm, loops: int) -> Sample:
     if not arm.collects_garbage:
         gc.disable()
     try:
-        cpu, switches, start = _cpu_s(), _switches(), perf_counter()
+        waited, cpu, switches, start = _waited_s(), _cpu_s(), _switches(), perf_counter()
         for _ in repeat(None, loops):
             value = call()
         wall = perf_counter() - start
         cpu, switches = _cpu_s() - cpu, _switches() - switches
     finally:
         gc.enable()
+    after = _waited_s()
     cpu += living_cpu_s() - living
-    return Sample(loops, wall / loops, max(0.0, cpu) / loops, switches, **_output(value))
+    ready_s = None if waited is None or after is None else (after - waited) / loops
+    return Sample(loops, wall / loops, max(0.0, cpu) / loops, ready_s, switches, **_output(value))
 
 
 def take_memory(arm: Arm) -> Sample:
@@ -115,6 +119,14 @@ def _elapsed(call: Callable[[], Any], loops: int) -> float:
 def _cpu_s() -> float:
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return process_time() + children.ru_utime + children.ru_stime
+
+
+def _waited_s() -> float | None:
+    """Return how long this process's main thread was ready to run and had no core, since it started."""
+    try:
+        return int(Path("/proc/self/schedstat").read_text().split()[1]) / 1e9
+    except (OSError, IndexError, ValueError):
+        return None
 
 
 def _switches() -> int:

@@ -14,7 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from perflab.cli.console import out
 from perflab.cli.verdicts import verdict_table
 from perflab.config import Config
-from perflab.system.measure import BenchmarkResult, benchmark_workloads, new_run_dir
+from perflab.system.measure import benchmark_workloads, new_run_dir
+from perflab.system.result import BenchmarkResult
 from perflab.system.run import check_report_path
 from perflab.units import format_seconds
 from perflab.workloads.suite import WORKLOADS, Scale

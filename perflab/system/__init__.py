@@ -5,8 +5,9 @@ In: a config. Out: caches, chunks and operations that record themselves; frames,
 
 from __future__ import annotations
 
-from perflab.system.measure import BenchmarkResult, benchmark
+from perflab.system.measure import benchmark
 from perflab.system.performance import PerformanceSystem
+from perflab.system.result import BenchmarkResult
 from perflab.system.run import Run, open_run
 
 __all__ = ["BenchmarkResult", "PerformanceSystem", "Run", "benchmark", "open_run"]

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from perflab.chunk.process import FileResult
     from perflab.present import Picture
-    from perflab.system.measure import BenchmarkResult
+    from perflab.system.result import BenchmarkResult
 
 __all__ = ["PerformanceSystem"]
 

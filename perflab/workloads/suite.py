@@ -15,6 +15,7 @@ from typing import Any, Literal
 from perflab.bench import Arm, Bench, Outcome
 from perflab.bench import run as run_benchmark
 from perflab.bench.arm import State
+from perflab.bench.resume import Earlier
 from perflab.config import Config
 from perflab.errors import BenchmarkError
 from perflab.record import FRAMES, Recorder
@@ -111,6 +112,7 @@ def run_workloads(
     source: Path | None = None,
     scale: Scale,
     on_step: OnStep = lambda *_: None,
+    earlier: Earlier | None = None,
 ) -> list[Bench]:
     """Measure workloads, naive against optimized, cold, warm and after an edit.
 
@@ -120,6 +122,8 @@ def run_workloads(
         Of `WORKLOADS`.
     source
         Source tree; by default the standard library of the running Python. It is copied and never written to.
+    earlier
+        Samples of an interrupted run, which are not measured again.
 
     Raises
     ------
@@ -137,7 +141,7 @@ def run_workloads(
             sources[name] = {"name": corpus.name, "files": len(corpus.files), "nbytes": corpus.nbytes}
             recorder.note(sources=sources)
             stage = _staged(WORKLOADS[name], corpus, Path(folder) / name, config)
-            benches.append(_measure(name, stage, config, recorder, scale, on_step))
+            benches.append(_measure(name, stage, config, recorder, scale, on_step, earlier))
         return benches
 
 
@@ -182,7 +186,15 @@ WORKLOADS: Mapping[str, _Workload] = {
 """The built-in workloads by name."""
 
 
-def _measure(name: str, stage: _Stage, config: Config, recorder: Recorder, scale: Scale, on_step: OnStep) -> Bench:
+def _measure(
+    name: str,
+    stage: _Stage,
+    config: Config,
+    recorder: Recorder,
+    scale: Scale,
+    on_step: OnStep,
+    earlier: Earlier | None,
+) -> Bench:
     work = WORKLOADS[name].work
     store = _filled_store(stage, work)
     naive = _naive_outcome(stage, work)
@@ -206,6 +218,7 @@ def _measure(name: str, stage: _Stage, config: Config, recorder: Recorder, scale
         band_ratio=settings.band_ratio,
         on_progress=step,
         adopt=lambda folder: _adopt(folder, recorder),
+        earlier=earlier,
     )
     _compare_edited(name, naive, bench)
     return bench
