@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from perflab.system import BenchmarkResult as BenchmarkResult
     from perflab.system import PerformanceSystem as PerformanceSystem
     from perflab.system import Run as Run
+    from perflab.system import RunComparison as RunComparison
     from perflab.system import benchmark as benchmark
+    from perflab.system import compare as compare
+    from perflab.system import history as history
     from perflab.system import open_run as open_run
 
 __all__ = [
@@ -24,7 +27,10 @@ __all__ = [
     "PerflabError",
     "PerformanceSystem",
     "Run",
+    "RunComparison",
     "benchmark",
+    "compare",
+    "history",
     "isolated_cache",
     "open_run",
 ]
@@ -35,7 +41,10 @@ _HOMES = {
     "PerflabError": "perflab.errors",
     "PerformanceSystem": "perflab.system",
     "Run": "perflab.system",
+    "RunComparison": "perflab.system",
     "benchmark": "perflab.system",
+    "compare": "perflab.system",
+    "history": "perflab.system",
     "isolated_cache": "perflab.cache",
     "open_run": "perflab.system",
 }

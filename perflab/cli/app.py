@@ -75,6 +75,41 @@ def report(
         raise typer.Exit(write(run, output))
 
 
+@app.command()
+def compare(
+    run_a: Annotated[Path, typer.Argument(help="The run to compare with.")],
+    run_b: Annotated[Path, typer.Argument(help="The run that is compared.")],
+    fail_if: Annotated[
+        list[str] | None, typer.Option("--fail-if", help="Condition for exit code 1, such as 'time_ratio > 1.10'.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Show metrics within noise too.")] = False,
+) -> None:
+    """Hold a run against another: what was set differently, beside what came out differently.
+
+    Example: `perflab compare RUN_A RUN_B --fail-if "time_ratio > 1.10"`
+    """
+    from perflab.cli.compare import run_compare
+
+    with ending():
+        raise typer.Exit(run_compare(run_a, run_b, fail_if or [], everything))
+
+
+@app.command()
+def history(
+    metric: Annotated[list[str] | None, typer.Option("--metric", help="Name of a metric; repeat for more.")] = None,
+    config: ConfigFile = None,
+    runs: Runs = None,
+) -> None:
+    """Show what stored runs measured, and where a series of thirty or more changed its level.
+
+    Example: `perflab history --metric document_creation.time`
+    """
+    from perflab.cli.compare import run_history
+
+    with ending():
+        raise typer.Exit(run_history(runs, metric or [], config))
+
+
 def main() -> None:
     """Run the command line."""
     app()
