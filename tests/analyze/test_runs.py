@@ -84,9 +84,8 @@ def test_levels_are_found_where_they_begin(seed):
     noise = np.random.default_rng(seed).normal(0, 0.02, 60)
     levels = np.repeat([1.0, 1.2, 1.0], 20)
     found = change_points(list(levels + noise))
-    assert len(found) == 2
-    assert abs(found[0] - 20) <= 1
-    assert abs(found[1] - 40) <= 1
+    assert {20, 40} <= set(found)
+    assert len(found) <= 3  # one series in twenty has a change too many, at this level of significance
 
 
 def test_noise_alone_has_few_changes():
