@@ -67,6 +67,9 @@ class Arm:
         Arms of the same label must produce the same output.
     collects_garbage : bool
         Leave the garbage collector on inside a sample, as caches make it work.
+    libraries : tuple of str
+        Modules that are imported before a memory run counts, as a kernel at work has them: their code is not what the
+        work needs. Timed samples import what they need in their time.
 
     Raises
     ------
@@ -88,6 +91,7 @@ class Arm:
     workers: int | None = None
     inputs: str = ""
     collects_garbage: bool = False
+    libraries: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, value, allowed in (

@@ -6,6 +6,7 @@ In: an arm that is ready to be called. Out: numbers of one execution, and what i
 from __future__ import annotations
 
 import gc
+import importlib
 import json
 import math
 import resource
@@ -90,10 +91,12 @@ def take_time(arm: Arm, loops: int) -> Sample:
 
 
 def take_memory(arm: Arm) -> Sample:
-    """Run the setup, then one execution, and read the peaks of this process and of its descendants.
+    """Import the libraries, run the setup, then one execution; read the peaks of this process and its descendants.
 
     A figure that is not known leaves `peak_bytes`, `growth_bytes` or both missing; it never counts as 0.
     """
+    for name in arm.libraries:
+        importlib.import_module(name)
     call = ready(arm)
     gc.collect()
     with PeakWatch() as watch:
