@@ -70,6 +70,8 @@ class Arm:
     libraries : tuple of str
         Modules that are imported before a memory run counts, as a kernel at work has them: their code is not what the
         work needs. Timed samples import what they need in their time.
+    in_memory_runs : mapping
+        Arguments of memory runs that override all others, such as to keep no record.
 
     Raises
     ------
@@ -92,6 +94,7 @@ class Arm:
     inputs: str = ""
     collects_garbage: bool = False
     libraries: tuple[str, ...] = ()
+    in_memory_runs: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, value, allowed in (

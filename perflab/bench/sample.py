@@ -10,7 +10,7 @@ import importlib
 import json
 import math
 import resource
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import repeat
@@ -49,12 +49,13 @@ class Sample:
         return asdict(self)
 
 
-def ready(arm: Arm) -> Callable[[], Any]:
+def ready(arm: Arm, overriding: Mapping[str, Any] | None = None) -> Callable[[], Any]:
     """Run the arm's setup and return the call that is to be measured."""
     arguments = dict(arm.arguments)
     if arm.setup is not None:
         changed = resolve(arm.setup)(**arguments)
         arguments.update(changed or {})
+    arguments.update(overriding or {})
     return partial(resolve(arm.target), **arguments)
 
 
@@ -97,7 +98,7 @@ def take_memory(arm: Arm) -> Sample:
     """
     for name in arm.libraries:
         importlib.import_module(name)
-    call = ready(arm)
+    call = ready(arm, arm.in_memory_runs)
     gc.collect()
     with PeakWatch() as watch:
         start = baseline_rss()

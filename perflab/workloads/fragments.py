@@ -30,6 +30,10 @@ _CODE = re.compile(r"^[ \t\f]*[^ \t\f\r\n#]", re.MULTILINE)
 _UNSURE = re.compile(rb"\r(?!\n)|\\\r?\n\Z|^[ \t\f]{80}", re.MULTILINE)
 
 
+_BEFORE = 8
+"""Chunks that are looked at again, at the most, for a part that says nothing alone."""
+
+
 def fragment_facts(path: str, chunk: Chunk) -> Fragment | None:
     """Return what one chunk of a Python file says, or None if it does not consist of whole statements.
 
@@ -151,17 +155,36 @@ def _is_utf8(data: bytes) -> bool:
 
 def _rejoined(
     path: str, chunks: Sequence[Chunk], fragments: Sequence[Fragment | None]
-) -> Iterator[tuple[Chunk, Fragment | None]]:
-    """Yield chunks with their fragments; neighbours that say nothing, or that share a line, as one chunk."""
+) -> list[tuple[Chunk, Fragment | None]]:
+    """Return chunks with their fragments; neighbours that say nothing, or that share a line, as one chunk.
+
+    The first part of a function that was cut may say something all the same: then the rest of it says nothing, and
+    is looked at with what stands before.
+    """
     cut = [False, *(not chunk.data.endswith(b"\n") for chunk in chunks[:-1]), False]
     silent = [fragment is None or cut[at] or cut[at + 1] for at, fragment in enumerate(fragments)]
+    told: list[tuple[Chunk, Fragment | None]] = []
     at = 0
     for is_silent, members in groupby(silent):
         stop = at + len(list(members))
         if is_silent:
-            run = chunks[at:stop]
-            joined = replace(run[0], stop=run[-1].stop, end_line=run[-1].end_line, data=b"".join(c.data for c in run))
-            yield joined, fragment_facts(path, joined)
+            told.append(_together(path, told, _joined(chunks[at:stop])))
         else:
-            yield from zip(chunks[at:stop], fragments[at:stop], strict=True)
+            told += zip(chunks[at:stop], fragments[at:stop], strict=True)
         at = stop
+    return told
+
+
+def _together(path: str, told: list[tuple[Chunk, Fragment | None]], chunk: Chunk) -> tuple[Chunk, Fragment | None]:
+    """Return a chunk with what it says, with as many of those before it as that takes; these leave `told`."""
+    fragment = fragment_facts(path, chunk)
+    for _ in range(min(_BEFORE, len(told))):
+        if fragment is not None:
+            break
+        chunk = _joined([told.pop()[0], chunk])
+        fragment = fragment_facts(path, chunk)
+    return chunk, fragment
+
+
+def _joined(run: Sequence[Chunk]) -> Chunk:
+    return replace(run[0], stop=run[-1].stop, end_line=run[-1].end_line, data=b"".join(chunk.data for chunk in run))

@@ -21,6 +21,7 @@ from perflab.errors import BenchmarkError
 from perflab.record import FRAMES, Recorder
 from perflab.record.store import read_info, read_table
 from perflab.workloads import arms as targets
+from perflab.workloads.amalgam import amalgamate
 from perflab.workloads.corpus import Corpus, copy_corpus, select
 from perflab.workloads.edit import edit_one_function
 
@@ -33,6 +34,20 @@ QUICK_PAIRS = 2
 MEMORY_PAIRS = 3
 
 _ARMS = "perflab.workloads.arms"
+_LIBRARIES = (
+    "diskcache",
+    "jinja2",
+    "loky",
+    "numpy",
+    "perflab.cache.build",
+    "perflab.workloads.crossvalidate",
+    "perflab.workloads.documents",
+    "psutil",
+    "pyarrow.parquet",
+    "tree_sitter_python",
+    "xxhash",
+)
+"""What either arm imports, and a notebook that has shown one frame holds for the most part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +104,10 @@ class _Workload:
     ----------
     work : str
         Its arms are `naive_<work>` and `optimized_<work>`.
-    limit_bytes : int
-        Source at which the naive arm takes about as long as the guide's starting points, 20 s and 15 s, on one core of
-        the 2-core machine that the README's figures come from.
+    limit_bytes, large_bytes : int
+        Source, and a module of many modules beside it, at which the naive arm takes about as long as the guide's
+        starting points, 20 s and 15 s, on one core of the 2-core machine that the README's figures come from, and as
+        much memory as it names, 200 MB. With 0 there is no such module.
     quick_bytes : int
         Source at which all its arms together take about 20 s there.
     inputs : callable
@@ -100,6 +116,7 @@ class _Workload:
 
     work: str
     limit_bytes: int
+    large_bytes: int
     quick_bytes: int
     inputs: Callable[[Path, Path, Config], Mapping[str, str]]
 
@@ -137,7 +154,7 @@ def run_workloads(
         benches = []
         for name in names:
             on_step(f"{name}: making ready", 0, 0, None)
-            corpus = _corpus(WORKLOADS[name], source, scale, config)
+            corpus = _corpus(WORKLOADS[name], source, scale, config, Path(folder) / f"{name}-source")
             sources[name] = {"name": corpus.name, "files": len(corpus.files), "nbytes": corpus.nbytes}
             recorder.note(sources=sources)
             stage = _staged(WORKLOADS[name], corpus, Path(folder) / name, config)
@@ -145,9 +162,16 @@ def run_workloads(
         return benches
 
 
-def _corpus(workload: _Workload, source: Path | None, scale: Scale, config: Config) -> Corpus:
+def _corpus(workload: _Workload, source: Path | None, scale: Scale, config: Config, scratch: Path) -> Corpus:
     limits = {"quick": workload.quick_bytes, "default": workload.limit_bytes, "whole": None}
-    return select(source, seed=config.benchmark.seed, limit_bytes=limits[scale.source])
+    seed = config.benchmark.seed
+    corpus = select(source, seed=seed, limit_bytes=limits[scale.source])
+    if scale.source != "default" or not workload.large_bytes:
+        return corpus
+    copy = scratch / corpus.root.name
+    copy_corpus(corpus, copy)
+    amalgamate(select(source), copy, workload.large_bytes, seed)
+    return select(copy)
 
 
 def _staged(workload: _Workload, corpus: Corpus, scratch: Path, config: Config) -> _Stage:
@@ -180,8 +204,8 @@ def _planted(source: Path, scratch: Path, config: Config) -> Mapping[str, str]:
 
 
 WORKLOADS: Mapping[str, _Workload] = {
-    "document-creation": _Workload("documents", 5_500_000, 450_000, _source),
-    "cross-validation": _Workload("validation", 2_900_000, 750_000, _planted),
+    "document-creation": _Workload("documents", 1_500_000, 3_000_000, 450_000, _source),
+    "cross-validation": _Workload("validation", 2_900_000, 0, 750_000, _planted),
 }
 """The built-in workloads by name."""
 
@@ -234,10 +258,20 @@ def _arms(stage: _Stage, work: str, store: str, config: Config) -> Iterator[Arm]
     def optimized(state: State, arguments: Mapping[str, Any], workers: int = config.workers) -> Arm:
         inputs = "edited" if state == "incremental" else "original"
         target = f"{_ARMS}:optimized_{work}"
-        return Arm("optimized", target, arguments, setup=setup, state=state, workers=workers, inputs=inputs)
+        return Arm(
+            "optimized",
+            target,
+            arguments,
+            setup=setup,
+            state=state,
+            workers=workers,
+            inputs=inputs,
+            libraries=_LIBRARIES,
+            in_memory_runs={"run": None},
+        )
 
     naive = {**stage.original, "scratch": stage.folder("baseline")}
-    yield Arm("baseline", f"{_ARMS}:naive_{work}", naive, setup=setup, inputs="original")
+    yield Arm("baseline", f"{_ARMS}:naive_{work}", naive, setup=setup, inputs="original", libraries=_LIBRARIES)
     yield optimized("cold", cold)
     if config.workers > 1:
         yield optimized("cold", serial, workers=1)
