@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from perflab.record.store import read_info, read_table
 from perflab.system.result import BenchmarkResult
 from perflab.system.run import Run, describe_run
 from perflab.workloads.corpus import select
-from perflab.workloads.suite import WORKLOADS, OnStep, Scale, run_workloads
+from perflab.workloads.suite import OnStep, Scale, known_workloads, run_workloads
 
 __all__ = ["benchmark", "benchmark_workloads", "new_run_dir"]
 
@@ -154,15 +154,12 @@ def benchmark_workloads(
 def _benchmark_workloads(
     names: Sequence[str], config: Config, scale: Scale, source: Path | None, kept: _Kept, on_step: OnStep
 ) -> BenchmarkResult:
-    for name in names:
-        if name not in WORKLOADS:
-            known = " or ".join(WORKLOADS)
-            raise BenchmarkError(f"{name!r} is no workload; choose {known}, or give two functions.")
+    names = known_workloads(names)
     earlier = kept.earlier()
 
     def measure(recorder: Recorder) -> list[Bench]:
         return run_workloads(
-            tuple(names),
+            names,
             config=config,
             recorder=recorder,
             source=source,
@@ -172,7 +169,8 @@ def _benchmark_workloads(
         )
 
     select(source, seed=config.benchmark.seed, limit_bytes=LEAST_SOURCE)  # before a run folder is made in vain
-    return _recorded(measure, config, " and ".join(names), kept, names)
+    asked = {"workloads": list(names), "source": None if source is None else str(source), "scale": asdict(scale)}
+    return _recorded(measure, config, " and ".join(names), kept, names, asked)
 
 
 def new_run_dir(runs_dir: Path, label: str) -> Path:
@@ -217,10 +215,16 @@ def _benchmark_arms(
 
 
 def _recorded(
-    measure: Callable[[Recorder], list[Bench]], config: Config, label: str, kept: _Kept, workloads: Sequence[str] = ()
+    measure: Callable[[Recorder], list[Bench]],
+    config: Config,
+    label: str,
+    kept: _Kept,
+    workloads: Sequence[str] = (),
+    asked: Mapping[str, Any] | None = None,
 ) -> BenchmarkResult:
     """Measure into a recorder, judge what came of it, and close the run with its true status."""
-    facts: Mapping[str, Any] = {**describe_run(config, label), "resumed": _take_over(kept.resume)}
+    resumed = None if kept.resume is None else str(read_info(kept.resume)["run_id"])
+    facts: Mapping[str, Any] = {**describe_run(config, label), "resumed": resumed, "asked": asked}
     recorder = Recorder(kept.folder, config.record, info=facts)
     status = "failed"
     try:
@@ -246,7 +250,3 @@ def _recorded(
 
 _MADE_ANEW = ("samples", "targets")
 """Frames of a resumed run that are not taken over whole: its samples are chosen, its verdicts judged again."""
-
-
-def _take_over(resume: Path | None) -> str | None:
-    return None if resume is None else str(read_info(resume)["run_id"])

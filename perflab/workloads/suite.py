@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -23,9 +23,9 @@ from perflab.record.store import read_info, read_table
 from perflab.workloads import arms as targets
 from perflab.workloads.amalgam import amalgamate
 from perflab.workloads.corpus import Corpus, copy_corpus, select
-from perflab.workloads.edit import edit_one_function
+from perflab.workloads.edit import EDITS, Edit, edit_one_function
 
-__all__ = ["WORKLOADS", "OnStep", "Scale", "run_workloads"]
+__all__ = ["WORKLOADS", "OnStep", "Scale", "count_edits", "known_workloads", "run_workloads"]
 
 OnStep = Callable[[str, int, int, float | None], None]
 """Called with what is going on, samples done, samples in all, and the seconds that remain, None if unknown."""
@@ -162,6 +162,91 @@ def run_workloads(
         return benches
 
 
+def known_workloads(names: Sequence[str]) -> tuple[str, ...]:
+    """Return workloads by their names, each once; all of them where none is named.
+
+    Raises
+    ------
+    BenchmarkError
+        If there is no workload of a name.
+
+    Examples
+    --------
+    >>> known_workloads([])
+    ('document-creation', 'cross-validation')
+    """
+    for name in names:
+        if name not in WORKLOADS:
+            raise BenchmarkError(f"{name!r} is no workload; choose {' or '.join(WORKLOADS)}, or give two functions.")
+    return tuple(dict.fromkeys(names)) or tuple(WORKLOADS)
+
+
+def count_edits(
+    name: str, *, config: Config, source: Path | None = None, scale: Scale, kinds: Sequence[str] = tuple(EDITS)
+) -> list[dict[str, Any]]:
+    """Run a workload once after each kind of edit, and count what it computes anew of what it could have.
+
+    Parameters
+    ----------
+    name
+        Of `WORKLOADS`.
+    source, scale
+        As for `run_workloads`.
+    kinds
+        Of `EDITS`.
+
+    Returns
+    -------
+    list of dict
+        A row a kind and counted thing: workload, edit, counted (`chunks`, `facts`, `documents`, `pairs`),
+        recomputed, possible.
+
+    Raises
+    ------
+    BenchmarkError
+        If the optimized arm's output differs from the naive one's.
+    """
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="perflab-") as folder:
+        corpus = _corpus(WORKLOADS[name], source, scale, config, Path(folder) / "source")
+        for number, kind in enumerate(kinds):
+            stage = _staged(WORKLOADS[name], corpus, Path(folder) / str(number), config, EDITS[kind])
+            for counted, (recomputed, possible) in _recomputed(name, stage, kind).items():
+                known = {"workload": name, "edit": kind, "counted": counted}
+                rows.append({**known, "recomputed": recomputed, "possible": possible})
+    return rows
+
+
+def _recomputed(name: str, stage: _Stage, kind: str) -> dict[str, tuple[int, int]]:
+    work = WORKLOADS[name].work
+    store, naive = _filled_store(stage, work), _naive_outcome(stage, work)
+    optimized: Callable[..., Outcome] = getattr(targets, f"optimized_{work}")
+    folder = Path(stage.folder("edited-run"))
+    found = optimized(
+        **stage.edited, out=str(folder / "out"), store=store, run=str(folder / "run"), settings=stage.settings
+    )
+    if found.digest != naive.digest:
+        raise BenchmarkError(
+            f"After {kind} the optimized arm of {name!r} gives another output ({found.digest}) than the naive one "
+            f"({naive.digest}); the counts mean nothing."
+        )
+    counts = found.work or {}
+    return {
+        what: (counts[anew], counts[rest] + (counts[anew] if rest.endswith("_reused") else 0))
+        for what, (anew, rest) in _COUNTED.items()
+        if anew in counts and rest in counts
+    }
+
+
+_COUNTED = {
+    "facts": ("facts_computed", "facts_reused"),
+    "chunks": ("chunks_processed", "chunks_reused"),
+    "documents": ("documents_rendered", "documents"),
+    "pairs": ("pairs_compared", "pairs_possible"),
+}
+"""What is counted, and where the work says how much of it was done, and how much was not or could have been."""
+
+
 def _corpus(workload: _Workload, source: Path | None, scale: Scale, config: Config, scratch: Path) -> Corpus:
     limits = {"quick": workload.quick_bytes, "default": workload.limit_bytes, "whole": None}
     seed = config.benchmark.seed
@@ -174,13 +259,19 @@ def _corpus(workload: _Workload, source: Path | None, scale: Scale, config: Conf
     return select(copy)
 
 
-def _staged(workload: _Workload, corpus: Corpus, scratch: Path, config: Config) -> _Stage:
-    """Copy the source, edit one function of a second copy, and make ready what the arms read of each."""
+def _staged(
+    workload: _Workload,
+    corpus: Corpus,
+    scratch: Path,
+    config: Config,
+    edit: Callable[[Path, int], Edit] = edit_one_function,
+) -> _Stage:
+    """Copy the source, edit a second copy, and make ready what the arms read of each."""
     # Both copies have the tree's own name, since it stands in the documents.
     copies = {state: scratch / state / corpus.root.name for state in ("original", "edited")}
     for copy in copies.values():
         copy_corpus(corpus, copy)
-    edit_one_function(copies["edited"], config.benchmark.seed)
+    edit(copies["edited"], config.benchmark.seed)
     inputs = {state: workload.inputs(copy, scratch / f"{state}-inputs", config) for state, copy in copies.items()}
     return _Stage(inputs["original"], inputs["edited"], scratch, config.model_dump(mode="json"))
 
