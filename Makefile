@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export MPLBACKEND := agg
 
-.PHONY: help benchmark test check perf trust format clean
+.PHONY: help benchmark test check perf trust peers format clean
 
 help:
 	@echo "make benchmark   measure the built-in workloads, print the verdicts, write the report"
@@ -14,6 +14,7 @@ help:
 	@echo "make check       ruff, mypy --strict, import rules, notebooks without outputs"
 	@echo "make perf        print perflab's own costs as paired ratios"
 	@echo "make trust       count wrong verdicts in two hundred trials of known truth"
+	@echo "make peers       print what cutting costs beside other chunkers, installed for it"
 	@echo "make clean       remove the environment and what tools left"
 
 $(STAMP): pyproject.toml constraints.txt $(wildcard perflab/*.[ch])
@@ -40,6 +41,10 @@ perf: $(STAMP)
 
 trust: $(STAMP)
 	$(BIN)/python -m pytest -s -p no:cacheprovider tests/perf/test_trust.py
+
+peers: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[peers]'
+	$(BIN)/python -m pytest -s -p no:cacheprovider tests/perf/test_chunk_costs.py
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .

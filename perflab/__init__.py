@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from perflab.system import compare as compare
     from perflab.system import history as history
     from perflab.system import open_run as open_run
+    from perflab.system import read_trace as read_trace
+    from perflab.system import whatif as whatif
+    from perflab.trace import Trace as Trace
 
 __all__ = [
     "BenchmarkResult",
@@ -28,11 +31,14 @@ __all__ = [
     "PerformanceSystem",
     "Run",
     "RunComparison",
+    "Trace",
     "benchmark",
     "compare",
     "history",
     "isolated_cache",
     "open_run",
+    "read_trace",
+    "whatif",
 ]
 
 _HOMES = {
@@ -42,11 +48,14 @@ _HOMES = {
     "PerformanceSystem": "perflab.system",
     "Run": "perflab.system",
     "RunComparison": "perflab.system",
+    "Trace": "perflab.trace",
     "benchmark": "perflab.system",
     "compare": "perflab.system",
     "history": "perflab.system",
     "isolated_cache": "perflab.cache",
     "open_run": "perflab.system",
+    "read_trace": "perflab.system",
+    "whatif": "perflab.system",
 }
 
 

@@ -2,10 +2,10 @@
 
    In: the events of tapes. Out: what `record/known.py` makes of them where this was not built. */
 
+#include "_texts.h"
 #include "_writes.h"
 
 #include <math.h>
-#include <stdint.h>
 
 #define KINDS 32
 #define RECENT 8192
@@ -17,20 +17,6 @@ typedef struct {
     PyObject *key;
     int32_t place;
 } Met;
-
-/* A place of a text, and a part of its hash. */
-typedef struct {
-    uint32_t hash;
-    int32_t place;                                    /* from 1 on; 0 where there is none */
-} Slot;
-
-/* Texts one behind the other, each once. */
-typedef struct {
-    char *data;
-    int32_t *offsets;                                 /* of each, and where the last ends */
-    Slot *slots;
-    size_t used, data_room, count, offset_room, slot_room;
-} Texts;
 
 /* The numbers that a text was last given, with a size and without one. */
 typedef struct {
@@ -58,121 +44,6 @@ typedef struct {
     int64_t *sizes;
     Py_ssize_t count, room;
 } Columns;
-
-static inline uint64_t
-mixed(uint64_t number)
-{
-    number *= 0x9E3779B97F4A7C15ULL;
-    return number ^ number >> 32;
-}
-
-#if PY_VERSION_HEX >= 0x030E0000
-#define HASH Py_HashBuffer
-#else
-#define HASH _Py_HashBytes
-#endif
-
-/* Make room for one more item of a size; NULL, with an error, if there is none. */
-static void *
-with_room(void *items, size_t count, size_t *room, size_t width)
-{
-    size_t more = count + count / 2 + 64;
-    void *grown;
-    if (count <= *room) {
-        return items;
-    }
-    grown = PyMem_Realloc(items, more * width);
-    if (grown == NULL) {
-        PyErr_NoMemory();
-        return NULL;
-    }
-    *room = more;
-    return grown;
-}
-
-static int
-grow_slots(Texts *self)
-{
-    size_t room = self->slot_room ? self->slot_room * 2 : 1024;
-    Slot *slots = PyMem_Calloc(room, sizeof(Slot));
-    if (slots == NULL) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    for (size_t place = 0; place < self->slot_room; place++) {
-        if (self->slots[place].place) {
-            size_t at = self->slots[place].hash & (room - 1);
-            while (slots[at].place) {
-                at = (at + 1) & (room - 1);
-            }
-            slots[at] = self->slots[place];
-        }
-    }
-    PyMem_Free(self->slots);
-    self->slots = slots;
-    self->slot_room = room;
-    return 0;
-}
-
-static int
-keep_text(Texts *self, const char *text, size_t length)
-{
-    void *data = with_room(self->data, self->used + length + 1, &self->data_room, 1);
-    void *offsets = data == NULL ? NULL : with_room(self->offsets, self->count + 2, &self->offset_room, sizeof(int32_t));
-    if (data != NULL) {
-        self->data = data;
-    }
-    if (offsets == NULL) {
-        return -1;
-    }
-    self->offsets = offsets;
-    if (self->used + length > INT32_MAX) {
-        PyErr_SetString(PyExc_OverflowError, "the texts of more keys at once than 2 GiB hold");
-        return -1;
-    }
-    memcpy(self->data + self->used, text, length);
-    self->offsets[0] = 0;
-    self->used += length;
-    self->offsets[++self->count] = (int32_t)self->used;
-    return 0;
-}
-
-/* The place of a text, a new one at the end; -2 on errors. */
-static int32_t
-place_of_text(Texts *self, const char *text, size_t length)
-{
-    uint32_t hash = (uint32_t)HASH(text, (Py_ssize_t)length);
-    size_t at;
-    if (self->count * 2 >= self->slot_room && grow_slots(self) < 0) {
-        return -2;
-    }
-    for (at = hash & (self->slot_room - 1); self->slots[at].place; at = (at + 1) & (self->slot_room - 1)) {
-        int32_t place = self->slots[at].place - 1, start = self->offsets[place];
-        if (self->slots[at].hash == hash && (size_t)(self->offsets[place + 1] - start) == length
-            && memcmp(self->data + start, text, length) == 0) {
-            return place;
-        }
-    }
-    if (keep_text(self, text, length) < 0) {
-        return -2;
-    }
-    self->slots[at] = (Slot){hash, (int32_t)self->count};
-    return (int32_t)self->count - 1;
-}
-
-static int32_t
-place_of_number(Texts *self, long long number)
-{
-    char digits[24], *first = digits + sizeof(digits);
-    unsigned long long left = number < 0 ? 0ULL - (unsigned long long)number : (unsigned long long)number;
-    do {
-        *--first = (char)('0' + left % 10);
-    } while (left /= 10);
-    if (number < 0) {
-        *--first = '-';
-    }
-    return place_of_text(self, first, (size_t)(digits + sizeof(digits) - first));
-}
 
 static int
 grow_odd(Columns *self)
@@ -239,6 +110,9 @@ place_of_key(Columns *self, PyObject *key)
     int overflow = 1;
     if (met->key == key) {
         return met->place;
+    }
+    if (key == Py_None) {
+        return MISSING;
     }
     if (PyUnicode_CheckExact(key) && PyUnicode_IS_COMPACT_ASCII(key) && PyUnicode_GET_LENGTH(key) <= LONGEST_TEXT) {
         place = place_of_text(&self->texts, (const char *)PyUnicode_1BYTE_DATA(key), (size_t)PyUnicode_GET_LENGTH(key));
@@ -309,18 +183,28 @@ number_of(Columns *self, int32_t place, int64_t size)
     return last->sized;
 }
 
+/* The number of an event, a tier and a reason that were met; -1 if they were not. */
+static int32_t
+known_kind(Columns *self, PyObject *const *facts)
+{
+    for (int place = self->kind_count - 1; place >= 0; place--) {
+        Kind *met = &self->kinds[place];
+        if (met->parts[0] == facts[EVENT] && met->parts[1] == facts[TIER] && met->parts[2] == facts[REASON]) {
+            return met->number;
+        }
+    }
+    return -1;
+}
+
 /* The number of an event, a tier and a reason; -1 on errors. */
 static int32_t
 kind_of(Columns *self, PyObject *const *facts)
 {
     PyObject *parts[3] = {facts[EVENT], facts[TIER], facts[REASON]}, *found;
     Kind *met;
-    long number;
-    for (int place = self->kind_count - 1; place >= 0; place--) {
-        met = &self->kinds[place];
-        if (met->parts[0] == parts[0] && met->parts[1] == parts[1] && met->parts[2] == parts[2]) {
-            return met->number;
-        }
+    long number = known_kind(self, facts);
+    if (number >= 0) {
+        return (int32_t)number;
     }
     found = PyObject_CallFunctionObjArgs(self->kind_of, parts[0], parts[1], parts[2], NULL);
     number = found == NULL ? -1 : PyLong_AsLong(found);
@@ -373,15 +257,36 @@ seconds_of(Columns *self, PyObject *duration)
 enum { AT, NOW, KIND, CODE, TOOK, COLUMNS };
 static const size_t widths[COLUMNS] = {sizeof(int64_t), sizeof(double), sizeof(int32_t), sizeof(int32_t), sizeof(double)};
 
-/* Write the columns of one row. What a key does to print itself may be anything, so all that it is told as is held. */
+/* Whether columns are made of a row without a line of Python. */
+static int
+is_plain(Columns *self, PyObject *const *facts)
+{
+    PyObject *key = facts[KEY], *nbytes = facts[NBYTES], *duration = facts[DURATION];
+    int overflow = 0;
+    if (known_kind(self, facts) < 0 || (nbytes != Py_None && !PyLong_CheckExact(nbytes))
+        || (duration != Py_None && !PyFloat_CheckExact(duration))) {
+        return 0;
+    }
+    if (self->recent[mixed((uintptr_t)key) & (RECENT - 1)].key == key || key == Py_None) {
+        return 1;
+    }
+    if (PyLong_CheckExact(key)) {
+        PyLong_AsLongLongAndOverflow(key, &overflow);
+        return !overflow;
+    }
+    return PyUnicode_CheckExact(key) && PyUnicode_IS_COMPACT_ASCII(key) && PyUnicode_GET_LENGTH(key) <= LONGEST_TEXT;
+}
+
+/* Write the columns of one row. */
 static int
 write_row(Columns *self, Row row, PyObject *const *arrays, Py_ssize_t place)
 {
     int32_t kind, at = 0, code = 0;
     int64_t size = 0;
     double took = 0.0;
-    int failed;
-    for (int fact = 0; fact < FACTS; fact++) {
+    /* What a key does to print itself may be anything, so all that the row has is held then. */
+    int failed, held = !is_plain(self, row.facts);
+    for (int fact = 0; held && fact < FACTS; fact++) {
         Py_INCREF(row.facts[fact]);
     }
     kind = kind_of(self, row.facts);
@@ -391,7 +296,7 @@ write_row(Columns *self, Row row, PyObject *const *arrays, Py_ssize_t place)
         took = seconds_of(self, row.facts[DURATION]);
         failed = isnan(took) && PyErr_Occurred();
     }
-    for (int fact = 0; fact < FACTS; fact++) {
+    for (int fact = 0; held && fact < FACTS; fact++) {
         Py_DECREF(row.facts[fact]);
     }
     if (failed) {
@@ -450,9 +355,7 @@ free_columns(Columns *self)
             Py_DECREF(self->kinds[place].parts[part]);
         }
     }
-    PyMem_Free(self->texts.data);
-    PyMem_Free(self->texts.offsets);
-    PyMem_Free(self->texts.slots);
+    free_texts(&self->texts);
     PyMem_Free(self->recent);
     PyMem_Free(self->odd);
     PyMem_Free(self->last);

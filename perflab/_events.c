@@ -69,7 +69,7 @@ tape_events(Events *self, PyObject *tape)
 }
 
 /* Append a row to the events of the caller's tape; 1 if that is full then, 0 if not, -1 on errors, -2 without a tape. */
-static int
+int
 append_event(Events *self, PyObject *const *facts)
 {
     PyObject *tape = NULL;
@@ -92,10 +92,18 @@ append_event(Events *self, PyObject *const *facts)
     return full;
 }
 
+/* Take the rows off the caller's tape. */
+int
+cut_off(Events *self)
+{
+    PyObject *done = PyObject_CallMethodObjArgs((PyObject *)self, str_cut, NULL);
+    Py_XDECREF(done);
+    return done == NULL ? -1 : 0;
+}
+
 static PyObject *
 note_event(Events *self, PyObject *const *facts)
 {
-    PyObject *done;
     int full = append_event(self, facts);
     if (full == 0) {
         Py_RETURN_NONE;
@@ -107,47 +115,56 @@ note_event(Events *self, PyObject *const *facts)
         return PyObject_CallMethodObjArgs((PyObject *)self, str_slowly, facts[KEY], facts[EVENT], facts[TIER],
                                           facts[NBYTES], facts[DURATION], facts[REASON], NULL);
     }
-    done = PyObject_CallMethodObjArgs((PyObject *)self, str_cut, NULL);
-    if (done == NULL) {
+    if (cut_off(self) < 0) {
         return NULL;
     }
-    Py_DECREF(done);
     Py_RETURN_NONE;
 }
 
 static PyObject *
 events_access(Events *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    PyObject *facts[FACTS] = {NULL, NULL, Py_None, Py_None, Py_None, Py_None};
-    Py_ssize_t named = names == NULL ? 0 : PyTuple_GET_SIZE(names), place, parameter;
-    int given[FACTS] = {0};
-    if (count > FACTS) {
-        PyErr_Format(PyExc_TypeError, "access() takes up to %d arguments, not %zd", FACTS, count);
+    PyObject *facts[FACTS] = {NULL};
+    if (given_once("access", parameters, FACTS, facts, args, count, names) < 0) {
         return NULL;
-    }
-    for (place = 0; place < count; place++) {
-        facts[place] = args[place];
-        given[place] = 1;
-    }
-    for (place = 0; place < named; place++) {
-        PyObject *name = PyTuple_GET_ITEM(names, place);
-        for (parameter = 0; parameter < FACTS; parameter++) {
-            if (PyUnicode_CompareWithASCIIString(name, parameters[parameter]) == 0) {
-                break;
-            }
-        }
-        if (parameter == FACTS || given[parameter]) {
-            PyErr_Format(PyExc_TypeError, "access() takes key, event, tier, nbytes, duration_s and reason, not %R", name);
-            return NULL;
-        }
-        facts[parameter] = args[count + place];
-        given[parameter] = 1;
     }
     if (facts[KEY] == NULL || facts[EVENT] == NULL) {
         PyErr_SetString(PyExc_TypeError, "access() takes at least a key and an event");
         return NULL;
     }
+    for (int fact = TIER; fact < FACTS; fact++) {
+        facts[fact] = facts[fact] == NULL ? Py_None : facts[fact];
+    }
     return note_event(self, facts);
+}
+
+/* The events that a bound method `access` notes, NULL if it is another one. */
+Events *
+native_events(PyObject *access)
+{
+    if (access == NULL || !PyCFunction_CheckExact(access)
+        || PyCFunction_GET_FUNCTION(access) != (PyCFunction)(void (*)(void))events_access) {
+        return NULL;
+    }
+    return (Events *)PyCFunction_GET_SELF(access);
+}
+
+/* Whether the caller has a tape. */
+int
+has_tape(Events *self)
+{
+    PyObject *tape = NULL;
+    int found;
+    if (self->current == NULL) {
+        return 0;
+    }
+    if (PyContextVar_Get(self->current, NULL, &tape) < 0) {
+        PyErr_Clear();
+        return 0;
+    }
+    found = tape_events(self, tape) != NULL;
+    Py_XDECREF(tape);
+    return found;
 }
 
 static PyMethodDef events_methods[] = {

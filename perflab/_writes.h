@@ -42,13 +42,21 @@ needed_slot(PyTypeObject *type, const char *name)
 }
 
 extern PyTypeObject *rows_type;
-extern PyType_Spec rows_spec, events_spec, store_spec;
+extern PyType_Spec rows_spec, events_spec, store_spec, stocked_spec;
 
+int append_event(Events *self, PyObject *const *facts);
+int cut_off(Events *self);
+int has_tape(Events *self);
+Events *native_events(PyObject *access);
 int rows_append(EventRows *self, Py_ssize_t at, double now, PyObject *const *facts);
 PyObject *event_columns(PyObject *module, PyObject *args);
 
 int fill_events(void);
 int fill_store(void);
+int fill_stocked(void);
+
+int given_once(const char *function, const char *const *parameters, Py_ssize_t most, PyObject **given,
+               PyObject *const *args, Py_ssize_t count, PyObject *names);
 
 static inline int
 intern(PyObject **place, const char *text)

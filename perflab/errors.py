@@ -5,7 +5,7 @@ Each message is one sentence: what failed, the value found, what is allowed and 
 
 from __future__ import annotations
 
-__all__ = ["BenchmarkError", "ConfigError", "PerflabError", "RunError", "SourceError", "StoreError"]
+__all__ = ["BenchmarkError", "CancelledError", "ConfigError", "PerflabError", "RunError", "SourceError", "StoreError"]
 
 
 class PerflabError(Exception):
@@ -30,3 +30,7 @@ class StoreError(PerflabError):
 
 class BenchmarkError(PerflabError):
     """A benchmark cannot start, or its arms disagree."""
+
+
+class CancelledError(PerflabError):
+    """Work ended early because its caller asked for that."""

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolExecutor
 
 import psutil
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from perflab.errors import PerflabError
-from perflab.parallel import BATCH_WEIGHT, Workers
-from perflab.parallel.batch import batches
+from perflab.errors import ConfigError, PerflabError
+from perflab.parallel import Ready, Workers
+from perflab.parallel.cluster import connect
+
+SMALL = {"n_workers": 1, "threads_per_worker": 2, "processes": False, "dashboard_address": "127.0.0.1:0"}
 
 
 class UnpicklableError(Exception):
@@ -51,6 +52,21 @@ def test_results_come_in_order_for_every_kind(workers):
 
 def test_weighted_items_come_in_order_for_every_kind(workers):
     assert list(workers.map(str, range(300), weight=lambda _: 1)) == [str(x) for x in range(300)]
+
+
+def test_ready_values_take_their_place_without_a_worker(workers):
+    items = [Ready(f"{x}") if x % 3 else x for x in range(40)] + [Ready("last")]
+    expected = [f"{x}" if x % 3 else x + 100 for x in range(40)] + ["last"]
+    assert list(workers.map(lambda x: x + 100, items, weight=lambda _: 1)) == expected
+    assert list(workers.map(lambda x: x + 100, items)) == expected
+
+
+def test_ready_values_before_an_error_are_yielded(workers):
+    seen = []
+    with pytest.raises(ZeroDivisionError) as caught:
+        collect(workers.map(lambda x: 1 // x, [Ready("a"), 1, Ready("b"), 0, Ready("c"), 1]), seen)
+    assert seen == ["a", 1, "b"]
+    assert any("item 1" in note for note in caught.value.__notes__)
 
 
 def test_an_error_is_raised_as_it_was_after_the_results_before_it(workers):
@@ -184,6 +200,23 @@ def test_work_happens_in_other_processes_and_their_peak_is_measured():
     assert workers.peak_bytes() >= open_peak > 2 * 1_000_000
 
 
+def test_cheap_items_are_computed_by_the_caller_once_that_is_known():
+    items = [bytes(100_000)] * 400
+    with Workers(2, "processes") as workers:
+        pids = list(workers.map(lambda _: os.getpid(), items, weight=len))
+        slow = set(workers.map(lambda _: time.sleep(0.002) or os.getpid(), items[:100], weight=len))
+    assert os.getpid() not in pids[:10]
+    assert pids[-1] == os.getpid()
+    assert os.getpid() not in slow
+
+
+def test_an_error_of_an_item_that_the_caller_computes_is_named(processes):
+    items = [bytes(100_000)] * 200 + [b"x"]
+    with pytest.raises(ZeroDivisionError) as caught:
+        list(processes.map(lambda item: 1 // len(item.strip(b"x")), items, weight=len))
+    assert any("item 200 " in note for note in caught.value.__notes__)
+
+
 def test_threads_have_no_peak_of_their_own():
     with Workers(2, "threads") as workers:
         list(workers.map(abs, [1]))
@@ -223,7 +256,6 @@ def test_cancel_ends_a_worker_that_would_run_for_long():
 
 
 def _sleep_long():
-    import time
 
     time.sleep(600)
 
@@ -257,32 +289,86 @@ def test_absurd_settings_are_refused(arguments, message):
         Workers(**arguments)
 
 
-@settings(deadline=None, max_examples=50)
-@given(
-    weights=st.lists(st.integers(0, 400_000), max_size=200),
-    workers=st.integers(1, 8),
-)
-def test_batches_keep_every_item_in_order_and_within_the_weight(weights, workers):
-    made = list(batches(weights, lambda w: w, workers))
-    assert [w for batch in made for w in batch] == weights
-    assert all(len(batch) == 1 or sum(batch) <= BATCH_WEIGHT for batch in made)
-
-
-def test_few_items_spread_over_all_workers():
-    assert [len(batch) for batch in batches([2000] * 8, lambda w: w, 4)] == [1] * 8
-
-
-def test_many_small_items_travel_together():
-    made = list(batches([2000] * 5000, lambda w: w, 2))
-    assert len(made) < 100
-
-
 def test_a_dask_cluster_gives_the_same_results() -> None:
     import distributed
 
     with (
-        distributed.LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None) as cluster,
+        distributed.LocalCluster(**SMALL) as cluster,
         distributed.Client(cluster) as client,
         Workers.over(client.get_executor(), workers=2) as workers,
     ):
         assert list(workers.map(abs, range(-20, 0), weight=lambda _: 1)) == list(range(20, 0, -1))
+
+
+def most_at_once(workers, others):
+    """Return how many calls ran at once, of those that two threads make through workers that share permits."""
+    running, most, lock = 0, 0, threading.Lock()
+
+    def work(_):
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        threading.Event().wait(0.005)
+        with lock:
+            running -= 1
+
+    threads = [threading.Thread(target=lambda w=w: list(w.map(work, range(12)))) for w in (workers, others, others)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not any(thread.is_alive() for thread in threads)
+    return most
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3])
+def test_permits_bound_what_runs_in_pools_and_callers_together(limit):
+    permits = threading.Semaphore(limit)
+    with Workers(4, "threads", permits=permits) as pool, Workers(1, permits=permits) as inline:
+        assert 1 <= most_at_once(pool, inline) <= limit
+    assert permits._value == limit
+
+
+def test_permits_come_back_after_errors_and_abandoned_maps():
+    permits = threading.Semaphore(2)
+    with Workers(2, "threads", permits=permits) as workers:
+        with pytest.raises(ZeroDivisionError):
+            list(workers.map(lambda x: 1 // x, [1, 0, 1, 1]))
+        results = workers.map(abs, range(1000))
+        assert next(results) == 0
+        results.close()
+    assert permits._value == 2
+
+
+def test_nested_maps_with_one_permit_do_not_wait_for_themselves():
+    permits = threading.Semaphore(1)
+    with Workers(1, permits=permits) as inline, Workers(2, "threads", permits=permits) as pool:
+        assert list(inline.map(lambda x: sum(pool.map(abs, range(x))), range(5))) == [0, 0, 1, 3, 6]
+        assert list(pool.map(lambda x: sum(inline.map(abs, range(x))), range(5))) == [0, 0, 1, 3, 6]
+
+
+@pytest.fixture(scope="module")
+def scheduler():
+    import distributed
+
+    with distributed.LocalCluster(**SMALL) as cluster:
+        yield cluster.scheduler_address
+
+
+def test_an_address_is_enough_for_a_cluster(scheduler):
+    with Workers(2, scheduler=scheduler) as workers:
+        assert list(workers.map(abs, range(-20, 0), weight=lambda _: 1)) == list(range(20, 0, -1))
+        assert workers.submit(divmod, 7, 2).result(timeout=60) == (3, 1)
+        with pytest.raises(ZeroDivisionError):
+            list(workers.map(lambda x: 1 // x, [0]))
+
+
+def test_equal_calls_on_a_cluster_are_separate_calls(scheduler):
+    with Workers(2, scheduler=scheduler) as workers:
+        assert len(set(workers.map(lambda _: os.urandom(8), [7, 7, 7]))) == 3
+
+
+def test_nobody_at_the_address_is_an_error_that_names_it():
+    with pytest.raises(ConfigError, match=r"127\.0\.0\.1:9"):
+        connect("tcp://127.0.0.1:9", timeout_s=0.2)

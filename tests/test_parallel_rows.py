@@ -23,6 +23,8 @@ from perflab.parallel import Workers
 from perflab.record import Recorder
 from perflab.record.store import read_table
 
+SMALL = {"n_workers": 1, "threads_per_worker": 2, "processes": False, "dashboard_address": "127.0.0.1:0"}
+
 
 @pytest.fixture(scope="module")
 def processes() -> Iterator[Workers]:
@@ -361,7 +363,7 @@ def test_a_dask_cluster_in_this_process_records_once() -> None:
 
     home = Recorder()
     with (
-        distributed.LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None) as cluster,
+        distributed.LocalCluster(**SMALL) as cluster,
         distributed.Client(cluster) as client,
         Workers.over(client.get_executor(), workers=2) as workers,
         home.operation("caller"),

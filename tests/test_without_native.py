@@ -20,6 +20,7 @@ TESTED = (
     "cache/tiers/test_reads.py",
     "cache/memory/test_memory.py",
     "cache/memory/test_memory_contract.py",
+    "cache/memory/test_policy.py",
     "record/test_decorate.py",
     "record/test_flight_ring.py",
     "record/test_known.py",

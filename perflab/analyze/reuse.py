@@ -1,12 +1,15 @@
-"""Reuse of keys in a trace: exact stack distances, and the hit rate of every LRU size at once.
+"""Reuse of keys in a short trace: exact stack distances, and the hit rate of every LRU size at once.
 
 In: the accesses frame, or arrays of keys and sizes. Out: a distance an access; a miss-ratio curve; hit rates at sizes.
+Nothing is compiled, so that the first answer comes at once; `curve` is for long traces.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from perflab.trace import sizes_by_row
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,11 +58,7 @@ def requests(accesses: pd.DataFrame) -> Requests:
     import numpy as np
     import pandas as pd
 
-    sizes = pd.to_numeric(accesses["nbytes"]).astype("float64")
-    if "tier" in accesses:  # what is stored, evicted or rejected there has its cost on disk
-        sizes = sizes.mask((accesses["tier"] == "l3") & (accesses["event"] != "hit"))
-    by_key = sizes.groupby(accesses["key"].astype(object))
-    filled = by_key.bfill().fillna(by_key.ffill())
+    filled = sizes_by_row(accesses)
     wanted = accesses["event"].isin(["hit", "miss"]).to_numpy()
     codes, _ = pd.factorize(accesses["key"].astype(object)[wanted])
     chosen = filled.to_numpy()[wanted]

@@ -66,6 +66,7 @@ def build_tiers(
     l3 = _disk(disk, settings, l1, timer, wall, recorder) if settings.l3_enabled else None
     cache = TieredCache(l1, l2, l3, recorder)
     cache.write_policy = settings.write_policy
+    cache.stale_s, cache.refresh_ratio = settings.stale_s, settings.refresh_ratio
     cache.start_sweep(SWEEP_S)
     return cache
 

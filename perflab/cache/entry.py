@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import Any, NamedTuple
 
 from perflab.errors import ConfigError
 
-__all__ = ["NO_FACTS", "UNBOUNDED", "Entry", "Facts", "checked_bytes", "checked_ttl"]
+__all__ = ["NO_FACTS", "UNBOUNDED", "Entry", "Facts", "checked_bytes", "checked_cost", "checked_tags", "checked_ttl"]
 
 UNBOUNDED = sys.maxsize
 """A bound that nothing reaches."""
@@ -26,14 +26,18 @@ class Facts(NamedTuple):
     deadline
         When the application wants the entry gone; seconds of the tier's timer, infinite for never.
     cost
-        What it takes to get the value again, in seconds or any other unit, for the policies that weigh it.
+        What it takes to get the value again, in seconds or any other unit, for the policies that weigh it; None where
+        nobody told.
     tags
         Names by which the entry can be invalidated together with others.
+    memory_only
+        Neither disk nor a snapshot may have a copy.
     """
 
     deadline: float = math.inf
-    cost: float = 1.0
+    cost: float | None = None
     tags: tuple[str, ...] = ()
+    memory_only: bool = False
 
 
 NO_FACTS = Facts()
@@ -54,7 +58,7 @@ class Entry:
     expires
         When the tier that holds it drops it; never after `deadline`.
     facts
-        Deadline, cost of a load and tags.
+        Deadline, cost of a load, tags, and where copies may be.
     home, before, after, uses
         The policy's, unset until one takes the entry in: the mark of the policy that has it, or None; the neighbours in
         its `Ring`; how often it was used, as the policy counts.
@@ -104,6 +108,14 @@ class Entry:
         return f"Entry({self.key!r}, {self.value!r}, {self.nbytes}, {self.deadline}, {self.expires})"
 
 
+try:
+    from perflab._writes import use_entries
+except ImportError:
+    pass
+else:
+    use_entries(Entry, NO_FACTS, _NEVER)
+
+
 def checked_ttl(ttl: float | None, default: float = math.inf) -> float:
     """Return a time to live in seconds; None is the default.
 
@@ -122,6 +134,39 @@ def checked_ttl(ttl: float | None, default: float = math.inf) -> float:
     if isinstance(ttl, bool) or not isinstance(ttl, int | float) or not ttl >= 0:
         raise ConfigError(f"ttl is {ttl!r}; it must be seconds, 0 or more, or None for the tier's default")
     return float(ttl)
+
+
+def checked_cost(cost: float | None) -> float | None:
+    """Return a cost, None for one that is not known.
+
+    Raises
+    ------
+    ConfigError
+        If it is no finite number, or negative.
+    """
+    known = isinstance(cost, int | float) and not isinstance(cost, bool) and 0 <= cost < math.inf
+    if cost is not None and not known:
+        raise ConfigError(f"cost is {cost!r}; it must be a number, 0 or more")
+    return cost
+
+
+def checked_tags(tags: Iterable[str]) -> tuple[str, ...]:
+    """Return tags; text is one tag.
+
+    Raises
+    ------
+    ConfigError
+        If one is no text.
+
+    Examples
+    --------
+    >>> checked_tags("site"), checked_tags(["site", "page"])
+    (('site',), ('site', 'page'))
+    """
+    found = (tags,) if isinstance(tags, str) else tuple(tags)
+    if not all(isinstance(tag, str) for tag in found):
+        raise ConfigError(f"tags are {found!r}; they must be texts")
+    return found
 
 
 def checked_bytes(size: int, name: str = "max_bytes", unit: str = "bytes") -> int:

@@ -6,10 +6,14 @@ In: bytes and where they lie. Out: frozen `Chunk` objects that travel between pr
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 import xxhash
 
-__all__ = ["Chunk", "digest_of"]
+if TYPE_CHECKING:
+    from perflab.chunk.references import References
+
+__all__ = ["Chunk", "Piece", "digest_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +60,44 @@ class Chunk:
         """Return the size in bytes."""
         return self.stop - self.start
 
+    @property
+    def references(self) -> References:
+        """The imports and the names that the chunk uses, found out at each call by parsing it."""
+        from perflab.chunk.references import references
 
-def digest_of(data: bytes) -> str:
+        return references(self)
+
+
+class Piece(NamedTuple):
+    """A chunk without its place and its bytes: what stays the same when it only moves.
+
+    Attributes
+    ----------
+    nbytes, feeds
+        Its size, and the line feeds in it.
+    ended
+        Whether it ends with a line feed.
+    kind, name, parents, digest, language
+        As those of `Chunk`.
+    """
+
+    nbytes: int
+    feeds: int
+    ended: bool
+    kind: str
+    name: str
+    parents: tuple[str, ...]
+    digest: str
+    language: str | None
+
+    def at(self, path: str, start: int, line: int, data: bytes) -> Chunk:
+        """Return the chunk that begins at an offset and a line of a file and has these bytes."""
+        kind, name, parents, digest = self.kind, self.name, self.parents, self.digest
+        last = line + self.feeds - self.ended
+        return Chunk(path, start, start + self.nbytes, line, last, kind, name, parents, digest, data, self.language)
+
+
+def digest_of(data: bytes | memoryview) -> str:
     """Return the xxh3_128 digest of some bytes in hexadecimal digits.
 
     Examples

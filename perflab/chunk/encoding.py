@@ -8,7 +8,7 @@ from __future__ import annotations
 import codecs
 from dataclasses import dataclass
 
-__all__ = ["Encoding", "encoding_of"]
+__all__ = ["UTF8", "Encoding", "encoding_named", "encoding_of"]
 
 _SNIFFED_BYTES = 8192  # how far a NUL is looked for, as git does
 
@@ -65,6 +65,13 @@ _BY_MARK = (  # UTF-32's mark begins with that of UTF-16, so it is asked for fir
     (codecs.BOM_UTF16_LE, Encoding("utf-16-le", 2, b"\n\0")),
     (codecs.BOM_UTF16_BE, Encoding("utf-16-be", 2, b"\0\n")),
 )
+
+_BY_NAME = {encoding.name: encoding for encoding in (UTF8, _BINARY, *(encoding for _, encoding in _BY_MARK))}
+
+
+def encoding_named(name: str) -> Encoding:
+    """Return the encoding of a name that `encoding_of` gave; raises `KeyError` for another one."""
+    return _BY_NAME[name]
 
 
 def encoding_of(head: bytes) -> Encoding:

@@ -1,152 +1,24 @@
-"""What each language's syntax tree calls a definition.
+"""Which grammar a file has, and what it calls the nodes of a syntax tree.
 
-In: a path or a language name. Out: the `Grammar` of that language; its tree-sitter `Language`, loaded on demand.
+In: a path or a language name, or a tree-sitter node. Out: the `Grammar` of that language; definitions, bodies, names.
 """
 
 from __future__ import annotations
 
 import functools
-import importlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from perflab.chunk.languages import GRAMMARS
+from perflab.chunk.syntax import Grammar, Steps
 from perflab.errors import ConfigError
 
 if TYPE_CHECKING:
-    from tree_sitter import Language, Node
+    from tree_sitter import Node
 
 __all__ = ["GRAMMARS", "Grammar", "body_of", "chunker_version", "definition_of", "grammar_of", "language_of", "name_of"]
 
-_CUTTING_RULES = 1  # raised whenever the same bytes would be cut in another way
-
-
-@dataclass(frozen=True, slots=True)
-class Grammar:
-    """One language: its files, its parser and the node types that matter for cutting.
-
-    Attributes
-    ----------
-    definitions
-        Node type -> kind of the chunk that starts with it.
-    wrappers
-        Node types that hold a definition and add to it, such as a decorated definition or an export.
-    bindings
-        Node types that are a definition only if they bind a name to one of the node types `values`.
-    opens
-        Node types whose definition goes on over the following siblings up to the next definition.
-    attached
-        Node types of siblings that belong to the definition after them (decorators).
-    comments
-        The same for comments, if no blank line lies between.
-    separator
-        What joins the parts of a qualified name.
-    envelope
-        Bytes before and after a method that make it parse on its own; without a line feed.
-    candidates
-        The node types that may be definitions.
-    """
-
-    name: str
-    extensions: tuple[str, ...]
-    package: str
-    loader: str
-    definitions: Mapping[str, str]
-    wrappers: frozenset[str] = frozenset()
-    bindings: frozenset[str] = frozenset()
-    values: frozenset[str] = frozenset()
-    opens: frozenset[str] = frozenset()
-    attached: frozenset[str] = frozenset()
-    comments: frozenset[str] = frozenset({"comment"})
-    separator: str = "."
-    envelope: tuple[bytes, bytes] = (b"", b"")
-    candidates: frozenset[str] = field(init=False)
-
-    def __post_init__(self) -> None:
-        candidates = self.wrappers | self.bindings | self.values | set(self.definitions)
-        object.__setattr__(self, "candidates", candidates)
-
-    def load(self) -> Language:
-        """Return the tree-sitter language from the grammar's wheel; nothing is downloaded."""
-        return _load(self.package, self.loader)
-
-
-_ECMASCRIPT = {
-    "class_declaration": "class",
-    "class": "class",
-    "function_declaration": "function",
-    "generator_function_declaration": "function",
-    "method_definition": "method",
-}
-_TYPESCRIPT = {
-    **_ECMASCRIPT,
-    "abstract_class_declaration": "class",
-    "function_signature": "function",
-    "method_signature": "method",
-    "abstract_method_signature": "method",
-    "interface_declaration": "interface",
-    "type_alias_declaration": "type",
-    "enum_declaration": "enum",
-    "internal_module": "namespace",
-    "module": "namespace",
-}
-_ECMASCRIPT_BINDINGS = frozenset({"lexical_declaration", "variable_declaration", "expression_statement", "pair"})
-_ECMASCRIPT_VALUES = frozenset({"arrow_function", "function_expression", "generator_function", "class"})
-
-
-def _typescript(name: str, extensions: tuple[str, ...]) -> Grammar:
-    return Grammar(
-        name=name,
-        extensions=extensions,
-        package="tree_sitter_typescript",
-        loader=f"language_{name}",
-        definitions=_TYPESCRIPT,
-        wrappers=frozenset({"export_statement", "ambient_declaration", "expression_statement"}),
-        bindings=_ECMASCRIPT_BINDINGS | {"public_field_definition"},
-        values=_ECMASCRIPT_VALUES,
-        attached=frozenset({"decorator"}),
-        envelope=(b"class _ { ", b" }"),
-    )
-
-
-GRAMMARS: Mapping[str, Grammar] = {
-    grammar.name: grammar
-    for grammar in (
-        Grammar(
-            name="python",
-            extensions=(".py", ".pyi", ".pyw"),
-            package="tree_sitter_python",
-            loader="language",
-            definitions={"class_definition": "class", "function_definition": "function"},
-            wrappers=frozenset({"decorated_definition"}),
-        ),
-        _typescript("typescript", (".ts", ".mts", ".cts")),
-        _typescript("tsx", (".tsx",)),
-        Grammar(
-            name="javascript",
-            extensions=(".js", ".mjs", ".cjs", ".jsx"),
-            package="tree_sitter_javascript",
-            loader="language",
-            definitions=_ECMASCRIPT,
-            wrappers=frozenset({"export_statement"}),
-            bindings=_ECMASCRIPT_BINDINGS | {"field_definition"},
-            values=_ECMASCRIPT_VALUES,
-            attached=frozenset({"decorator"}),
-            envelope=(b"class _ { ", b" }"),
-        ),
-        Grammar(
-            name="markdown",
-            extensions=(".md", ".markdown"),
-            package="tree_sitter_markdown",
-            loader="language",
-            definitions={"section": "heading", "setext_heading": "heading"},
-            opens=frozenset({"setext_heading"}),
-            comments=frozenset(),
-            separator=" / ",
-        ),
-    )
-}
+_CUTTING_RULES = 2  # raised whenever the same bytes would be cut in another way
 _BY_EXTENSION = {extension: grammar.name for grammar in GRAMMARS.values() for extension in grammar.extensions}
 
 
@@ -202,8 +74,10 @@ def definition_of(node: Node, grammar: Grammar) -> tuple[Node, str] | None:
     return node, kind
 
 
-def body_of(definition: Node) -> Node | None:
+def body_of(definition: Node, grammar: Grammar | None = None) -> Node | None:
     """Return the node that holds what is inside a definition; None if the language has no such node for it."""
+    if grammar is not None and (steps := grammar.bodies.get(definition.type)):
+        return _down(definition, steps)
     value = _value(definition)
     for holder in (definition,) if value is None else (value, definition):
         if (body := holder.child_by_field_name("body")) is not None:
@@ -217,14 +91,18 @@ def name_of(node: Node, data: bytes, grammar: Grammar) -> str:
     `data` is what was parsed: `Node.text` of a tree that was read through a callback ends the process
     (tree-sitter 0.26.1).
     """
-    named = node.child_by_field_name("name") or node.child_by_field_name("key")
-    if named is None and node.type in ("section", "setext_heading"):
-        heading = _heading(node) or node
-        named = heading.child_by_field_name("heading_content")
-    if named is None and node.type in grammar.bindings:
-        named = _target(node)
-    text = b"" if named is None else data[named.start_byte : named.end_byte]
-    return " ".join(text.decode("utf-8", "replace").split())
+    if node.type in grammar.headlines:
+        body = body_of(node, grammar)
+        return _text(data, node.start_byte, node.end_byte if body is None else body.start_byte)
+    named = _title(node, grammar)
+    name = "" if named is None else _text(data, named.start_byte, named.end_byte)
+    if len(name) > 1 and name[0] == name[-1] and name[0] in "\"'":
+        name = name[1:-1]
+    owner = _down(node, grammar.owners.get(node.type, ()))
+    if owner is not None:
+        holder = _text(data, owner.start_byte, owner.end_byte).lstrip("*").partition("[")[0]
+        return f"{holder}{grammar.separator}{name}"
+    return name
 
 
 @functools.cache
@@ -237,11 +115,44 @@ def chunker_version() -> str:
     return f"rules={_CUTTING_RULES} " + " ".join(versions)
 
 
-@functools.cache
-def _load(package: str, loader: str) -> Language:
-    from tree_sitter import Language
+def _title(node: Node, grammar: Grammar) -> Node | None:
+    """Return the node that names a definition."""
+    if (steps := grammar.titles.get(node.type)) is not None:
+        return _down(node, steps)
+    named = node.child_by_field_name("name") or node.child_by_field_name("key")
+    if named is None and node.type in ("section", "setext_heading"):
+        heading = _heading(node) or node
+        named = heading.child_by_field_name("heading_content")
+    if named is None and node.type in grammar.bindings:
+        named = _target(node)
+    return named
 
-    return Language(getattr(importlib.import_module(package), loader)())
+
+def _down(node: Node, steps: Steps) -> Node | None:
+    """Follow steps down a tree; None if one leads nowhere, or if none was taken."""
+    at: Node | None = node
+    for step in steps:
+        name = step.removesuffix("*")
+        below = _below(at, name)
+        if step.endswith("*"):
+            while below is not None:
+                at, below = below, _below(below, name)
+        else:
+            at = below
+        if at is None:
+            return None
+    return None if at is node else at
+
+
+def _below(node: Node | None, name: str) -> Node | None:
+    if node is None:
+        return None
+    found = node.child_by_field_name(name)
+    return found or next((child for child in node.named_children if child.type == name), None)
+
+
+def _text(data: bytes, start: int, stop: int) -> str:
+    return " ".join(data[start:stop].decode("utf-8", "replace").split())
 
 
 def _wrapped(node: Node, grammar: Grammar) -> Node | None:

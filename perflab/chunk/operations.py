@@ -1,4 +1,4 @@
-"""Perflab's own functions of one chunk: `parse`, `analyze` and `index`.
+"""Perflab's own functions of one chunk: `parse`, `analyze`, `index`, and `transform` around one of yours.
 
 In: a chunk. Out: JSON-able facts about it. Lines in them count from 1 at the chunk's own first line, so that a chunk
 that moved within its file keeps its facts; add `chunk.start_line - 1` for lines of the file.
@@ -6,43 +6,26 @@ that moved within its file keeps its facts; add `chunk.start_line - 1` for lines
 
 from __future__ import annotations
 
+import functools
 import re
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from perflab.chunk.chunk import Chunk
+from perflab.chunk.branches import is_branch
+from perflab.chunk.chunk import Chunk, digest_of
 from perflab.chunk.grammar import Grammar, body_of, definition_of, grammar_of, name_of
 from perflab.chunk.split import parse as parse_bytes
+from perflab.errors import ConfigError
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-__all__ = ["OPERATIONS", "analyze", "index", "parse"]
+__all__ = ["OPERATIONS", "analyze", "function_of", "index", "parse", "transform"]
 
 Facts = dict[str, Any]
 
-_BRANCHES = frozenset(
-    {
-        "boolean_operator",
-        "case_clause",
-        "catch_clause",
-        "conditional_expression",
-        "do_statement",
-        "elif_clause",
-        "except_clause",
-        "for_in_clause",
-        "for_in_statement",
-        "for_statement",
-        "if_clause",
-        "if_statement",
-        "switch_case",
-        "ternary_expression",
-        "while_statement",
-    }
-)
-_IMPORTS = frozenset({"future_import_statement", "import_from_statement", "import_statement"})
-_SHORT_CIRCUITS = frozenset({"&&", "||", "??"})
+_LEAST_BODY_BYTES = 40
 _DOCUMENTED_KINDS = frozenset({"class", "enum", "function", "interface", "method", "namespace", "type"})
 
 
@@ -78,9 +61,11 @@ def analyze(chunk: Chunk) -> Facts:
     Returns
     -------
     dict
-        `symbols`: a list of `name` (qualified), `kind`, `line`, `end_line`, `signature`, `documented` and `complexity`
-        (McCabe: 1 + branches, those of inner definitions included); `imports`: the import statements; `complexity`:
-        branches of the chunk in all; `documented_ratio`: documented definitions / definitions, None without any.
+        `symbols`: a list of `name` (qualified), `kind`, `line`, `end_line`, `signature`, `documented`, `complexity`
+        (McCabe: 1 + branches, those of inner definitions included) and `body`, the digest of its body whatever its
+        spaces are (None below 40 bytes, where equal ones say nothing; see `perflab.chunk.facts.duplicates`);
+        `imports`: the import statements; `complexity`: branches of the chunk in all; `judged`: how many definitions can
+        be documented; `documented_ratio`: documented ones / those, None without any.
 
     Examples
     --------
@@ -96,12 +81,12 @@ def analyze(chunk: Chunk) -> Facts:
     for node, _, source in _nodes(chunk):
         while open_symbols and node.start_byte >= open_symbols[-1][0]:
             open_symbols.pop()
-        if node.type in _IMPORTS and node.is_named:
+        if node.type in source.grammar.imports:
             imports.append(_text(source.data[node.start_byte : node.end_byte]))
         if (symbol := source.symbol(node)) is not None:
             symbols.append(symbol)
             open_symbols.append((node.end_byte, symbol))
-        if node.type in _BRANCHES or (node.type in _SHORT_CIRCUITS and not node.is_named):
+        if is_branch(node):
             branches += 1
             for _, around in open_symbols:
                 around["complexity"] += 1
@@ -110,6 +95,7 @@ def analyze(chunk: Chunk) -> Facts:
         "symbols": symbols,
         "imports": imports,
         "complexity": branches,
+        "judged": len(judged),
         "documented_ratio": sum(judged) / len(judged) if judged else None,
     }
 
@@ -135,7 +121,51 @@ def index(chunk: Chunk) -> dict[str, Facts]:
     return found
 
 
+def transform(function: Callable[[Chunk], bytes | str | None]) -> Callable[[Chunk], bytes]:
+    """Return an operation that replaces each chunk by what a function makes of it; None leaves it as it is.
+
+    Processed with an `output`, the file is written anew, and only changed chunks are transformed again.
+
+    Examples
+    --------
+    >>> from perflab.chunk import split
+    >>> shout = transform(lambda chunk: chunk.data.upper() if chunk.kind == "heading" else None)
+    >>> b"".join(map(shout, split(b"# one\\n\\n# two\\n", path="a.md")))
+    b'# ONE\\n\\n# TWO\\n'
+    """
+    return functools.partial(_transformed, function)
+
+
+def _transformed(function: Callable[[Chunk], bytes | str | None], chunk: Chunk) -> bytes:
+    made = function(chunk)
+    if made is None:
+        return chunk.data
+    return made.encode("utf-8", "surrogateescape") if isinstance(made, str) else made
+
+
 OPERATIONS: Mapping[str, Callable[[Chunk], Any]] = {"parse": parse, "analyze": analyze, "index": index}
+
+
+def function_of(
+    operation: str | Callable[[Chunk], Any], function: Callable[[Chunk], bytes | str | None] | None = None
+) -> Callable[[Chunk], Any]:
+    """Return the function of a chunk that an operation's name, or a callable, stands for.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such operation, or `transform` has no function, or another one has.
+    """
+    if (operation == "transform") != (function is not None):
+        raise ConfigError(f"operation is {operation!r} and function {function!r}; 'transform' needs one, others do not")
+    if function is not None:
+        return transform(function)
+    if callable(operation):
+        return operation
+    if operation not in OPERATIONS:
+        known = ", ".join([*OPERATIONS, "transform"])
+        raise ConfigError(f"{operation!r} is no operation; use {known}, or a function of a chunk.")
+    return OPERATIONS[operation]
 
 
 class _Source:
@@ -151,7 +181,7 @@ class _Source:
             data, self._offset = before + data + after, len(before)
         self.data = data
         self.stop = len(data) - (len(grammar.envelope[1]) if self._offset else 0)
-        self._grammar = grammar
+        self.grammar = grammar
         self._parents = chunk.parents
         self._member = chunk.kind == "method"
         self._around: list[tuple[int, str, str]] = []
@@ -165,19 +195,19 @@ class _Source:
         """Return the facts of the definition that `node` is; None if it is none, or part of one told before."""
         while self._around and node.start_byte >= self._around[-1][0]:
             self._around.pop()
-        if node.type not in self._grammar.candidates or not node.is_named or node.id in self._inner:
+        if node.type not in self.grammar.candidates or not node.is_named or node.id in self._inner:
             return None
-        defined = definition_of(node, self._grammar)
+        defined = definition_of(node, self.grammar)
         if defined is None:
             return None
         definition, kind = defined
         self._inner.update(_chain(node, definition))
         around = [(name, outer) for _, name, outer in self._around]
-        name = name_of(definition, self.data, self._grammar)
+        name = name_of(definition, self.data, self.grammar)
         if kind == "function" and (around[-1][1] == "class" if around else self._member):
             kind = "method"
         self._around.append((node.end_byte, name, kind))
-        qualified = self._grammar.separator.join((*self._parents, *(outer for outer, _ in around), name))
+        qualified = self.grammar.separator.join((*self._parents, *(outer for outer, _ in around), name))
         return {
             "name": qualified,
             "kind": kind,
@@ -186,12 +216,20 @@ class _Source:
             "signature": self._signature(definition),
             "documented": self._documented(node, definition),
             "complexity": 1,
+            "body": self._body(definition),
         }
+
+    def _body(self, definition: Node) -> str | None:
+        body = body_of(definition)
+        if body is None:
+            return None
+        words = b" ".join(self.data[body.start_byte : body.end_byte].split())
+        return digest_of(words) if len(words) >= _LEAST_BODY_BYTES else None
 
     def _signature(self, definition: Node) -> str:
         body = body_of(definition)
         last = None if body is None else body.prev_sibling
-        while last is not None and last.type in self._grammar.comments:
+        while last is not None and last.type in self.grammar.comments:
             last = last.prev_sibling
         if last is None:
             return _text(self._first_line(definition))
@@ -202,12 +240,12 @@ class _Source:
         return self.data[definition.start_byte : definition.end_byte].split(b"\n", 1)[0]
 
     def _documented(self, node: Node, definition: Node) -> bool:
-        if self._grammar.name == "python":
+        if self.grammar.name == "python":
             body = body_of(definition)
             first = body.named_child(0) if body is not None and body.named_child_count else None
             return first is not None and _is_text(first)
         before = node.prev_sibling
-        return before is not None and before.type in self._grammar.comments
+        return before is not None and before.type in self.grammar.comments
 
 
 def _nodes(chunk: Chunk) -> Iterator[tuple[Node, int, _Source]]:

@@ -2,14 +2,15 @@
 
 In: units in order. Out: runs of units, each at most `limit` bytes long.
 
-A chunk ends, between a third and the whole of the limit, at the definition whose own first line has the greatest hash;
-where no definition begins, at such a statement or line in the last quarter. So a border depends on what lies there and
-not on what comes before it: after an edit the borders fall back into step at the next unit that wins in both versions
-("anchored packing").
+A chunk that begins with a definition ends at the definition, between a sixth and half of the limit or else up to the
+limit, whose own first line has the greatest hash; where no definition begins, at such a statement or line in the last
+quarter. So a border depends on what lies there and not on what comes before it: after an edit the borders fall back
+into step at the next unit that wins in both versions ("anchored packing").
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from operator import attrgetter
@@ -24,7 +25,7 @@ def pack(data: bytes, units: Iterable[Unit], limit: int) -> Iterator[list[Unit]]
     """Yield the units of one chunk after the other.
 
     Units of different owners never share a chunk, and a chunk that starts with statements ends where a definition
-    begins.
+    begins. Comments that stand alone stay with what follows them.
     """
     for _, run in groupby(units, key=attrgetter("owner")):
         yield from _fill(data, list(run), limit)
@@ -40,19 +41,20 @@ def _fill(data: bytes, run: list[Unit], limit: int) -> Iterator[list[Unit]]:
 
 def _end(data: bytes, run: list[Unit], at: int, limit: int) -> int:
     """Return the index of the unit that begins the chunk after the one that begins with `run[at]`."""
-    first, last = run[at], len(run)
-    high = first.start + limit
-    definitions, others = first.start + limit // 3, high - limit // 4
-    best, best_value = at + 1, (0, 0)
-    for index in range(at + 1, last):
-        if run[index - 1].stop > high:
-            return best
-        unit = run[index]
-        if unit.rank == DEFINITION and first.rank < DEFINITION:
-            return index
-        if unit.start <= (definitions if unit.rank == DEFINITION else others):
-            if best_value == (0, 0):
-                best = index
-        elif (value := (unit.rank, anchor_hash(data, unit.anchor))) >= best_value:
-            best, best_value = index, value
-    return best if run[-1].stop > high else last
+    start = run[at].start
+    most = bisect_right(run, start + limit, at, key=attrgetter("stop"))  # the first unit that does not fit any more
+    first = next((index for index in range(at, most) if not run[index].remark), at)
+    definitions = [index for index in range(first + 1, min(most + 1, len(run))) if run[index].rank == DEFINITION]
+    if run[first].rank < DEFINITION and definitions:
+        return definitions[0]
+    for low, high in ((limit // 6, limit // 2), (limit // 2, limit)):
+        if found := [index for index in definitions if low < run[index].start - start <= high]:
+            return _greatest(data, run, found)
+    if most == len(run):
+        return most
+    late = [index for index in range(at + 1, most + 1) if run[index].start > start + limit - limit // 4]
+    return _greatest(data, run, late) if late else most
+
+
+def _greatest(data: bytes, run: list[Unit], found: list[int]) -> int:
+    return max(found, key=lambda index: (run[index].rank, anchor_hash(data, run[index].anchor), index))

@@ -8,62 +8,195 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import BrokenExecutor, Future
 from dataclasses import dataclass
-from pathlib import PurePath
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from perflab.chunk.chunk import Chunk
-from perflab.chunk.job import Job
-from perflab.chunk.slots import ChunkCache, Rows, Slots
-from perflab.chunk.stream import chunks as chunks_of
+from perflab.chunk.cutting import Cut, Layouts
+from perflab.chunk.job import Job, Outcome
+from perflab.chunk.kept import ChunkCache
+from perflab.chunk.output import write_values
+from perflab.chunk.result import ChunkResult, FileResult, Tally, without_bytes
+from perflab.chunk.slots import Rows, Slots, where
+from perflab.chunk.source import SourceLike, opened, shown
+from perflab.chunk.split import Splitter
+from perflab.chunk.stream import At, stream, tell_change
 from perflab.errors import ConfigError
+from perflab.parallel import Ready
 
-__all__ = ["ChunkWorkers", "FileResult", "process_file"]
+__all__ = ["ChunkWork", "ChunkWorkers", "digest_of_code", "process_file"]
 
 Value = TypeVar("Value")
 
 
 class ChunkWorkers(Protocol):
-    """What is asked of workers: results in order, a bounded number of items in flight."""
+    """What is asked of workers; `perflab.parallel.Workers` has it.
 
-    def map(self, fn: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]: ...
+    `map` yields results in order, with a bounded number of items in flight, and of items that are `Ready` the value.
+    """
+
+    @property
+    def workers(self) -> int: ...
+
+    def map(
+        self, fn: Callable[[Any], Any], items: Iterable[Any], *, weight: Callable[[Any], float] | None = None
+    ) -> Iterator[Any]: ...
+
+    def submit(self, fn: Callable[..., Any], *args: Any) -> Future[Any]: ...
 
 
 @dataclass(frozen=True, slots=True)
-class FileResult(Generic[Value]):
-    """What `process_file` computed.
+class ChunkWork(Generic[Value]):
+    """A function of chunks, with all that decides how it is computed over a file; see `process_file`."""
 
-    Attributes
-    ----------
-    results
-        One value a chunk, in the file's order; None where the function failed.
-    chunks
-        The chunks, with their bytes.
-    processed, reused, failed
-        How many chunks were computed in this call, found in the cache or equal to an earlier chunk of the file, and
-        not computed because the function raised. Together they are all chunks.
-    errors
-        What the function raised, in the file's order.
-    notes
-        One sentence for whatever kept the file's grammar from being used as it should.
-    """
+    fn: Callable[[Chunk], Value]
+    cache: ChunkCache
+    workers: ChunkWorkers
+    recorder: Rows | None = None
+    operation: str | None = None
+    errors: Literal["raise", "collect"] = "raise"
+    key: Callable[[Chunk], object] | None = None
+    code_digest: str | None = None
+    at: At | None = None
+    language: str | None = None
+    max_bytes: int = 2000
+    window_bytes: int = 524_288
+    timeout_s: float = 5.0
+    cancel: threading.Event | None = None
+    layouts: Layouts | None = None
+    timer: Callable[[], float] = time.perf_counter
 
-    path: str
-    results: tuple[Value | None, ...]
-    chunks: tuple[Chunk, ...]
-    processed: int
-    reused: int
-    failed: int
-    duration_s: float
-    nbytes: int
-    errors: tuple[BaseException, ...] = ()
-    notes: tuple[str, ...] = ()
+    def __post_init__(self) -> None:
+        if self.errors not in ("raise", "collect"):
+            raise ConfigError(f"errors is {self.errors!r}; it must be 'raise' or 'collect'")
+
+    def results(self, source: SourceLike) -> Iterator[ChunkResult[Value]]:
+        """Yield the result of each chunk, in the file's order, in memory that does not grow with the file.
+
+        An error is raised when the results before it have been yielded and those that workers had begun are cached;
+        closing the iterator cancels what has not begun.
+        """
+        return self._results(source, self._cut(shown(source)))
+
+    def _results(self, source: SourceLike, cut: Cut) -> Iterator[ChunkResult[Value]]:
+        slots = self._slots()
+        try:
+            for outcome in self._outcomes(slots, slots.todo(self._chunks(source, cut))):
+                result = slots.finish(outcome)
+                if self.errors == "collect" or slots.first_error is None:
+                    yield result
+        finally:
+            slots.flush()
+        self._tell(shown(source), cut.notes)
+        slots.raise_error()
+
+    def file(
+        self,
+        source: SourceLike,
+        *,
+        join: Callable[[Iterator[Value]], Any] | None = None,
+        output: str | os.PathLike[str] | None = None,
+    ) -> FileResult[Value]:
+        """Compute the whole file; `join` and `output` as in `process_file`."""
+        began, tally, cut = self.timer(), Tally(), self._cut(shown(source))
+        results: Iterator[ChunkResult[Value]] = tally.count(self._results(source, cut))
+        values: list[Value | None] = []
+        kept: list[Chunk] = []
+        joined: Any = None
+        if output is not None:
+            joined = write_values(output, results)
+        elif join is not None:
+            joined = _joined(join, results)
+        else:
+            for result in results:
+                values.append(result.value)
+                kept.append(without_bytes(result.chunk))
+        return FileResult(
+            path=shown(source),
+            results=tuple(values),
+            chunks=tuple(kept),
+            processed=tally.processed,
+            reused=tally.reused,
+            failed=tally.failed,
+            duration_s=self.timer() - began,
+            nbytes=tally.nbytes,
+            errors=tuple(tally.errors),
+            notes=tuple(cut.notes),
+            busy_s=tally.busy_s,
+            workers=self.workers.workers,
+            changes=cut.changes,
+            joined=joined,
+        )
+
+    def _slots(self) -> Slots:
+        return Slots(
+            self.cache,
+            _silent() if self.recorder is None else self.recorder,
+            self.operation or _name(self.fn),
+            self.code_digest or digest_of_code(self.fn),
+            self.key,
+            stop_at_error=self.errors == "raise",
+            cancel=self.cancel,
+        )
+
+    def _cut(self, name: str) -> Cut:
+        splitter = Splitter(
+            name,
+            self.language,
+            max_bytes=self.max_bytes,
+            window_bytes=self.window_bytes,
+            timeout_s=self.timeout_s,
+            note=None,
+        )
+        return Cut(splitter, self.workers, self.layouts if name else None, [])
+
+    def _chunks(self, source: SourceLike, cut: Cut) -> Iterator[Chunk]:
+        if self.at is not None:
+            yield from stream(source, at=self.at, max_bytes=self.max_bytes, note=cut.notes.append)
+            return
+        with opened(source) as opened_source:
+            yield from cut.chunks(opened_source)
+            tell_change(opened_source, cut.notes.append)
+
+    def _outcomes(self, slots: Slots, todo: Iterator[Chunk | Ready[None]]) -> Iterator[Outcome | None]:
+        """Yield what came of each chunk; a worker that is killed costs the chunks that kill it, and no other."""
+        job = Job(self.fn, self.timer, os.getpid())
+        more = True
+        while more:
+            try:
+                yield from self.workers.map(job, todo, weight=len)
+                more = False
+            except BrokenExecutor as error:
+                if self.errors == "raise":
+                    lost = slots.under_way()
+                    error.add_note(f"while processing {where(lost[0].chunk) if lost else 'a file'} or a chunk after it")
+                    raise
+                yield from self._one_by_one(slots, job)
+
+    def _one_by_one(self, slots: Slots, job: Job) -> Iterator[Outcome | None]:
+        for slot in slots.under_way():
+            if not slot.needs_worker:
+                yield None
+                continue
+            try:
+                yield self.workers.submit(job, slot.chunk).result()
+            except BrokenExecutor as error:
+                yield Outcome(None, error, traceback.format_exc(), 0.0, threading.current_thread().name, os.getpid())
+
+    def _tell(self, path: str, notes: list[str]) -> None:
+        if self.recorder is not None:
+            for sentence in notes:
+                payload = json.dumps({"path": path, "reason": sentence})
+                self.recorder.add("events", name="chunk_fallback", payload=payload)
 
 
 def process_file(
-    path: str | PurePath,
+    source: SourceLike,
     fn: Callable[[Chunk], Value],
     *,
     cache: ChunkCache,
@@ -73,93 +206,97 @@ def process_file(
     errors: Literal["raise", "collect"] = "raise",
     key: Callable[[Chunk], object] | None = None,
     code_digest: str | None = None,
+    at: At | None = None,
     language: str | None = None,
     max_bytes: int = 2000,
     window_bytes: int = 524_288,
     timeout_s: float = 5.0,
+    cancel: threading.Event | None = None,
+    join: Callable[[Iterator[Value]], Any] | None = None,
+    output: str | os.PathLike[str] | None = None,
     timer: Callable[[], float] = time.perf_counter,
 ) -> FileResult[Value]:
     """Compute a function of every chunk of a file; chunks that the cache knows are not computed again.
 
     Parameters
     ----------
-    path
-        The file.
+    source
+        A path, an fsspec URL, or an open binary file such as a pipe.
     fn
         Called with a `Chunk`, in a worker. Its value may depend on the chunk's bytes, kind, name, parents and language,
         and not on where the chunk lies: a chunk that only moved is not computed again. It should be a value that the
         cache can store.
     cache, workers, recorder
-        Any objects with `get` and `set`, with `map`, with `add`; without a recorder nothing is recorded.
+        Any objects with `get` and `set`, with `map` and `submit`, with `add`; without a recorder nothing is recorded.
     operation
         Name under which results are cached and recorded; by default the function's own.
     errors
         `raise`: the first exception of `fn` is raised, with a note that names the chunk. Work in flight is finished
-        and cached before. `collect`: every chunk is tried, and the errors are in the result.
+        and cached before. `collect`: every chunk is tried, and the errors are in the result; so is the chunk that
+        kills its worker.
     key
         For a function that looks at more than the above: what else its value depends on, as JSON-able text or numbers,
         such as `lambda chunk: (chunk.path, chunk.start_line)`.
     code_digest
         Digest of the function's code, by default that of its source, closure and defaults. Results of other code are
         not reused.
+    at
+        Cut without a grammar, as `stream` does: at `line` or `section`.
     language, max_bytes, window_bytes, timeout_s
         As for `split`.
+    cancel
+        Once this is set, by another thread, no further chunk is begun.
+    join
+        Called with an iterator of the values in the file's order, such as `sum` or `b"".join`; what it returns is the
+        result's `joined`. Values of failed chunks are left out. Neither values nor chunks are kept then.
+    output
+        A file that the values, bytes or text, are written to, in order; it appears as a whole, or not at all. A chunk
+        that failed is written as it was.
     timer
         A clock in seconds; it runs in the workers too.
 
     Raises
     ------
     SourceError
-        If the file is missing, unreadable or no regular file.
+        If the file is missing, unreadable or no regular file, or the output cannot be written.
     ConfigError
         If `errors` is neither `raise` nor `collect`.
+    CancelledError
+        If it was cancelled.
 
     Notes
     -----
-    The chunks are kept in the result, so that memory grows with the file; `chunks` alone runs in bounded memory.
+    Without `join` and `output` memory grows with the number of chunks, by half a kilobyte each beside the values.
     """
-    if errors not in ("raise", "collect"):
-        raise ConfigError(f"errors is {errors!r}; it must be 'raise' or 'collect'")
-    notes: list[str] = []
-    rows = _silent() if recorder is None else recorder
-    slots = Slots(cache, rows, operation or _name(fn), code_digest or _code_digest(fn), key, errors == "raise")
-    source = chunks_of(
-        path,
-        language=language,
-        max_bytes=max_bytes,
-        window_bytes=window_bytes,
-        timeout_s=timeout_s,
-        note=notes.append,
+    work = ChunkWork(
+        fn,
+        cache,
+        workers,
+        recorder,
+        operation,
+        errors,
+        key,
+        code_digest,
+        at,
+        language,
+        max_bytes,
+        window_bytes,
+        timeout_s,
+        cancel,
+        timer=timer,
     )
-    began = timer()
-    for outcome in workers.map(Job(fn, timer, os.getpid()), slots.todo(source)):
-        slots.finish(outcome)
-    slots.settle_twins()
-    for sentence in notes:
-        rows.add("events", name="chunk_fallback", payload=json.dumps({"path": str(path), "reason": sentence}))
-    if errors == "raise" and slots.first_error is not None:
-        raise slots.first_error
-    return _result(str(path), slots, timer() - began, tuple(notes))
+    return work.file(source, join=join, output=output)
 
 
-def _result(path: str, slots: Slots, duration_s: float, notes: tuple[str, ...]) -> FileResult[Any]:
-    """Return the values in the file's order."""
-    states = [slot.status for slot in slots]
-    return FileResult(
-        path=path,
-        results=tuple(slot.value for slot in slots),
-        chunks=tuple(slot.chunk for slot in slots),
-        processed=states.count("processed"),
-        reused=states.count("reused"),
-        failed=states.count("failed"),
-        duration_s=duration_s,
-        nbytes=sum(len(slot.chunk) for slot in slots),
-        errors=tuple(slot.error for slot in slots if slot.error is not None and slot.twin is slot),
-        notes=notes,
-    )
+def _joined(join: Callable[[Iterator[Any]], Any], results: Iterator[ChunkResult[Any]]) -> Any:
+    joined = join(result.value for result in results if result.status != "failed")
+    for _ in results:  # it may have seen enough before the end
+        pass
+    return joined
 
 
-def _code_digest(fn: Callable[..., object]) -> str:
+def digest_of_code(fn: Callable[..., object]) -> str:
+    """Return a digest of what a function does; imported late, since workers load this module too."""
     from perflab.cache import callable_digest
 
     return callable_digest(fn)

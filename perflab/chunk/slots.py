@@ -1,11 +1,12 @@
 """The chunks of one call on their way to their results.
 
-In: chunks, a cache, the outcomes of workers. Out: the chunks that must be computed; a settled slot and a row a chunk.
+In: chunks, a cache, the outcomes of workers. Out: the chunks that must be computed; in order, a result and a row each.
 """
 
 from __future__ import annotations
 
-import warnings
+import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -14,19 +15,16 @@ from typing import Any, Literal, Protocol
 from perflab.chunk.chunk import Chunk, digest_of
 from perflab.chunk.grammar import chunker_version
 from perflab.chunk.job import Outcome
-from perflab.errors import StoreError
+from perflab.chunk.kept import MISSING, ChunkCache, Kept
+from perflab.chunk.result import ChunkResult
+from perflab.errors import CancelledError
+from perflab.parallel import Ready
 
-__all__ = ["ChunkCache", "Rows", "Slot", "Slots"]
+__all__ = ["Rows", "Slot", "Slots", "where"]
 
-_MISSING = object()
-
-
-class ChunkCache(Protocol):
-    """What is asked of a cache; any tier of perflab has it."""
-
-    def get(self, key: Any, default: Any = None) -> Any: ...
-
-    def set(self, key: Any, value: Any) -> object: ...
+_NOTHING: Ready[Any] = Ready(None)
+_MOST_LOOKED_FOR = 64
+_LONGEST_LOOK_S = 0.05
 
 
 class Rows(Protocol):
@@ -35,20 +33,24 @@ class Rows(Protocol):
     def add(self, frame: str, **values: Any) -> None: ...
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Slot:
-    """A chunk on its way to its result."""
+    """A chunk that has no result yet, and where that will come from: a worker, the cache, or an equal chunk before."""
 
     chunk: Chunk
     key: Any
-    status: Literal["pending", "processed", "reused", "failed"] = "pending"
-    value: Any = None
     twin: Slot | None = None
-    error: BaseException | None = None
+    value: Any = MISSING
+    result: ChunkResult[Any] | None = None
+
+    @property
+    def needs_worker(self) -> bool:
+        """Tell whether the value must be computed for this very slot."""
+        return self.twin is None and self.value is MISSING
 
 
 class Slots:
-    """The state of one call: every chunk's slot in the file's order, and the queue of those that workers have.
+    """The state of one call: the slots that are on their way, in the file's order.
 
     Parameters
     ----------
@@ -58,6 +60,8 @@ class Slots:
         What a value depends on beside its chunk; `key` is called with the chunk.
     stop_at_error
         Whether no further chunk is handed out after one has failed.
+    cancel
+        Once it is set, no further chunk is handed out.
     """
 
     def __init__(
@@ -66,94 +70,142 @@ class Slots:
         recorder: Rows,
         operation: str,
         code_digest: str,
-        key: Callable[[Chunk], object] | None,
-        stop_at_error: bool,
+        key: Callable[[Chunk], object] | None = None,
+        *,
+        stop_at_error: bool = True,
+        cancel: threading.Event | None = None,
     ) -> None:
         self.first_error: BaseException | None = None
-        self._cache = cache
+        self._kept = Kept(cache, operation)
         self._recorder = recorder
         self._operation = operation
-        self._code_digest = code_digest
+        self._version = chunker_version()
+        self._prefix = f"chunk {operation} {code_digest} "
         self._key = key
         self._stop_at_error = stop_at_error
-        self._slots: list[Slot] = []
+        self._cancel = cancel
+        self._under_way: deque[Slot] = deque()
         self._by_key: dict[Any, Slot] = {}
-        self._queue: deque[Slot] = deque()
+        self._error_of_file: Exception | None = None
         self._warned = False
 
-    def todo(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
-        """Yield the chunks that must be computed; give the others their value at once."""
+    @property
+    def is_stopped(self) -> bool:
+        """Tell whether no further chunk is handed out."""
+        failed = self._stop_at_error and self.first_error is not None
+        return failed or (self._cancel is not None and self._cancel.is_set())
+
+    def todo(self, chunks: Iterable[Chunk]) -> Iterator[Chunk | Ready[Any]]:
+        """Yield the chunks that must be computed, and in the place of the others something that needs no worker."""
+        for slots in self._looked_for(self._until_error(chunks)):
+            for slot in slots:
+                if self.is_stopped:
+                    return
+                self._under_way.append(slot)
+                yield slot.chunk if slot.needs_worker else _NOTHING
+
+    def _looked_for(self, chunks: Iterable[Chunk]) -> Iterator[list[Slot]]:
+        """Yield slots, a few at first and many later, with the values that the cache has for them."""
+        block: list[Slot] = []
+        most, began = 1, time.monotonic()
         for chunk in chunks:
-            if self._stop_at_error and self.first_error is not None:
-                return
-            slot = Slot(chunk, self._cache_key(chunk))
-            slot.twin = self._by_key.setdefault(slot.key, slot)
-            self._slots.append(slot)
-            if slot.twin is not slot:
-                continue
-            slot.value = self._cache.get(slot.key, _MISSING)
-            if slot.value is _MISSING:
-                self._queue.append(slot)
-                yield chunk
-            else:
-                self._settle(slot, "reused")
+            block.append(self._slot(chunk))
+            if len(block) >= most or time.monotonic() - began > _LONGEST_LOOK_S:
+                yield self._filled(block)
+                block, most, began = [], min(2 * most, _MOST_LOOKED_FOR), time.monotonic()
+        if block:
+            yield self._filled(block)
 
-    def finish(self, outcome: Outcome) -> None:
-        """Take the next result, in the order of `todo`: store it before anything else can go wrong."""
-        slot = self._queue.popleft()
+    def _slot(self, chunk: Chunk) -> Slot:
+        slot = Slot(chunk, self._cache_key(chunk))
+        twin = self._by_key.setdefault(slot.key, slot)
+        slot.twin = None if twin is slot else twin
+        return slot
+
+    def _filled(self, block: list[Slot]) -> list[Slot]:
+        first = [slot for slot in block if slot.twin is None]
+        for slot, value in zip(first, self._kept.get_many([slot.key for slot in first]), strict=True):
+            slot.value = value
+        return block
+
+    def under_way(self) -> list[Slot]:
+        """Return the slots that have been handed out by `todo` and not finished, in order."""
+        return list(self._under_way)
+
+    def finish(self, outcome: Outcome | None) -> ChunkResult[Any]:
+        """Take what came of the next chunk of `todo`, None for one that needed no worker, and return its result.
+
+        A value is as good as stored before anything else can go wrong; see `flush`.
+        """
+        slot = self._under_way.popleft()
+        if self._by_key.get(slot.key) is slot:
+            del self._by_key[slot.key]
+        if outcome is not None:
+            slot.result = self._computed(slot, outcome)
+        elif slot.twin is not None and slot.twin.result is not None:
+            known = slot.twin.result
+            status: Literal["failed", "reused"] = "failed" if known.status == "failed" else "reused"
+            slot.result = ChunkResult(slot.chunk, status, known.value, known.error, repeated=True)
+        else:
+            slot.result = ChunkResult(slot.chunk, "reused", slot.value)
+        slot.twin, slot.value = None, MISSING
+        self._record(slot.result, outcome)
+        return slot.result
+
+    def flush(self) -> None:
+        """Store the values that wait for others, so that whatever comes now does not cost them."""
+        self._kept.flush()
+
+    def raise_error(self) -> None:
+        """Raise what ended the work early, now that all that had begun is finished and stored.
+
+        Raises
+        ------
+        Exception
+            The first error of the function, if that stops the work, or the error of the file.
+        CancelledError
+            If it was cancelled.
+        """
+        if self._stop_at_error and self.first_error is not None:
+            raise self.first_error
+        if self._error_of_file is not None:
+            raise self._error_of_file
+        if self._cancel is not None and self._cancel.is_set():
+            raise CancelledError(f"{self._operation!r} was cancelled; chunks that were finished are in the cache")
+
+    def _until_error(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
+        try:
+            yield from chunks
+        except Exception as error:  # raised when what is under way is finished
+            self._error_of_file = error
+
+    def _computed(self, slot: Slot, outcome: Outcome) -> ChunkResult[Any]:
         if outcome.error is None:
-            slot.value = outcome.value
-            self._store(slot)
-            self._settle(slot, "processed", outcome)
-            return
-        slot.value, slot.error = None, outcome.error
-        slot.error.add_note(_where(slot.chunk))
+            self._kept.put(slot.key, outcome.value)
+            return ChunkResult(slot.chunk, "processed", outcome.value, busy_s=outcome.duration_s)
+        outcome.error.add_note(f"while processing {where(slot.chunk)}")
         if not outcome.is_home:
-            slot.error.add_note(f"in process {outcome.pid}:\n{outcome.trace}")
-        self.first_error = self.first_error or slot.error
-        self._settle(slot, "failed", outcome)
+            outcome.error.add_note(f"in process {outcome.pid}:\n{outcome.trace}")
+        self.first_error = self.first_error or outcome.error
+        return ChunkResult(slot.chunk, "failed", None, outcome.error, busy_s=outcome.duration_s)
 
-    def settle_twins(self) -> None:
-        """Give chunks that are equal to an earlier one of the file what that one got."""
-        for slot in self._slots:
-            twin = slot.twin
-            if twin is None or twin is slot or slot.status != "pending":
-                continue
-            slot.value, slot.error = twin.value, twin.error
-            self._settle(slot, "failed" if twin.status == "failed" else "reused")
-
-    def __iter__(self) -> Iterator[Slot]:
-        """Iterate over the slots in the file's order."""
-        return iter(self._slots)
-
-    def _cache_key(self, chunk: Chunk) -> tuple[str, str, str]:
-        """Return the operation, the code's digest, and the digest of all that the function may look at.
+    def _cache_key(self, chunk: Chunk) -> str:
+        """Return a text of the operation, the code's digest, and the digest of all that the function may look at.
 
         The parsers' versions are part of it: the digest of a function does not cover what it calls in other modules.
         """
-        extra = None if self._key is None else self._key(chunk)
-        seen = (chunker_version(), chunk.digest, chunk.language, chunk.kind, chunk.name, chunk.parents, extra)
-        return self._operation, self._code_digest, digest_of(repr(seen).encode("utf-8", "surrogatepass"))
+        extra = "" if self._key is None else repr(self._key(chunk))
+        names = "\0".join((chunk.name, *chunk.parents, extra))
+        seen = f"{self._version} {chunk.digest} {chunk.language} {chunk.kind} {len(chunk.parents)} {names}"
+        return self._prefix + digest_of(seen.encode("utf-8", "surrogatepass"))
 
-    def _store(self, slot: Slot) -> None:
-        try:
-            self._cache.set(slot.key, slot.value)
-        except StoreError as error:
-            if not self._warned:
-                self._warned = True
-                text = f"results of {self._operation!r} are not cached: {error}"
-                warnings.warn(text, RuntimeWarning, stacklevel=4)  # where `process_file` was called
-
-    def _settle(
-        self, slot: Slot, status: Literal["processed", "reused", "failed"], outcome: Outcome | None = None
-    ) -> None:
-        slot.status = status
-        chunk = slot.chunk
+    def _record(self, result: ChunkResult[Any], outcome: Outcome | None) -> None:
+        chunk = result.chunk
         measured: dict[str, Any] = {}
         if outcome is not None:
             measured = {"duration_s": outcome.duration_s, "stream": outcome.stream}
-        if slot.error is not None:
-            measured["error"] = f"{type(slot.error).__name__}: {slot.error}"
+        if result.error is not None:
+            measured["error"] = f"{type(result.error).__name__}: {result.error}"
         self._recorder.add(
             "chunks",
             path=chunk.path,
@@ -165,11 +217,12 @@ class Slots:
             name=chunk.name,
             digest=chunk.digest,
             operation=self._operation,
-            status=status,
+            status=result.status,
             **measured,
         )
 
 
-def _where(chunk: Chunk) -> str:
+def where(chunk: Chunk) -> str:
+    """Return a chunk's place in words, for messages."""
     name = f", {chunk.kind} {chunk.name}" if chunk.name else ""
-    return f"while processing {chunk.path}, lines {chunk.start_line} to {chunk.end_line}{name}"
+    return f"{chunk.path or 'the input'}, lines {chunk.start_line} to {chunk.end_line}{name}"

@@ -1,6 +1,8 @@
 """Lossless cuts of bytes into chunks along the borders of classes, functions, methods and headings.
 
 In: bytes, or a function that reads them. Out: `Chunk`s whose bytes, put together, are the input, whatever it was.
+A file is cut section by section (see `perflab.chunk.sections`); windows of whole sections can be cut apart from one
+another, in other processes too.
 """
 
 from __future__ import annotations
@@ -10,24 +12,20 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePath
-from typing import TYPE_CHECKING
 
-from perflab.chunk.chunk import Chunk, digest_of
+from perflab.chunk.chunk import Chunk
 from perflab.chunk.encoding import UTF8, Encoding, encoding_of
-from perflab.chunk.grammar import Grammar, grammar_of, language_of, name_of
-from perflab.chunk.pack import pack
-from perflab.chunk.plain import anchor_hash, cuts
-from perflab.chunk.units import DEFINITION, Unit, top_units, units
+from perflab.chunk.grammar import Grammar, grammar_of, language_of
+from perflab.chunk.parsing import Patience, parse
+from perflab.chunk.section import Cutter, Section
+from perflab.chunk.sections import Sectioning
 from perflab.errors import ConfigError
 
-if TYPE_CHECKING:
-    from tree_sitter import Language, Node, Tree
-
-__all__ = ["Note", "Splitter", "parse", "split"]
+__all__ = ["Note", "Splitter", "Window", "parse", "split"]
 
 Note = Callable[[str], None]
-_SLOW_PARSE_S_PER_BYTE = 1e-6  # a sixth of the usual speed; only what is slower counts as lost time
 LEAST_BYTES = 64  # a chunk must hold a character, and room to choose a border
+_LOOK_AHEAD_BYTES = 64
 
 
 def split(
@@ -53,7 +51,8 @@ def split(
     max_bytes
         No chunk is longer; at least 64.
     window_bytes
-        Source parsed at a time. A syntax tree takes about thirty times its source in memory.
+        The most source that is parsed at a time, where no definition begins in it. A syntax tree takes about thirty
+        times its source in memory.
     timeout_s
         Seconds that parsing may lose on input that it does not finish. After that the rest is cut by lines.
     note
@@ -76,16 +75,34 @@ def split(
     return list(splitter.chunks(io.BytesIO(data).read))
 
 
-@dataclass(slots=True)
-class _Place:
-    """How far a file has been cut, and what was found out about it."""
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Whole sections of a file, to be cut without looking at any other bytes; it travels between processes.
 
+    Attributes
+    ----------
+    start, line
+        Where its first byte lies in the file: offset, and line counted from 1.
+    data
+        Its bytes.
+    stops
+        The ends of its sections, as offsets in `data`.
+    encoding, language
+        Those of the file; without a language it is cut as text.
+    inside_line
+        Whether it begins inside a line.
+    is_whole
+        Whether it is the whole file, in one section.
+    """
+
+    start: int
+    line: int
+    data: bytes
+    stops: tuple[int, ...]
     encoding: Encoding
-    grammar: Grammar | None
-    patience_s: float
-    start: int = 0
-    line: int = 1
-    error_told: bool = False
+    language: str | None
+    inside_line: bool
+    is_whole: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +110,17 @@ class Splitter:
     """Cuts one file after the other in windows, in memory that does not grow with the file.
 
     The fields are the parameters of `split`; `timer` is a clock in seconds.
+
+    Examples
+    --------
+    >>> source = b"def f():\\n    return 1\\n\\n\\n" * 10
+    >>> splitter = Splitter("m.py", None, max_bytes=64, window_bytes=128, timeout_s=5.0, note=None)
+    >>> windows = list(splitter.windows(io.BytesIO(source).read))
+    >>> [len(window.data) for window in windows]
+    [144, 96]
+    >>> cut = [chunk for window in windows for chunk in splitter.cut(window)]
+    >>> cut == list(splitter.chunks(io.BytesIO(source).read))
+    True
     """
 
     path: str
@@ -116,103 +144,64 @@ class Splitter:
 
     def chunks(self, read: Callable[[int], bytes]) -> Iterator[Chunk]:
         """Yield the chunks of what `read(n)` gives: up to `n` bytes, fewer only at the end."""
-        window = read(self.window_bytes)
-        place = self._begin(window)
-        while window:
-            last = len(window) < self.window_bytes
-            base = place.start
-            yield from self._cut(window, place, last=last)
-            done = place.start - base
-            window = b"" if last else window[done:] + read(done)
+        cutter = self.cutter()
+        for window in self.windows(read):
+            cutter.is_whole = window.is_whole
+            yield from self._placed(window, self._sections(window, cutter))
 
-    def _begin(self, head: bytes) -> _Place:
+    def windows(self, read: Callable[[int], bytes]) -> Iterator[Window]:
+        """Yield what `read(n)` gives in windows, each `window_bytes` and at most one section long."""
+        room = 2 * self.window_bytes + _LOOK_AHEAD_BYTES
+        data = read(room)
+        sectioning = self.sectioning(data)
+        language = None if sectioning.grammar is None else sectioning.grammar.name
+        start, line, inside_line = 0, 1, False
+        while data:
+            stops = tuple(sectioning.ends(data, 0, self.window_bytes))
+            held = data[: stops[-1]]
+            is_whole = start == 0 and len(stops) == 1 and len(held) == len(data) < room
+            yield Window(start, line, held, stops, sectioning.encoding, language, inside_line, is_whole)
+            start, line = start + len(held), line + sectioning.encoding.lines(held)
+            inside_line = not held.endswith(b"\n")
+            data = data[len(held) :] + read(len(held))
+
+    def cut(self, window: Window) -> list[Chunk]:
+        """Return the chunks of a window; `timeout_s` counts for it alone."""
+        return list(self._placed(window, self.sections(window)))
+
+    def sections(self, window: Window) -> Iterator[Section]:
+        """Yield the sections of a window, cut; `timeout_s` counts for it alone."""
+        return self._sections(window, self.cutter(is_whole=window.is_whole))
+
+    def sectioning(self, head: bytes) -> Sectioning:
+        """Return how the file with these first bytes falls into sections."""
         encoding, grammar = encoding_of(head), self.grammar
         if grammar is not None and encoding is not UTF8:
             self._tell(f"{self._name} is {encoding.name}, so that it is cut without the {grammar.name} grammar")
             grammar = None
-        return _Place(encoding, grammar, self.timeout_s)
+        return Sectioning(encoding, grammar, self.window_bytes)
 
-    def _cut(self, window: bytes, place: _Place, *, last: bool) -> Iterator[Chunk]:
-        """Yield the chunks of a window; `place` moves on to the first byte that is left for the next window."""
-        tree = None if place.grammar is None else self._parse(window, place)
-        if tree is None or place.grammar is None:
-            yield from self._plain_chunks(window, place, last=last)
-            return
-        grammar = place.grammar
-        top = top_units(window, tree.root_node, grammar)
-        border = len(window) if last else _window_border(window, top)
-        self._tell_error(tree.root_node, window, place, border)
-        cut = units(window, [unit for unit in top if unit.start < border], grammar, self.max_bytes)
-        held = None
-        base = place.start
-        for run in pack(window, cut, self.max_bytes):
-            if held is not None:
-                yield self._chunk(window, held, base, place, grammar)
-            held = run
-        if held is not None and (last or border < len(window)):
-            yield self._chunk(window, held, base, place, grammar)
+    def cutter(self, *, is_whole: bool = False) -> Cutter:
+        """Return what cuts one section of a file after the other (all of it if `is_whole`), within the time allowed."""
+        patience = Patience(self.timeout_s, self.timer)
+        return Cutter(self._name, self.max_bytes, patience, self.timeout_s, self.note, is_whole)
 
-    def _plain_chunks(self, window: bytes, place: _Place, *, last: bool) -> Iterator[Chunk]:
-        kind = "binary" if place.encoding.name == "binary" else "text"
-        start = 0
-        for stop in cuts(window, 0, len(window), self.max_bytes, place.encoding):
-            if stop == len(window) and not last:
-                return
-            yield self._extent(window[start:stop], place, kind)
-            start = stop
+    def _sections(self, window: Window, cutter: Cutter) -> Iterator[Section]:
+        grammar = None if window.language is None else grammar_of(window.language)
+        start, line, inside_line = 0, window.line, window.inside_line
+        for stop in window.stops:
+            data = window.data if stop - start == len(window.data) else window.data[start:stop]
+            section = cutter.cut(data, window.encoding, grammar, line, inside_line=inside_line)
+            yield section
+            start, line, inside_line = stop, line + section.feeds, not data.endswith(b"\n")
 
-    def _chunk(self, window: bytes, run: list[Unit], base: int, place: _Place, grammar: Grammar) -> Chunk:
-        first = run[0]
-        parents, name = first.owner.names, ""
-        if first.core is not None and first.definition is not None:
-            name = grammar.separator.join((*parents, name_of(first.definition, window, grammar)))
-        elif first.definition is not None:
-            name, parents = grammar.separator.join(parents), parents[:-1]
-        data = window[place.start - base : run[-1].stop]
-        return self._extent(data, place, first.kind, name, parents, grammar.name)
-
-    def _extent(
-        self,
-        data: bytes,
-        place: _Place,
-        kind: str,
-        name: str = "",
-        parents: tuple[str, ...] = (),
-        language: str | None = None,
-    ) -> Chunk:
-        start, line = place.start, place.line
-        feeds = place.encoding.lines(data)
-        place.start, place.line = start + len(data), line + feeds
-        end_line = line + feeds - data.endswith(place.encoding.newline)
-        return Chunk(
-            self.path, start, place.start, line, end_line, kind, name, parents, digest_of(data), data, language
-        )
-
-    def _parse(self, window: bytes, place: _Place) -> Tree | None:
-        """Return the window's tree, or None if the file has used up the time that parsing may lose."""
-        assert place.grammar is not None
-        expected_s = len(window) * _SLOW_PARSE_S_PER_BYTE
-        began = self.timer()
-        deadline = began + expected_s + place.patience_s
-        timer = self.timer
-        tree = parse(window, place.grammar.load(), lambda _at, _error: timer() > deadline)
-        place.patience_s -= max(0.0, self.timer() - began - expected_s)
-        if tree is None:
-            self._tell(
-                f"{self._name} from line {place.line} on is cut without the {place.grammar.name} grammar: "
-                f"parsing it took longer than the {self.timeout_s:g} s allowed"
-            )
-            place.grammar = None
-        return tree
-
-    def _tell_error(self, root: Node, window: bytes, place: _Place, border: int) -> None:
-        if self.note is None or place.error_told or not root.has_error:
-            return
-        at = _first_error(root)
-        if at < border:
-            place.error_told = True
-            line = place.line + window.count(b"\n", 0, at)
-            self._tell(f"{self._name} has a syntax error at line {line}; its borders may be rougher there")
+    def _placed(self, window: Window, sections: Iterator[Section]) -> Iterator[Chunk]:
+        at, line = 0, window.line
+        for section in sections:
+            for piece in section.pieces:
+                data = window.data[at : at + piece.nbytes]
+                yield piece.at(self.path, window.start + at, line, data)
+                at, line = at + piece.nbytes, line + piece.feeds
 
     def _tell(self, sentence: str) -> None:
         if self.note is not None:
@@ -221,41 +210,3 @@ class Splitter:
     @property
     def _name(self) -> str:
         return self.path or "the input"
-
-
-def parse(
-    data: bytes, language: Language, expired: Callable[[int, bool], bool] = lambda _at, _error: False
-) -> Tree | None:
-    """Return the syntax tree of some bytes, or None if `expired(offset, in_error)` was true before it was complete.
-
-    The tree's nodes have no `text` (see `perflab.chunk.grammar.name_of`); cut it out of `data`.
-    """
-    from tree_sitter import Parser
-
-    view = memoryview(data)
-    parser = Parser(language)
-    try:
-        return parser.parse(lambda at, _: view[at:], progress_callback=expired)
-    except ValueError:
-        return None
-
-
-def _window_border(window: bytes, top: list[Unit]) -> int:
-    """Return where the next window begins: at a definition of the last eighth, chosen by its own first line.
-
-    If a single definition fills the window, its end: then the last chunk is left to the next window.
-    """
-    starts = [unit for unit in top if unit.rank == DEFINITION and unit.start > 0]
-    late = [unit for unit in starts if unit.start > len(window) * 7 // 8]
-    if late:
-        return max(late, key=lambda unit: anchor_hash(window, unit.anchor)).start
-    return starts[-1].start if starts else len(window)
-
-
-def _first_error(root: Node) -> int:
-    node: Node | None = root
-    at = root.start_byte
-    while node is not None:
-        at = node.start_byte
-        node = next((child for child in node.children if child.has_error or child.is_missing), None)
-    return at

@@ -16,10 +16,22 @@ from perflab.chunk.plain import pieces
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-__all__ = ["LINE", "PARAGRAPH", "STATEMENTS", "Owner", "Unit", "top_units", "units"]
+__all__ = [
+    "DEFINITION",
+    "LINE",
+    "PARAGRAPH",
+    "STATEMENTS",
+    "Owner",
+    "Unit",
+    "by_lines",
+    "kind_in",
+    "top_units",
+    "units",
+]
 
 STATEMENTS = "statements"
 LINE, PARAGRAPH, STATEMENT, DEFINITION = range(4)
+_HOLDERS = frozenset({"class", "interface", "implementation"})
 _SMALL_NODE_BYTES = 32  # a line of nodes smaller than this is data, which no border between them makes clearer
 
 
@@ -53,6 +65,12 @@ class Unit:
         The node that defines; also of the head of a definition that was cut.
     core
         The sibling that holds the definition with its decorators; None if the definition was cut already.
+    name
+        The definition's own name, where no node tells it.
+    head
+        Whether it begins a definition that was cut, which is its owner then.
+    remark
+        Whether it is a comment that stands alone.
     """
 
     start: int
@@ -64,6 +82,9 @@ class Unit:
     rank: int = STATEMENT
     definition: Node | None = None
     core: Node | None = None
+    name: str = ""
+    head: bool = False
+    remark: bool = False
 
     def __len__(self) -> int:
         """Return the size in bytes."""
@@ -94,12 +115,12 @@ def _cut(data: bytes, unit: Unit, grammar: Grammar, limit: int) -> list[Unit]:
     if several and not one_line and len(parts := _siblings(data, unit, grammar)) > 1:
         return parts
     if one_line and len(unit) < _SMALL_NODE_BYTES * len(unit.nodes):
-        return _lines(data, unit, limit)
+        return by_lines(data, unit, limit)
     largest = max(unit.nodes, key=_size, default=None)
-    inside = largest.named_children if largest is not None and _size(largest) > limit else []
+    inside = largest.named_children if largest is not None and (_size(largest) > limit or not several) else []
     if (one_line or not inside) and len(parts := _siblings(data, unit, grammar, anywhere=True)) > 1:
         return parts
-    return [_with_nodes(unit, inside)] if inside else _lines(data, unit, limit)
+    return [_with_nodes(unit, inside)] if inside else by_lines(data, unit, limit)
 
 
 def _siblings(data: bytes, whole: Unit, grammar: Grammar, *, anywhere: bool = False) -> list[Unit]:
@@ -126,6 +147,7 @@ def _siblings(data: bytes, whole: Unit, grammar: Grammar, *, anywhere: bool = Fa
             border = whole.start
         elif border <= found[-1].start:
             found[-1].nodes.append(node)
+            found[-1].remark = False
             continue
         else:
             found[-1].stop = border
@@ -136,7 +158,7 @@ def _siblings(data: bytes, whole: Unit, grammar: Grammar, *, anywhere: bool = Fa
             unit.nodes = [*(before for lead in found[-leads:] for before in lead.nodes), node]
             del found[-leads:]
         found.append(unit)
-        loose = node_type in comments
+        unit.remark = loose = node_type in comments
         leads = leads + 1 if loose or node_type in attached else 0
     if not found:
         return [_with_nodes(whole, [])]
@@ -151,9 +173,13 @@ def _define(unit: Unit, node: Node, grammar: Grammar) -> bool:
     unit.core, unit.rank = node, DEFINITION
     unit.definition, unit.kind = defined
     unit.anchor = unit.definition.start_byte
-    if unit.kind == "function" and unit.owner.kind == "class":
-        unit.kind = "method"
+    unit.kind = kind_in(unit.owner, unit.kind)
     return True
+
+
+def kind_in(owner: Owner, kind: str) -> str:
+    """Return the kind of a definition inside another."""
+    return "method" if kind == "function" and owner.kind in _HOLDERS else kind
 
 
 def _border(data: bytes, previous: int, start: int) -> int:
@@ -222,9 +248,9 @@ def _opened(data: bytes, unit: Unit, grammar: Grammar) -> list[Unit]:
     assert unit.definition is not None
     assert unit.core is not None
     owner = Owner((*unit.owner.names, name_of(unit.definition, data, grammar)), unit.kind)
-    head = Unit(unit.start, unit.stop, [], owner, unit.kind, unit.anchor, DEFINITION, unit.definition, core=None)
+    head = Unit(unit.start, unit.stop, [], owner, unit.kind, unit.anchor, DEFINITION, unit.definition, head=True)
     at = unit.nodes.index(unit.core)
-    body = body_of(unit.definition)
+    body = body_of(unit.definition, grammar)
     if unit.core.type in grammar.opens:
         head.nodes = unit.nodes
     elif body is None:
@@ -241,7 +267,7 @@ def _before(definition: Node, body: Node) -> list[Node]:
     return [node for node in definition.named_children if node.end_byte <= body.start_byte]
 
 
-def _lines(data: bytes, unit: Unit, limit: int) -> list[Unit]:
+def by_lines(data: bytes, unit: Unit, limit: int) -> list[Unit]:
     """Cut at lines what the tree does not divide, such as a long text in quotes."""
     parts = []
     for start, stop in pieces(data, unit.start, unit.stop, limit):
@@ -249,6 +275,7 @@ def _lines(data: bytes, unit: Unit, limit: int) -> list[Unit]:
         parts.append(Unit(start, stop, [], unit.owner, anchor=start, rank=rank))
     first = parts[0]
     first.kind, first.anchor, first.rank, first.definition = unit.kind, unit.anchor, unit.rank, unit.definition
+    first.name, first.head = unit.name, unit.head
     return parts
 
 
@@ -263,6 +290,8 @@ def _with_nodes(unit: Unit, nodes: list[Node], *, start: int | None = None, stop
         unit.rank,
         unit.definition,
         unit.core,
+        unit.name,
+        unit.head,
     )
 
 

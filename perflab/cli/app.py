@@ -85,6 +85,24 @@ def benchmark(
 
 
 @app.command()
+def optimize_files(
+    paths: Annotated[list[str] | None, typer.Argument(help="Files and patterns, such as 'src/**/*.py'.")] = None,
+    files: Annotated[str | None, typer.Option("--files", help="The same as one list, with commas between.")] = None,
+    operation: Annotated[str, typer.Option("--operation", help="parse, analyze or index.")] = "analyze",
+    config: ConfigFile = None,
+    runs: Runs = None,
+) -> None:
+    """Process files chunk by chunk, in parallel; chunks that did not change since the last time are not computed again.
+
+    Examples: `perflab optimize-files big.py 'src/**/*.ts'`, `perflab optimize-files --files="a.py,b.md"`
+    """
+    from perflab.cli.files import run
+
+    with ending():
+        raise typer.Exit(run(paths or [], files, operation, config, runs))
+
+
+@app.command()
 def status(config: ConfigFile = None, runs: Runs = None) -> None:
     """Say what the last run found: its state, its targets, where it lies."""
     from perflab.cli.status import run
@@ -140,6 +158,29 @@ def history(
 
     with ending():
         raise typer.Exit(run_history(runs, metric or [], config))
+
+
+@app.command()
+def whatif(
+    trace: Annotated[Path, typer.Argument(help="A run folder, or a trace file.")],
+    target: Annotated[float, typer.Option("--target", min=0, max=1, help="Hit rate that is wanted, 0..1.")] = 0.9,
+    policies: Annotated[
+        str, typer.Option("--policies", help="Names with commas between.")
+    ] = "lru,fifo,sieve,s3fifo,tinylfu,belady",
+    by: Annotated[str | None, typer.Option("--by", help="bytes, if sizes are known, or entries.")] = None,
+    current: Annotated[str | None, typer.Option("--current", help="The cache as it is now, such as lru:50MB.")] = None,
+    kind: Annotated[str | None, typer.Option("--format", help="Format of the file, if its name does not tell.")] = None,
+    report: Annotated[Path | None, typer.Option("--report", help="Where to write an HTML report.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+) -> None:
+    """Say what every cache size and policy would have done with a recorded trace, and which to take.
+
+    Example: `perflab whatif trace.csv.gz --target 0.90 --policies lru,s3fifo --report out.html`
+    """
+    from perflab.cli.whatif import run
+
+    with ending():
+        raise typer.Exit(run(trace, target, policies, by, current, kind, report, as_json))
 
 
 def main() -> None:

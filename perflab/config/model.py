@@ -113,6 +113,16 @@ class CacheSettings(_Settings):
     l2_policy: Policy = Field("lru", description="which live entry leaves the TTL tier first")
     l2_sliding: bool = Field(False, description="give an entry its whole time to live again at each read in l2")
     l2_ttl_s: Seconds = Field(3600.0, description="time to live of entries set without one, in l2; seconds")
+    stale_s: float = Field(
+        0.0,
+        ge=0,
+        le=31_536_000,
+        allow_inf_nan=False,
+        description="how long after its end a value may be served if its loader fails; seconds",
+    )
+    refresh_ratio: Ratio = Field(
+        0.0, description="load anew behind a hit when no more than this share of the time to live is left; ratio"
+    )
     l3_enabled: bool = Field(True, description="keep entries on disk too")
     l3_bytes: PositiveBytes = Field(1_000_000_000, description="disk tier; bytes")
     l3_dir: Path | None = Field(
@@ -137,6 +147,11 @@ class ParallelSettings(_Settings):
     kind: Literal["processes", "threads"] = Field("processes", description="what a worker is")
     workers: Count | None = Field(
         None, ge=1, le=1024, description="number of workers; unset: the cores that this process may use"
+    )
+    scheduler: str | None = Field(
+        None,
+        pattern=r"^[a-z]+://\S+$",
+        description="address of a Dask scheduler whose cluster works instead, such as tcp://10.0.0.7:8786; unset: none",
     )
 
 

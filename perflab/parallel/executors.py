@@ -9,6 +9,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 from typing import Literal
 
+from perflab.parallel.cluster import ClusterExecutor, cluster_executor
 from perflab.parallel.trackers import trackers
 
 __all__ = ["Kind", "shut_down", "start"]
@@ -18,8 +19,16 @@ Kind = Literal["processes", "threads"]
 _JOIN_S = 5.0
 
 
-def start(kind: Kind, workers: int) -> Executor:
-    """Return a new executor; its threads or processes start with its first work."""
+def start(kind: Kind, workers: int, scheduler: str | None = None) -> Executor:
+    """Return a new executor; its threads or processes start with its first work, or are a Dask scheduler's.
+
+    Raises
+    ------
+    ConfigError
+        If no scheduler answers at the address, or the package is not installed.
+    """
+    if scheduler is not None:
+        return cluster_executor(scheduler)
     if kind == "threads":
         return ThreadPoolExecutor(workers, thread_name_prefix="perflab-worker")
     import loky
@@ -31,6 +40,9 @@ def start(kind: Kind, workers: int) -> Executor:
 
 def shut_down(executor: Executor, cancel: bool) -> None:
     """End an executor that `start` made and wait for its workers; with `cancel`, without finishing its work."""
+    if isinstance(executor, ClusterExecutor):
+        executor.end(cancel)
+        return
     if isinstance(executor, ThreadPoolExecutor):
         executor.shutdown(wait=True, cancel_futures=cancel)
         return

@@ -5,21 +5,19 @@ In: a function, an iterable of items, a number of workers. Out: the results in t
 
 from __future__ import annotations
 
-import os
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future
 from functools import partial
 from typing import Any, Self, TypeVar
 
 from perflab.errors import PerflabError
-from perflab.parallel.batch import batches
+from perflab.parallel.batch import Pace, Ready, batches
 from perflab.parallel.executors import Kind, shut_down, start
+from perflab.parallel.ordered import InFlight, name_item
 from perflab.parallel.peak import peak_of
-from perflab.parallel.recording import callers
 from perflab.parallel.reply import Reply
-from perflab.parallel.task import Outcome, in_worker, run_batch, run_call
+from perflab.parallel.task import Origin, Outcome, in_worker, inside_worker, run_batch, run_call
 
 __all__ = ["Kind", "Workers"]
 
@@ -45,7 +43,12 @@ class Workers:
     kind
         `processes` for Python code that holds the interpreter lock, `threads` for hashing and I/O.
     in_flight
-        Batches handed out and not yet consumed, at the most; twice the workers if not given.
+        Batches that a map has handed out and not yet consumed, at the most; twice the workers if not given.
+    permits
+        A semaphore that others may share: whatever is handed out, or computed inline outside of any worker, has one of
+        its permits until it has run.
+    scheduler
+        Address of a Dask scheduler, whose cluster does the work then instead; `workers` still bounds the batches.
 
     Raises
     ------
@@ -59,7 +62,15 @@ class Workers:
     ['A', 'B']
     """
 
-    def __init__(self, workers: int, kind: Kind = "processes", *, in_flight: int | None = None) -> None:
+    def __init__(
+        self,
+        workers: int,
+        kind: Kind = "processes",
+        *,
+        in_flight: int | None = None,
+        permits: threading.Semaphore | None = None,
+        scheduler: str | None = None,
+    ) -> None:
         if workers < 1:
             raise ValueError(f"workers is {workers}; it must be 1 or more")
         if in_flight is not None and in_flight < 1:
@@ -69,6 +80,8 @@ class Workers:
         self.workers = workers
         self.kind: Kind = kind
         self.in_flight = in_flight or 2 * workers
+        self._permits = permits
+        self._scheduler = scheduler
         self._lock = threading.Lock()
         self._executor: Executor | None = None
         self._owned = True
@@ -77,7 +90,14 @@ class Workers:
         self._peak_bytes: int | None = None
 
     @classmethod
-    def over(cls, executor: Executor, *, workers: int, in_flight: int | None = None) -> Workers:
+    def over(
+        cls,
+        executor: Executor,
+        *,
+        workers: int,
+        in_flight: int | None = None,
+        permits: threading.Semaphore | None = None,
+    ) -> Workers:
         """Return workers that use an executor of the caller, such as that of a Dask cluster; it is never shut down.
 
         Examples
@@ -87,12 +107,12 @@ class Workers:
         ...     list(workers.map(abs, [-1, -2]))
         [1, 2]
         """
-        self = cls(workers, in_flight=in_flight)
+        self = cls(workers, in_flight=in_flight, permits=permits)
         self._executor, self._owned = executor, False
         return self
 
     def map(
-        self, fn: Callable[[T], R], items: Iterable[T], *, weight: Callable[[T], float] | None = None
+        self, fn: Callable[[T], R], items: Iterable[T | Ready[R]], *, weight: Callable[[T], float] | None = None
     ) -> Iterator[R]:
         """Yield `fn(item)` for each item, in order.
 
@@ -101,11 +121,13 @@ class Workers:
         fn
             What to do with an item. With processes it runs elsewhere: its side effects stay there.
         items
-            Read only as fast as results are consumed, so it may be longer than memory.
+            Read only as fast as results are consumed, so it may be longer than memory. One that is `Ready` needs no
+            worker: its value takes its place in the order.
         weight
-            Size of an item, in bytes or any unit of work. With it small items travel together: a batch weighs at
-            most a share of what was handed out before it and at most `BATCH_WEIGHT`, so that few items still
-            spread over all workers. Without it each item travels alone.
+            Size of an item in bytes. With it small items travel together: a batch weighs at most a share of what was
+            handed out before it and at most `BATCH_WEIGHT`, so that few items still spread over all workers, and
+            takes about a tenth of a second at the most. Once it shows that to hand an item to a process costs more
+            than to compute it, the caller does that itself. Without it each item travels alone.
 
         Raises
         ------
@@ -123,8 +145,8 @@ class Workers:
         """
         self._refuse_closed()
         if self._inline():
-            return _map_inline(fn, items)
-        return self._map_batches(fn, batches(items, weight, self.workers))
+            return self._map_inline(fn, items)
+        return self._map_batches(fn, items, weight)
 
     def submit(self, fn: Callable[..., R], *args: Any) -> Future[R]:
         """Start one call and return its future; inline, the call has already ended when this returns.
@@ -140,7 +162,7 @@ class Workers:
         self._refuse_closed()
         if self._inline():
             return _call_inline(fn, *args)
-        _, outcome = self._begin(partial(run_call, fn, args, os.getpid(), callers()))
+        _, outcome = self._begin(partial(run_call, fn, args, Origin.here()))
         future: Future[R] = Reply(outcome)
         future.add_done_callback(lambda _: self._leave())
         return future
@@ -200,7 +222,8 @@ class Workers:
         self.__init__(**state)  # type: ignore[misc]
 
     def _inline(self) -> bool:
-        return self.workers == 1 or in_worker()
+        alone = self.workers == 1 and self._owned and self._scheduler is None
+        return alone or in_worker()
 
     def _refuse_closed(self) -> None:
         if self._closed:
@@ -211,7 +234,7 @@ class Workers:
         with self._lock:
             self._refuse_closed()
             if self._executor is None:
-                self._executor = start(self.kind, self.workers)
+                self._executor = start(self.kind, self.workers, self._scheduler)
             self._under_way += 1
             return self._executor
 
@@ -242,43 +265,64 @@ class Workers:
             self._executor = None
         shut_down(broken, cancel=True)
 
-    def _map_batches(self, fn: Callable[[T], R], work: Iterator[list[T]]) -> Iterator[R]:
-        pool: Executor | None = None
-        pending: deque[tuple[int, int, Future[Outcome]]] = deque()
+    def _map_batches(
+        self, fn: Callable[[T], R], items: Iterable[T | Ready[R]], weight: Callable[[T], float] | None
+    ) -> Iterator[R]:
+        pace, pool = Pace(self.workers), _Pool(self)
+        in_same_process = self.kind == "threads" or not self._owned
+        here = None if in_same_process else lambda batch: run_batch(fn, batch, Origin.here())
+        in_flight: InFlight[T] = InFlight(self.in_flight, self._permits, pace, here)
+        with pool:
+            yield from in_flight.results(
+                batches(items, weight, pace), lambda batch: pool.submit(partial(run_batch, fn, batch, Origin.here()))
+            )
+
+    def _map_inline(self, fn: Callable[[T], R], items: Iterable[T | Ready[R]]) -> Iterator[R]:
+        # Inside a worker the permit is that of the batch.
+        permits = None if in_worker() else self._permits
         index = 0
-        try:
-            for batch in work:
-                call = partial(run_batch, fn, batch, os.getpid(), callers())
-                if pool is None:
-                    pool, outcome = self._begin(call)
-                else:
-                    outcome = pool.submit(call)
-                pending.append((index, len(batch), outcome))
-                index += len(batch)
-                while len(pending) >= self.in_flight or (pending and pending[0][2].done()):
-                    yield from _take(pending)
-            while pending:
-                yield from _take(pending)
-        except BrokenExecutor:
-            if pool is not None:
-                self._discard(pool)
-            raise
-        finally:
-            for _, _, future in pending:
-                if not future.cancel():
-                    future.add_done_callback(_deliver)
-            if pool is not None:
-                self._leave()
+        for item in items:
+            if isinstance(item, Ready):
+                yield item.value
+                continue
+            try:
+                result = _permitted(permits, fn, item)
+            except Exception as error:
+                error.add_note(name_item(index))
+                raise
+            yield result
+            index += 1
 
 
-def _map_inline(fn: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    for index, item in enumerate(items):
-        try:
-            result = fn(item)
-        except Exception as error:
-            error.add_note(_name_item(index))
-            raise
-        yield result
+class _Pool:
+    """The executor of one map: started with its first batch, and forgotten if a worker of it is killed."""
+
+    def __init__(self, workers: Workers) -> None:
+        self._workers = workers
+        self._executor: Executor | None = None
+
+    def submit(self, call: Callable[[], Outcome]) -> Future[Outcome]:
+        if self._executor is not None:
+            return self._executor.submit(call)
+        self._executor, outcome = self._workers._begin(call)
+        return outcome
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._executor is None:
+            return
+        if kind is not None and issubclass(kind, BrokenExecutor):
+            self._workers._discard(self._executor)
+        self._workers._leave()
+
+
+def _permitted(permits: threading.Semaphore | None, fn: Callable[[T], R], item: T) -> R:
+    if permits is None:
+        return fn(item)
+    with permits, inside_worker():
+        return fn(item)
 
 
 def _call_inline(fn: Callable[..., R], *args: Any) -> Future[R]:
@@ -288,29 +332,3 @@ def _call_inline(fn: Callable[..., R], *args: Any) -> Future[R]:
     except Exception as error:
         future.set_exception(error)
     return future
-
-
-def _take(pending: deque[tuple[int, int, Future[Outcome]]]) -> Iterator[Any]:
-    """Yield the results of the oldest batch; raise its error with the item's number."""
-    first, count, future = pending[0]
-    try:
-        outcome = future.result()
-    except Exception as error:
-        error.add_note(f"items {first} to {first + count - 1} of Workers.map were handed to the worker")
-        raise
-    pending.popleft()
-    outcome.deliver()
-    yield from outcome.results
-    if outcome.error is not None:
-        outcome.error.add_note(_name_item(first + len(outcome.results)))
-        raise outcome.error
-
-
-def _deliver(future: Future[Outcome]) -> None:
-    """Bring home the rows of a batch whose results nobody waits for any more."""
-    if not future.cancelled() and future.exception() is None:
-        future.result().deliver()
-
-
-def _name_item(index: int) -> str:
-    return f"item {index} of Workers.map (counted from 0)"

@@ -6,29 +6,67 @@ rows that were recorded meanwhile.
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from perflab.errors import PerflabError
-from perflab.parallel.recording import carried, on_behalf_of
+from perflab.parallel.recording import callers, carried, on_behalf_of
 
-__all__ = ["Outcome", "in_worker", "run_batch", "run_call"]
+__all__ = ["Origin", "Outcome", "in_worker", "inside_worker", "run_batch", "run_call"]
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 _inside: ContextVar[bool] = ContextVar("perflab_inside_worker", default=False)
+_interpreter = os.urandom(8).hex()
+_tickets = itertools.count()
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a hand-over came from.
+
+    Attributes
+    ----------
+    home
+        The process; its number alone would not do, since a worker on another machine may have the same one.
+    ticket
+        A number of the hand-over. A cluster takes calls that are equal for one call, and would bring its rows twice.
+    callers
+        The operations that the caller was in.
+    """
+
+    home: str
+    ticket: int
+    callers: tuple[Any, ...] = ()
+
+    @classmethod
+    def here(cls) -> Self:
+        """Return the origin of a hand-over that is made now."""
+        return cls(_process(), next(_tickets), callers())
+
+    @property
+    def is_here(self) -> bool:
+        """Tell whether this process is the one that it names."""
+        return self.home == _process()
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one batch: the results up to the first error, that error, and rows for the caller's recorders."""
+    """What came of one batch: the results up to the first error, that error, and rows for the caller's recorders.
+
+    `busy_s` is how long it took, in seconds.
+    """
 
     results: list[Any]
     error: Exception | None
+    busy_s: float
     # The last field: rows are taken when it is pickled, and results that cannot be pickled must not take them along.
     rows: Any
 
@@ -43,28 +81,37 @@ def in_worker() -> bool:
     return _inside.get()
 
 
-def run_batch(fn: Callable[[T], R], batch: list[T], home_pid: int, callers: tuple[Any, ...] = ()) -> Outcome:
-    """Run in the worker; an item's error is a value here, so that the results before it are not lost.
-
-    `callers` is what `recording.callers` said where the batch was handed out.
-    """
+@contextmanager
+def inside_worker() -> Iterator[None]:
+    """Be a worker: parallel work that is asked for inside runs inline."""
     token = _inside.set(True)
+    try:
+        yield
+    finally:
+        _inside.reset(token)
+
+
+def run_batch(fn: Callable[[T], R], batch: list[T], origin: Origin) -> Outcome:
+    """Run in the worker; an item's error is a value here, so that the results before it are not lost."""
     results: list[R] = []
     failed: Exception | None = None
+    began = time.perf_counter()
     try:
-        with on_behalf_of(callers):
+        with inside_worker(), on_behalf_of(origin.callers):
             for item in batch:
                 results.append(fn(item))  # noqa: PERF401 - the results before an error are wanted
     except Exception as error:
-        failed = error if os.getpid() == home_pid else _portable(error)
-    finally:
-        _inside.reset(token)
-    return Outcome(results, failed, carried())
+        failed = error if origin.is_here else _portable(error)
+    return Outcome(results, failed, time.perf_counter() - began, carried())
 
 
-def run_call(fn: Callable[..., R], args: tuple[Any, ...], home_pid: int, callers: tuple[Any, ...] = ()) -> Outcome:
+def run_call(fn: Callable[..., R], args: tuple[Any, ...], origin: Origin) -> Outcome:
     """Run one call in the worker: a batch of one."""
-    return run_batch(lambda given: fn(*given), [args], home_pid, callers)
+    return run_batch(lambda given: fn(*given), [args], origin)
+
+
+def _process() -> str:
+    return f"{_interpreter}-{os.getpid()}"
 
 
 def _portable(error: Exception) -> Exception:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from perflab.errors import RunError
 from perflab.present import benchmark_tables, cache_tables, escape, read, sections, summary
-from perflab.present.report import STATUS_NOTES, ReportData, save
+from perflab.present.page import save
+from perflab.present.report import STATUS_NOTES, ReportData
 from perflab.present.tables import Table
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The report: one HTML file that needs no network, no script and no second file.
+"""The report of a run.
 
 In: `ReportData`, a run's facts, metrics, targets and frames. Out: the page's text, the same bytes for the same run.
 """
@@ -9,22 +9,18 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from perflab.errors import RunError
-from perflab.present import arms, benchmark_tables, cache_tables, escape, facts, read, sections, summary, theme
+from perflab.present import arms, benchmark_tables, cache_tables, facts, read, sections, summary, theme
+from perflab.present.page import Page, Part, plotted, save, tabled
 from perflab.present.picture import picture
-from perflab.present.tables import Table
 from perflab.present.verdicts import counts
 from perflab.record.frames import FRAMES, columns
-from perflab.record.store import write_atomically
 from perflab.units import format_seconds
 
 if TYPE_CHECKING:
     import pandas as pd
-    from jinja2 import Template
     from markupsafe import Markup
 
 __all__ = ["STATUS_NOTES", "ReportData", "render", "write"]
@@ -95,16 +91,16 @@ def render(data: ReportData, *, title: str | None = None) -> str:
     title
         Heading of the page; by default the run's label or identifier.
     """
-    return _template().render(
-        title=title or data.title,
-        status=data.status,
-        status_note=_status_note(data.status),
-        facts=_facts(data.info),
-        sentences=summary.sentences(data.targets, data.metrics),
-        counts=[(*theme.VERDICTS[verdict], verdict, number) for verdict, number in counts(data.targets).items()],
-        colors=_markup(theme.stylesheet()),
-        parts=_parts(data),
-    )
+    return Page(
+        title or data.title,
+        _facts(data.info),
+        summary.sentences(data.targets, data.metrics),
+        _parts(data),
+        "Made by perflab from the recorded frames of one run. This file loads nothing and runs no script.",
+        data.status,
+        _status_note(data.status),
+        [(*theme.VERDICTS[verdict], verdict, number) for verdict, number in counts(data.targets).items()],
+    ).html()
 
 
 def write(path: str | Path, data: ReportData, *, title: str | None = None) -> Path:
@@ -120,95 +116,72 @@ def write(path: str | Path, data: ReportData, *, title: str | None = None) -> Pa
     return target
 
 
-def save(target: Path, text: str) -> None:
-    """Write text to a file atomically, its folder made if it is missing; one sentence if that fails."""
-    shown = escape.shorten(target, 200)
-    if target.is_dir():
-        raise RunError(f"The report cannot be written to '{shown}': it is a folder; name a file in it.")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(target, text, mode=0o644)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise RunError(f"The report cannot be written to '{shown}': {reason}; choose another file.") from error
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """One section of the page: what it shows, or the sentence that says why it shows nothing."""
-
-    identifier: str
-    heading: str
-    lead: str
-    blocks: tuple[Markup, ...]
-
-
-def _parts(data: ReportData) -> list[_Part]:
+def _parts(data: ReportData) -> list[Part]:
     made = (_targets, _before_after, _cache, _resources, _activity, _origin, _setting)
     return [make(data) for make in made]
 
 
-def _targets(data: ReportData) -> _Part:
+def _targets(data: ReportData) -> Part:
     lead = (
         "A target passes or fails only if the whole 95 % interval of the measured value does; otherwise it is "
         "unclear. What was not measured does not pass. Where there are too few runs for an interval, their range is "
         "told, and called so."
     )
-    blocks = (_plot("targets", data), _table(sections.targets(data.targets)))
-    return _Part("targets", "Targets", lead, blocks)
+    blocks = (_plot("targets", data), tabled(sections.targets(data.targets)))
+    return Part("targets", "Targets", lead, blocks)
 
 
-def _before_after(data: ReportData) -> _Part:
+def _before_after(data: ReportData) -> Part:
     samples = data.tables["samples"]
     if not len(samples):
-        return _Part("before-after", "Before and after", "This run holds no benchmark, so nothing was compared.", ())
+        return Part("before-after", "Before and after", "This run holds no benchmark, so nothing was compared.", ())
     lead = "Baseline and optimized code ran in interleaved pairs, so that what else the host does meets both alike."
     tables = (benchmark_tables.improvements(samples), benchmark_tables.memory(samples), benchmark_tables.work(samples))
-    blocks = (_plot("before_after", data), *map(_table, tables))
-    return _Part("before-after", "Before and after", lead, blocks)
+    blocks = (_plot("before_after", data), *map(tabled, tables))
+    return Part("before-after", "Before and after", lead, blocks)
 
 
-def _cache(data: ReportData) -> _Part:
+def _cache(data: ReportData) -> Part:
     accesses, samples = data.tables["accesses"], data.tables["samples"]
     lead = "An access is one read by the program; a hit was answered by a tier."
     _, of = arms.of_cache(accesses, samples)
     if of:
         lead += f" The plots, and the metrics of the cache, are of the {of}."
     tables = [cache_tables.by_tier(accesses, samples), *filter(None, [cache_tables.by_workload(accesses, samples)])]
-    return _Part("cache", "Cache", lead, (*map(_table, tables), _plot("hit_rate", data), _plot("latency", data)))
+    return Part("cache", "Cache", lead, (*map(tabled, tables), _plot("hit_rate", data), _plot("latency", data)))
 
 
-def _resources(data: ReportData) -> _Part:
+def _resources(data: ReportData) -> Part:
     lead = "Memory is the growth above what the process held before the work began."
-    return _Part("resources", "CPU and memory", lead, (_plot("resources", data),))
+    return Part("resources", "CPU and memory", lead, (_plot("resources", data),))
 
 
-def _activity(data: ReportData) -> _Part:
+def _activity(data: ReportData) -> Part:
     frames = data.tables
     tables = (
         sections.slowest(frames["operations"], frames["samples"]),
         sections.events(frames["events"]),
         sections.optimizations(frames["optimizations"]),
     )
-    return _Part("activity", "What happened", "", tuple(map(_table, tables)))
+    return Part("activity", "What happened", "", tuple(map(tabled, tables)))
 
 
-def _origin(data: ReportData) -> _Part:
+def _origin(data: ReportData) -> Part:
     lead = (
         "Measured: counted or timed in this run. Estimated: by the method that is named. Unavailable: for the "
         "reason that is named; never replaced by a number."
     )
-    return _Part("origin", "How each figure was obtained", lead, (_table(sections.metrics(data.metrics)),))
+    return Part("origin", "How each figure was obtained", lead, (tabled(sections.metrics(data.metrics)),))
 
 
-def _setting(data: ReportData) -> _Part:
+def _setting(data: ReportData) -> Part:
     config, defaults = _mapping(data.info, "config"), data.info.get("config_defaults")
     tables = (
         facts.facts(_mapping(data.info, "host"), "Host"),
         facts.facts(_mapping(data.info, "versions"), "Versions"),
         facts.configuration(config, defaults if isinstance(defaults, Mapping) else None),
     )
-    return _Part("setting", "Host, versions and configuration", "", tuple(map(_table, tables)))
+    return Part("setting", "Host, versions and configuration", "", tuple(map(tabled, tables)))
 
 
 def _mapping(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -251,30 +224,4 @@ def _status_note(status: str) -> str:
 
 
 def _plot(name: str, data: ReportData) -> Markup:
-    return _markup(f'<figure class="scroll" tabindex="0">{picture(name, data).svg()}</figure>')
-
-
-def _table(table: Table) -> Markup:
-    if table:
-        return _markup(table.html())
-    return _markup(f'<p class="none">{escape.html(table.caption)}: nothing of the kind was recorded.</p>')
-
-
-def _markup(html: str) -> Markup:
-    from markupsafe import Markup
-
-    return Markup(html)  # noqa: S704  # every caller passes what escape.html or the theme made
-
-
-def _template() -> Template:
-    from jinja2 import Environment, StrictUndefined
-    from markupsafe import Markup
-
-    environment = Environment(
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=lambda value: value if isinstance(value, Markup) else escape.visible(value),
-    )
-    return environment.from_string(files("perflab.present").joinpath("templates/report.html.j2").read_text("utf-8"))
+    return plotted(picture(name, data))

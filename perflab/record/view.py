@@ -22,7 +22,12 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from perflab.trace import Trace
+
 __all__ = ["Frames"]
+
+
+_TRACED = ("t", "key", "event", "tier", "nbytes", "duration_s", "operation")
 
 
 class Frames(Mapping[str, "pd.DataFrame"]):
@@ -131,6 +136,30 @@ class Frames(Mapping[str, "pd.DataFrame"]):
         check_names(frame, columns)
         rows = self._read(frame, columns=columns, where=Where.of(frame, **filters))
         return self._shown(frame, to_dataframe(rows))
+
+    def trace(self, source: str = "a recorded run", **filters: Unpack[Filters]) -> Trace:
+        """Return the program's reads as a trace, for what-if questions; see `perflab.trace.trace_of`.
+
+        Parameters
+        ----------
+        source
+            Where it comes from, for people.
+        filters
+            As for `select`, such as `operation="render"` or `since="-10min"`; without `event` and `tier`, since sizes
+            and costs are learned from rows of every event.
+
+        Examples
+        --------
+        >>> from perflab.record import Recorder
+        >>> recorder = Recorder()
+        >>> for key, event in (("a", "miss"), ("a", "hit"), ("b", "miss")):
+        ...     recorder.access(key, event)
+        >>> len(recorder.frames.trace()), recorder.frames.trace().keys
+        (3, 2)
+        """
+        from perflab.trace import trace_of
+
+        return trace_of(self.select("accesses", _TRACED, **filters), source)
 
     def describe(self) -> pd.DataFrame:
         """Return the table of what is recorded: frame, column, dtype, unit, meaning, and the rows there are now."""

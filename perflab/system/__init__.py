@@ -11,6 +11,7 @@ from perflab.system.performance import PerformanceSystem
 from perflab.system.result import BenchmarkResult
 from perflab.system.run import Run, open_run
 from perflab.system.runs import history
+from perflab.system.traces import read_trace, whatif
 
 __all__ = [
     "BenchmarkResult",
@@ -21,4 +22,6 @@ __all__ = [
     "compare",
     "history",
     "open_run",
+    "read_trace",
+    "whatif",
 ]

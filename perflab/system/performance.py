@@ -11,31 +11,39 @@ import os
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from concurrent.futures import Executor
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 
 from perflab.cache import build_tiers, cached
 from perflab.chunk import Chunk, chunks
+from perflab.chunk.operations import function_of
 from perflab.config import Config
 from perflab.errors import PerflabError
 from perflab.events import Events
 from perflab.host import Monitor
 from perflab.optimize import AutoOptimizer, OptimizationResult, Prefetcher, Relief, Signals, tune, warm
-from perflab.parallel import Workers
 from perflab.record import Frames, Operation
+from perflab.record.where import Filters
 from perflab.system import remote
+from perflab.system.corpus import expanded, process_all
 from perflab.system.files import FileWork
 from perflab.system.hotset import hot_set_path
 from perflab.system.memory import load_frames, rest_workers
 from perflab.system.recording import begin_recording
 from perflab.system.run import Run, describe_run
+from perflab.system.traces import with_setting
+from perflab.system.watching import watch
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from perflab.chunk.process import FileResult
+    from perflab.chunk import ChunkResult, FileResult
+    from perflab.chunk.source import SourceLike
     from perflab.present import Picture
     from perflab.system.result import BenchmarkResult
+    from perflab.trace import Trace
 
 __all__ = ["PerformanceSystem"]
 
@@ -52,6 +60,9 @@ class PerformanceSystem:
         is full or cannot be written, now or later.
     label
         Name of the run for people.
+    executor
+        Where chunks are processed instead of in workers of its own: any `concurrent.futures.Executor`, such as
+        `client.get_executor()` of a Dask client. It is not shut down.
 
     Raises
     ------
@@ -76,7 +87,12 @@ class PerformanceSystem:
     digest_as = "system"
 
     def __init__(
-        self, config: Config | None = None, *, run_dir: str | os.PathLike[str] | None = None, label: str | None = None
+        self,
+        config: Config | None = None,
+        *,
+        run_dir: str | os.PathLike[str] | None = None,
+        label: str | None = None,
+        executor: Executor | None = None,
     ) -> None:
         self.config = config or Config()
         self._started = time.monotonic()
@@ -87,17 +103,17 @@ class PerformanceSystem:
         self._closed = False
         remote.enter(self._recorder, self)
         try:
-            self._build()
+            self._build(executor)
         except BaseException:
             self._recorder.close("failed")
             raise
 
-    def _build(self) -> None:
+    def _build(self, executor: Executor | None) -> None:
         config = self.config
         load_frames()
         self.cache = build_tiers(config, self._recorder)
-        self._workers = Workers(config.workers, config.parallel.kind, in_flight=config.max_parallel_operations)
-        self._files = FileWork(config, self.cache, self._workers, self._recorder, self._events)
+        self._files = FileWork(config, self.cache, self._recorder, self._events, executor)
+        self._workers = self._files.workers
         self._monitor = Monitor(self._recorder, self._events, config.resource_monitoring)
         self._prefetcher = Prefetcher(self.cache)
         self._relief = Relief(self.cache)
@@ -158,10 +174,43 @@ class PerformanceSystem:
             timeout_s=settings.parse_timeout_s,
         )
 
-    def process_large_file(self, path: str | os.PathLike[str], fn: Callable[[Chunk], Any]) -> FileResult[Any]:
+    def process_large_file(
+        self,
+        path: SourceLike,
+        fn: Callable[[Chunk], Any],
+        *,
+        errors: Literal["raise", "collect"] = "raise",
+        join: Callable[[Iterator[Any]], Any] | None = None,
+        output: str | os.PathLike[str] | None = None,
+        cancel: threading.Event | None = None,
+    ) -> FileResult[Any]:
         """Call `fn` with every chunk of a file, in parallel; chunks computed before are taken from the cache.
 
-        The results stand in the file's order in `.results`.
+        Files from `streaming_threshold_bytes` are read in windows, so that memory does not grow with them; large
+        Markdown is then cut at its headings without a syntax tree. Very large files have larger chunks: at the most
+        16,384.
+
+        Parameters
+        ----------
+        path
+            A path, an fsspec URL such as `s3://bucket/key`, or an open binary file such as a pipe.
+        fn
+            Called with a `Chunk`, in a worker; see `perflab.chunk.process_file` on what it may depend on.
+        errors
+            `raise` the first exception of `fn`, with a note that names the chunk, or `collect` them in the result. What
+            was finished is in the cache either way.
+        join
+            Called with an iterator of the values in the file's order, such as `sum` or `b"".join`; what it returns is
+            `.joined`, and the values are not kept.
+        output
+            A file that the values, bytes or text, are written to in order. It appears as a whole, or not at all.
+        cancel
+            An event; once another thread sets it, no further chunk is begun and `CancelledError` is raised.
+
+        Returns
+        -------
+        FileResult
+            The values stand in the file's order in `.results`. `iterate_large_file` yields them instead.
 
         Examples
         --------
@@ -171,29 +220,108 @@ class PerformanceSystem:
         >>> _ = path.write_text("def one():\\n    return 1\\n")
         >>> with PerformanceSystem(Config(parallel={"workers": 1})) as system:
         ...     first = system.process_large_file(path, len)
-        ...     again = system.process_large_file(path, len)
-        >>> first.processed, again.processed, again.reused
-        (1, 0, 1)
+        ...     again = system.process_large_file(path, len, join=sum)
+        >>> first.results, again.joined, again.processed, again.reused
+        ((24,), 24, 0, 1)
         >>> folder.cleanup()
         """
-        return self._files.process(path, fn)
+        return self._files.process(path, fn, errors=errors, join=join, output=output, cancel=cancel)
+
+    def iterate_large_file(
+        self,
+        path: SourceLike,
+        fn: Callable[[Chunk], Any],
+        *,
+        errors: Literal["raise", "collect"] = "raise",
+        cancel: threading.Event | None = None,
+    ) -> Iterator[ChunkResult[Any]]:
+        """Yield each chunk's result of `process_large_file` as soon as those before it are known.
+
+        Only what is in flight is in memory. Closing the iterator cancels what has not begun.
+        """
+        yield from self._files.results(path, fn, errors=errors, cancel=cancel)
 
     def optimize_files(
-        self, paths: Iterable[str | os.PathLike[str]], operation: str | Callable[[Chunk], Any] = "analyze"
+        self,
+        paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+        operation: str | Callable[[Chunk], Any] = "analyze",
+        *,
+        function: Callable[[Chunk], Any] | None = None,
+        output: str | os.PathLike[str] | None = None,
+        errors: Literal["raise", "collect"] = "raise",
+        progress: bool = False,
     ) -> pd.DataFrame:
-        """Process several files at once and return a row a file: bytes, chunks, processed, reused, failed, seconds.
+        """Process several files at once and return a row a file, in the order of the paths.
 
         Parameters
         ----------
+        paths
+            Files and patterns such as `src/**/*.py`; each file is processed once.
         operation
-            `parse`, `analyze`, `index`, or a function of a chunk.
+            `parse`, `analyze`, `index`, `transform`, or a function of a chunk.
+        function
+            What `transform` makes of a chunk: bytes, text, or None to leave it.
+        output
+            Folder that the values, bytes or text, are written to, a file for each.
+        errors
+            `raise` the first error, or `collect`: a file that cannot be read is a row with an `error`, and so is the
+            first chunk of a file that failed.
+        progress
+            Show a bar, in a notebook or a terminal.
+
+        Returns
+        -------
+        pandas.DataFrame
+            `path`, `nbytes`, `chunks`, `processed`, `reused`, `failed`, `duration_s`, `efficiency_ratio` (time that
+            workers computed / time they could have; missing if all was reused), `error`.
         """
-        return self._files.process_all(paths, operation)
+        name = operation if isinstance(operation, str) else None
+        fn = function_of(operation, function)
+        at_once = self.config.max_parallel_operations
+        return process_all(
+            self._files,
+            expanded(paths),
+            fn,
+            name,
+            at_once=at_once,
+            errors=errors,
+            output=output,
+            progress=progress,
+        )
+
+    def watch(
+        self,
+        paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+        operation: str | Callable[[Chunk], Any] = "analyze",
+        *,
+        stop: threading.Event | None = None,
+    ) -> Iterator[FileResult[Any]]:
+        """Process files now and, chunks that changed, again whenever one is saved; yield each result.
+
+        It goes on until `stop` is set or the iterator is closed. A file that is missing for a moment, as while an
+        editor replaces it, is processed when it is back. See `perflab.system.watching.watch`.
+        """
+        name = operation if isinstance(operation, str) else None
+        fn = function_of(operation, None)
+        yield from watch(partial(self._files.process, fn=fn, operation=name, errors="collect"), expanded(paths), stop)
 
     @property
     def frames(self) -> Frames:
         """Every recorded frame."""
         return self._recorder.frames
+
+    def trace(self, **filters: Unpack[Filters]) -> Trace:
+        """Return the program's reads so far as a trace, for `perflab.whatif`; see `Frames.trace` for the filters.
+
+        Examples
+        --------
+        >>> with PerformanceSystem() as system:
+        ...     for key in (1, 2, 1):
+        ...         _ = system.cache.get_or_load(key, lambda: "text")
+        ...     system.trace()
+        <Trace of 3 accesses to 2 keys with nbytes, times, costs, from this system>
+        """
+        return with_setting(self.frames.trace("this system", **filters), self.config)
 
     @property
     def run(self) -> Run:

@@ -9,12 +9,15 @@ import functools
 import json
 import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import replace
 from itertools import chain
 from typing import Any, Final, Protocol, TypeVar
 
-from perflab.chunk import Chunk, process_file
-from perflab.parallel import Workers
+from perflab.chunk import process_file
+from perflab.chunk.chunk import digest_of
+from perflab.parallel import Ready, Workers
 from perflab.record import Recorder
+from perflab.workloads.corpus import read_source
 from perflab.workloads.discover import SourceFile
 from perflab.workloads.facts import facts_text, packed
 from perflab.workloads.fragments import fragment_text, merged
@@ -100,8 +103,11 @@ class Analysis:
         with self._lock:
             self.chunks_processed += result.processed
             self.chunks_reused += result.reused
-        data = b"".join(chunk.data for chunk in result.chunks)
-        facts = merged(file.path, data, result.chunks, [json.loads(text or b"null") for text in result.results])
+        data = read_source(file)
+        chunks = [replace(chunk, data=data[chunk.start : chunk.stop]) for chunk in result.chunks]
+        if result.nbytes != len(data) or any(digest_of(chunk.data) != chunk.digest for chunk in chunks):
+            return None  # it changed meanwhile: what is read as a whole is of one moment
+        facts = merged(file.path, data, chunks, [json.loads(text or b"null") for text in result.results])
         return None if facts is None else packed(facts)
 
 
@@ -110,18 +116,25 @@ class _Sparing:
 
     def __init__(self, workers: Workers) -> None:
         self._workers = workers
+        self._inline = Workers(1)
+        self.workers = workers.workers
+        self.submit = workers.submit
 
-    def map(self, fn: Callable[[Any], R], items: Iterable[Any]) -> Iterator[R]:
-        """Yield `fn(item)` for each item, in order."""
+    def map(
+        self, fn: Callable[[Any], R], items: Iterable[Any], *, weight: Callable[[Any], float] | None = None
+    ) -> Iterator[R]:
+        """Yield `fn(item)` for each item, in order; items without a weight are taken for much work."""
+        if weight is None:
+            return self._workers.map(fn, items)
         rest = iter(items)
-        first: list[Chunk] = []
-        nbytes = 0
+        first: list[Any] = []
+        nbytes = 0.0
         for item in rest:
             first.append(item)
-            nbytes += len(item)
+            nbytes += 0 if isinstance(item, Ready) else weight(item)
             if nbytes > _INLINE_BYTES:
-                return self._workers.map(fn, chain(first, rest))
-        return map(fn, first)
+                return self._workers.map(fn, chain(first, rest), weight=weight)
+        return self._inline.map(fn, first)
 
 
 def _is_large(file: SourceFile) -> bool:

@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from chunk_workers import InlineWorkers
 
 SAMPLES = Path(__file__).parents[2] / "data" / "samples"
 NAMES = ("inventory.py", "queue.ts", "carousel.js", "handbook.md")
-
-
-class InlineWorkers:
-    """Maps in the caller, one item ahead of its result as real workers are."""
-
-    def __init__(self) -> None:
-        self.items = 0
-
-    def map(self, fn: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
-        waiting: list[Any] = []
-        for item in items:
-            self.items += 1
-            waiting.append(fn(item))
-            if len(waiting) > 2:
-                yield waiting.pop(0)
-        yield from waiting
 
 
 class DictCache(dict[Any, Any]):

@@ -73,6 +73,7 @@ def test_analysis_of_python() -> None:
         "signature": "def f(self, x: int = 1) -> int",
         "documented": False,
         "complexity": 3,
+        "body": None,
     }
 
 
@@ -101,3 +102,20 @@ def test_deep_nesting_does_not_recurse() -> None:
     chunk = _one("x = " + "(" * 20_000 + "1" + ")" * 20_000)
     assert OPERATIONS["parse"](chunk)["depth"] > 20_000
     assert OPERATIONS["analyze"](chunk)["symbols"] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "source", "imports", "complexity"),
+    [
+        ("a.rs", "use a::b;\n\nfn f(x: i32) -> i32 {\n    if x > 0 && x < 9 { 1 } else { 0 }\n}\n", 1, 2),
+        ("a.go", 'package a\n\nimport "fmt"\n\nfunc F(x int) {\n\tfor x > 0 {\n\t\tfmt.Print(x)\n\t}\n}\n', 1, 1),
+        ("A.java", "import a.B;\n\nclass A {\n  int f(int x) { return x > 0 ? 1 : 0; }\n}\n", 1, 1),
+        ("a.c", "#include <a.h>\n\nint f(int x) {\n  switch (x) { case 1: return 2; }\n  return 0;\n}\n", 1, 1),
+        ("a.sh", "f() {\n  if true; then echo; fi\n}\n", 0, 1),
+    ],
+)
+def test_other_languages_have_imports_and_branches(path: str, source: str, imports: int, complexity: int) -> None:
+    facts = OPERATIONS["analyze"](_one(source, path))
+    assert len(facts["imports"]) == imports
+    assert facts["complexity"] == complexity
+    assert [symbol["name"].rsplit(".", 1)[-1].lower() for symbol in facts["symbols"]][-1] == "f"

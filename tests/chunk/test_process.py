@@ -2,38 +2,41 @@
 
 from __future__ import annotations
 
+import io
+import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import cloudpickle
 import pytest
+from chunk_workers import InlineWorkers
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from perflab.chunk import Chunk, process_file, split
-from perflab.errors import ConfigError, SourceError, StoreError
+from perflab.chunk import Chunk, ChunkWork, process_file, split
+from perflab.chunk.cutting import Layouts
+from perflab.errors import CancelledError, ConfigError, SourceError, StoreError
+from perflab.parallel import Workers
 from perflab.record.frames import columns
 
 SOURCE = "".join(f"def f{number}(x):\n    return x + {number}\n\n\n" for number in range(30))
 
 
-class OtherProcess:
+class OtherProcess(InlineWorkers):
     """Sends the function, the chunks and the results through pickle, as processes do."""
 
-    def map(self, fn: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+    def map(self, fn: Callable[[Any], Any], items: Iterable[Any], **options: Any) -> Iterator[Any]:
         fn = cloudpickle.loads(cloudpickle.dumps(fn))
         object.__setattr__(fn, "home", -1)
-        for item in items:
-            yield cloudpickle.loads(cloudpickle.dumps(fn(cloudpickle.loads(cloudpickle.dumps(item)))))
 
+        def there(item: Any) -> Any:
+            return cloudpickle.loads(cloudpickle.dumps(fn(cloudpickle.loads(cloudpickle.dumps(item)))))
 
-class Threads:
-    """Two threads; reads ahead before it gives the first result."""
-
-    def map(self, fn: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
-        with ThreadPoolExecutor(2) as pool:
-            yield from pool.map(fn, items)
+        return super().map(there, items, **options)
 
 
 @pytest.fixture
@@ -43,7 +46,7 @@ def source(tmp_path: Path) -> Path:
     return path
 
 
-def _process(path: Path, fn: Callable[[Chunk], Any], parts: Any, **arguments: Any) -> Any:
+def _process(path: Any, fn: Callable[[Chunk], Any], parts: Any, **arguments: Any) -> Any:
     cache, workers, recorder = parts
     arguments = {"max_bytes": 64, "code_digest": "c", **arguments}
     return process_file(path, fn, cache=cache, workers=workers, recorder=recorder, **arguments)
@@ -61,7 +64,7 @@ def _length(chunk: Chunk) -> int:
 def test_two_runs_and_an_edit(source: Path, parts: Any) -> None:
     first = _process(source, _length, parts)
     chunks = split(SOURCE.encode(), path=source, max_bytes=64)
-    assert first.chunks == tuple(chunks)
+    assert first.chunks == tuple(replace(chunk, data=b"") for chunk in chunks)
     assert first.results == tuple(len(chunk) for chunk in chunks)
     assert (first.processed, first.reused, first.failed) == (len(chunks), 0, 0)
     assert first.nbytes == len(SOURCE)
@@ -83,7 +86,8 @@ def test_an_insertion_changes_only_chunks_around_it(source: Path, parts: Any) ->
     second = _process(source, _length, parts, max_bytes=200)
     assert len(first.chunks) >= 8
     assert 1 <= second.processed <= 3
-    assert b"".join(chunk.data for chunk in second.chunks) == source.read_bytes()
+    assert [len(chunk) for chunk in second.chunks] == list(second.results)
+    assert sum(second.results) == second.nbytes == source.stat().st_size
 
 
 def test_equal_chunks_are_computed_once(tmp_path: Path, parts: Any) -> None:
@@ -159,7 +163,7 @@ def test_collected_errors(source: Path, parts: Any) -> None:
     assert (result.processed, result.failed) == (len(result.chunks) - 1, 1)
     assert [type(error) for error in result.errors] == [KeyError]
     at = result.results.index(None)
-    assert b"f15" in result.chunks[at].data
+    assert result.chunks[at].name == "f15"
     (row,) = [values for frame, values in parts[2].rows if values.get("status") == "failed"]
     assert row["error"] == "KeyError: 'fifteen'"
     assert row["duration_s"] > 0
@@ -193,11 +197,33 @@ def test_errors_of_other_processes_come_home(source: Path, parts: Any) -> None:
     assert "while processing" in raised.value.__notes__[0]
 
 
-@pytest.mark.parametrize("kind", [OtherProcess, Threads])
-def test_any_workers_give_the_same(source: Path, parts: Any, kind: type[Any]) -> None:
+@pytest.fixture(params=["pickled", "threads", "processes", "executor", "cluster"])
+def any_workers(request: pytest.FixtureRequest) -> Iterator[Any]:
+    if request.param == "pickled":
+        yield OtherProcess()
+    elif request.param == "executor":
+        with ThreadPoolExecutor(2) as pool, Workers.over(pool, workers=2) as made:
+            yield made
+    elif request.param == "cluster":
+        import distributed
+
+        options: dict[str, Any] = {"n_workers": 1, "threads_per_worker": 2, "dashboard_address": "127.0.0.1:0"}
+        with (
+            distributed.LocalCluster(**options, processes=False) as cluster,
+            Workers(2, scheduler=cluster.scheduler_address) as made,
+        ):
+            yield made
+    else:
+        with Workers(2, request.param, in_flight=3) as made:
+            yield made
+
+
+def test_any_workers_give_the_same(source: Path, parts: Any, any_workers: Any) -> None:
     expected = _process(source, _length, parts)
-    result = _process(source, _length, (type(parts[0])(), kind(), parts[2]))
+    cache = type(parts[0])()
+    result = _process(source, _length, (cache, any_workers, parts[2]))
     assert (result.results, result.chunks) == (expected.results, expected.chunks)
+    assert cache == parts[0]
 
 
 def test_a_value_that_the_cache_refuses_is_still_returned(source: Path, parts: Any) -> None:
@@ -226,3 +252,110 @@ def test_bad_input(tmp_path: Path, parts: Any) -> None:
         _process(tmp_path / "gone.py", _length, parts, errors="ignore")
     (tmp_path / "empty.py").touch()
     assert _process(tmp_path / "empty.py", _length, parts).results == ()
+
+
+def test_values_are_joined_in_order_and_not_kept(source: Path, parts: Any) -> None:
+    expected = _process(source, _length, parts)
+    result = _process(source, lambda chunk: chunk.data, parts, join=b"".join)
+    assert (result.joined, result.results, result.chunks) == (source.read_bytes(), (), ())
+    assert len(result) == len(expected.chunks)
+    first = _process(source, _length, parts, join=next)
+    assert first.joined == expected.results[0]
+    assert len(first) == len(expected.chunks)
+    collected = _process(source, _fails_at_15, parts, join=list, errors="collect")
+    assert len(collected.joined) == len(collected) - 1
+
+
+def test_results_come_one_by_one_and_the_error_after_them(source: Path, parts: Any) -> None:
+    cache, workers, recorder = parts
+    work = ChunkWork(_fails_at_15, cache, workers, recorder, max_bytes=64)
+    seen: list[tuple[bytes, int | None]] = []
+    results = work.results(source)
+    with pytest.raises(KeyError):
+        seen.extend((result.chunk.data, result.value) for result in results)
+    at = SOURCE.index("def f15")
+    assert b"".join(data for data, _ in seen).decode() == SOURCE[:at]
+    assert all(len(data) == value for data, value in seen)
+
+
+def test_an_iterator_that_is_closed_keeps_what_it_gave(source: Path, parts: Any) -> None:
+    cache, workers, recorder = parts
+    results = ChunkWork(_length, cache, workers, recorder, max_bytes=64).results(source)
+    for _ in range(5):
+        next(results)
+    results.close()
+    assert len(cache) >= 5
+    assert workers.items < 15
+
+
+def test_cancelled_work_begins_no_further_chunk_and_keeps_what_is_done(source: Path, parts: Any) -> None:
+    cancel = threading.Event()
+
+    def until(chunk: Chunk) -> int:
+        if chunk.name == "f10":
+            cancel.set()
+        return len(chunk)
+
+    with pytest.raises(CancelledError, match="cancelled"):
+        _process(source, until, parts, cancel=cancel)
+    assert 10 <= len(parts[0]) == parts[1].items < 20
+    cancel.clear()
+    assert _process(source, until, parts, code_digest="c").reused >= 10
+
+
+def test_a_file_that_fails_on_the_way_costs_nothing_that_was_begun(parts: Any) -> None:
+    class Failing(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            if self.tell() >= 4096:
+                raise OSError(5, "Input/output error")
+            return super().read(size)
+
+    with pytest.raises(SourceError, match="Input/output error"):
+        _process(Failing(SOURCE.encode() * 30), _length, parts, window_bytes=512)
+    assert len(parts[0]) == parts[1].items > 5
+
+
+def _kills(chunk: Chunk) -> int:
+    if chunk.name == "f7":
+        os._exit(1)
+    return len(chunk.data)
+
+
+def test_a_chunk_that_kills_its_worker_fails_alone(source: Path, parts: Any) -> None:
+    cache, _, recorder = parts
+    with Workers(2, "processes", in_flight=4) as workers:
+        result = _process(source, _kills, (cache, workers, recorder), errors="collect")
+        names = [chunk.name for chunk, value in zip(result.chunks, result.results, strict=True) if value is None]
+        assert names == ["f7"]
+        assert (result.failed, result.processed) == (1, len(result.chunks) - 1)
+        assert all(isinstance(error, BrokenExecutor) for error in result.errors)
+        assert "function f7" in result.errors[0].__notes__[-1]
+        with pytest.raises(BrokenExecutor) as raised:
+            _process(source, _kills, (type(cache)(), workers, recorder))
+    assert any(str(source) in note for note in raised.value.__notes__)
+
+
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=st.lists(st.tuples(st.integers(0, 29), st.sampled_from(["drop", "swap", "edit", "copy"])), max_size=6))
+def test_whatever_is_edited_the_results_are_those_of_a_new_file(
+    tmp_path: Path, steps: list[tuple[int, str]], cache: Any, workers: Any, recorder: Any
+) -> None:
+    functions = [f"def f{number}(x):\n    return x + {number} * {number}\n\n\n" for number in range(30)]
+    path, layouts = tmp_path / "m.py", Layouts()
+    for at, kind in [(0, "none"), *steps]:
+        at = min(at, len(functions) - 1)
+        if kind == "drop" and len(functions) > 1:
+            del functions[at]
+        elif kind == "swap":
+            functions.insert(0, functions.pop(at))
+        elif kind == "copy":
+            functions.append(functions[at])
+        elif kind == "edit":
+            functions[at] = functions[at].replace("return", "return 1 +", 1)
+        path.write_text("".join(functions))
+        known = set(cache)
+        work = ChunkWork(_length, cache, workers, recorder, max_bytes=64, code_digest="c", layouts=layouts)
+        result = work.file(path)
+        fresh = _process(path, _length, (type(cache)(), workers, recorder))
+        assert (result.results, result.chunks) == (fresh.results, fresh.chunks)
+        assert result.processed == len(set(cache) - known)

@@ -5,20 +5,16 @@ Nothing here asserts a time; each line is for people to read, with its interval 
 
 from __future__ import annotations
 
-import sysconfig
 from collections.abc import Callable
-from pathlib import Path
 
 import cachetools
 import pytest
 
 from perflab.bench import Arm, run
 from perflab.cache import MemoryCache, TieredCache, TTLCache
-from perflab.chunk import split
 from perflab.record import Recorder
 
 KEYS = [f"key-{number}" for number in range(1_000)]
-SOURCE = (Path(sysconfig.get_path("stdlib")) / "typing.py").read_bytes()
 
 
 def plain_hits() -> None:
@@ -38,17 +34,6 @@ def recorded_hits() -> None:
         cache.get(key)
 
 
-def bare_parse() -> None:
-    import tree_sitter
-    import tree_sitter_python
-
-    tree_sitter.Parser(tree_sitter.Language(tree_sitter_python.language())).parse(SOURCE)
-
-
-def chunked() -> None:
-    split(SOURCE, path="typing.py")
-
-
 @pytest.fixture
 def say(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
     def show(text: str) -> None:
@@ -62,7 +47,6 @@ def say(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
     ("title", "baseline", "other"),
     [
         ("20,000 recorded hits of a tiered cache / 20,000 hits of cachetools.LRUCache", plain_hits, recorded_hits),
-        ("chunks of typing.py / its bare tree-sitter parse", bare_parse, chunked),
     ],
 )
 def test_ratio(title: str, baseline: Callable[[], None], other: Callable[[], None], say: Callable[[str], None]) -> None:

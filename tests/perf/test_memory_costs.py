@@ -69,6 +69,15 @@ def missing_and_setting(kind: str) -> None:
             cache[key] = 1
 
 
+def missing_setting_and_settling(kind: str) -> None:
+    """Do the same often, until all rows of it are columns."""
+    for _ in range(10):
+        missing_and_setting(kind)
+    cache = full(kind)
+    if isinstance(cache, MemoryCache):
+        cache._stock._access.__self__.settle()
+
+
 def setting(kind: str) -> None:
     cache = full(kind)
     for key in itertools.islice(NEW, ROUND):
@@ -116,6 +125,12 @@ PAIRS: list[tuple[str, Callable[[], object], Callable[[], object], str]] = [
             "1.0" if name == "lru" else "none",
         )
         for name in ("lru", "sieve", "s3fifo", "tinylfu")
+    ),
+    (
+        "the same for lru, and its rows become columns",
+        partial(missing_setting_and_settling, "cachetools.LRUCache"),
+        partial(missing_setting_and_settling, "lru"),
+        "none",
     ),
     (
         "hit, MemoryCache / cachetools.LRUCache",

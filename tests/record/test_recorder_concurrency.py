@@ -523,7 +523,7 @@ LOCKS = {
     "log": "cache.recorder._logs['accesses']._lock",
     "tapes": "cache.recorder.tapes.lock",
     "l1": "cache.l1._lock",
-    "tiers": "cache._tiers._lock",
+    "tiers": "cache._tiers.memory.lock",
 }
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from perflab.errors import SourceError
-from perflab.parallel import Workers
+from perflab.parallel import Ready, Workers
 from perflab.record import NULL_RECORDER, Recorder
 from perflab.workloads.analysis import CHUNK_BYTES, LARGE_BYTES, Analysis
 from perflab.workloads.corpus import Corpus, select
@@ -46,8 +46,8 @@ class CountedWorkers(Workers):
 
     def map(self, fn: Callable[[Any], Any], items: Iterable[Any], **_: Any) -> Iterator[Any]:
         for item in items:
-            self.items += 1
-            yield fn(item)
+            self.items += not isinstance(item, Ready)
+            yield item.value if isinstance(item, Ready) else fn(item)
 
 
 def function(number: int) -> str:

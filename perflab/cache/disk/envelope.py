@@ -1,36 +1,55 @@
-"""What stands around a value on disk: version, times, checksum.
+"""What stands around a value on disk: version, checksum, times, cost, tags.
 
-In: a key's bytes, the value's bytes and its times. Out: one run of bytes that can be checked before it is believed.
+In: a key's bytes, the value's bytes and what is told of it. Out: bytes that can be checked before they
+are believed.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import struct
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import xxhash
 
 from perflab.errors import StoreError
 
-__all__ = ["ENVELOPE_VERSION", "HEADER_BYTES", "ROW_BYTES", "remaining_s", "row_cost", "seal"]
+__all__ = [
+    "ENVELOPE_VERSION",
+    "HEADER_BYTES",
+    "ROW_BYTES",
+    "Times",
+    "payload_at",
+    "remaining_s",
+    "row_cost",
+    "seal",
+    "tag_text",
+    "told",
+]
 
-ENVELOPE_VERSION = 2
-# version, checksum (xxh3, 128 bit), origin, created, expires (wall), deadline (the origin's own monotonic timer)
-_HEADER = struct.Struct(">B16s8sddd")
+ENVELOPE_VERSION = 3
+# version, checksum (xxh3, 128 bit), origin, created, expires (wall), deadline (the origin's own monotonic timer), cost
+# (NaN where it is not known), bytes of the tags, which come next
+_HEADER = struct.Struct(">B16s8sddddH")
+_TOLD = struct.Struct(">dH")
 _CHECKED = 17
 HEADER_BYTES = _HEADER.size
+_TOLD_AT = HEADER_BYTES - _TOLD.size
+MOST_TAG_BYTES = 2**16 - 1
 _LARGE = 2_000
+_MARK = "\x1f"
+"""Stands around tags: JSON has none of it."""
 
 ROW_BYTES = 80
 """What a row costs in the database beside its value and twice its key, over 10,000 rows of 100 bytes."""
 
 
-def seal(payload: bytes, key: bytes, origin: bytes, created: float, expires: float, deadline: float) -> bytes:
-    """Return a value's bytes in their envelope.
+class Times(NamedTuple):
+    """When a value was stored, and its end.
 
-    The checksum covers times and key too: a value that moved to another key is found out.
-
-    Parameters
+    Attributes
     ----------
     origin
         8 bytes that name the cache object that writes it.
@@ -38,14 +57,42 @@ def seal(payload: bytes, key: bytes, origin: bytes, created: float, expires: flo
         Wall time, seconds since 1970; `expires` may be infinite.
     deadline
         The same end by the writer's monotonic timer, which means something to `origin` alone.
+    """
+
+    origin: bytes
+    created: float
+    expires: float
+    deadline: float
+
+
+def seal(payload: bytes, key: bytes, times: Times, cost: float | None = None, tags: str = "") -> bytes:
+    """Return a value's bytes in their envelope.
+
+    The checksum covers times, cost, tags and key too: a value that moved to another key is found out.
+
+    Parameters
+    ----------
+    cost
+        What it takes to get the value again, None where it is not known.
+    tags
+        From `tag_text`.
+
+    Raises
+    ------
+    StoreError
+        If the tags are longer than 64 KiB.
 
     Examples
     --------
-    >>> sealed = seal(b"payload", b"key", b"writer-1", 100.0, 160.0, 7.0)
-    >>> sealed[HEADER_BYTES:], remaining_s(sealed, b"key", b"writer-2", 5.0, 120.0)
-    (b'payload', 40.0)
+    >>> sealed = seal(b"payload", b"key", Times(b"writer-1", 100.0, 160.0, 7.0), 0.5, tag_text(("site",)))
+    >>> sealed[payload_at(sealed) :], remaining_s(sealed, b"key", b"writer-2", 5.0, 120.0), told(sealed)
+    (b'payload', 40.0, (0.5, ('site',)))
     """
-    checked = _HEADER.pack(ENVELOPE_VERSION, bytes(16), origin, created, expires, deadline)[_CHECKED:] + payload
+    held = tags.encode()
+    if len(held) > MOST_TAG_BYTES:
+        raise StoreError(f"The tags take {len(held)} bytes; at most {MOST_TAG_BYTES} can be stored on disk.")
+    header = _HEADER.pack(ENVELOPE_VERSION, bytes(16), *times, math.nan if cost is None else cost, len(held))
+    checked = header[_CHECKED:] + held + payload
     return bytes((ENVELOPE_VERSION,)) + _checksum(checked, key) + checked
 
 
@@ -62,7 +109,7 @@ def remaining_s(data: bytes, key: bytes, reader: bytes, timer: float, wall: floa
     """
     if len(data) < HEADER_BYTES:
         raise StoreError(f"The stored entry has {len(data)} bytes; {HEADER_BYTES} or more are needed.")
-    version, checksum, origin, created, expires, deadline = _HEADER.unpack_from(data)
+    version, checksum, origin, created, expires, deadline, _, _ = _HEADER.unpack_from(data)
     if version != ENVELOPE_VERSION:
         raise StoreError(f"The stored entry has the version {version}; allowed is {ENVELOPE_VERSION}.")
     # A view takes longer to make than a small copy, and less long than a large one.
@@ -73,9 +120,27 @@ def remaining_s(data: bytes, key: bytes, reader: bytes, timer: float, wall: floa
     return left
 
 
+def tag_text(tags: Iterable[str]) -> str:
+    """Return tags as one text, in which each is found by `tag_text((tag,))`; ASCII, and empty without tags."""
+    return "".join(f"{_MARK}{json.dumps(tag)}" for tag in tags) + _MARK if tags else ""
+
+
+def told(data: bytes) -> tuple[float | None, tuple[str, ...]]:
+    """Return cost and tags of what `remaining_s` has checked."""
+    cost, size = _TOLD.unpack_from(data, _TOLD_AT)
+    texts = data[HEADER_BYTES : HEADER_BYTES + size].decode().split(_MARK)
+    return None if math.isnan(cost) else cost, tuple(json.loads(text) for text in texts if text)
+
+
+def payload_at(data: bytes) -> int:
+    """Return where the value begins in what `seal` wrote."""
+    return HEADER_BYTES + int(_TOLD.unpack_from(data, _TOLD_AT)[1])
+
+
 def row_cost(key: bytes, data: bytes) -> int:
-    """Return the bytes that a row is counted with: value, key (table and index) and the row itself."""
-    return len(data) + 2 * len(key) + ROW_BYTES
+    """Return the bytes that a row is counted with: value, the row itself, and twice the key and the tags."""
+    tag_bytes = payload_at(data) - HEADER_BYTES if len(data) >= HEADER_BYTES else 0
+    return len(data) + tag_bytes + 2 * len(key) + ROW_BYTES
 
 
 def _checksum(checked: bytes | memoryview, key: bytes) -> bytes:

@@ -126,9 +126,9 @@ class GuardedStore:
         )
         self.drop((key,), only)
 
-    def rows(self, now: float) -> list[tuple[bytes, int]]:
-        """Return key and cost of the rows that are not due, last stored first."""
-        rows = self._attempt(lambda store: store.rows(now), None)
+    def rows(self, now: float, tags: str = "") -> list[tuple[bytes, int]]:
+        """Return key and cost of the rows that are not due, last stored first; `tags` as for `rows_of`."""
+        rows = self._attempt(lambda store: store.rows(now, tags), None)
         return [row for row in rows or () if row[0] not in self._obsolete]
 
     def nbytes(self) -> int:

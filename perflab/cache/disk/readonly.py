@@ -41,7 +41,7 @@ class NoStore:
     def remove(self, keys: Sequence[bytes], only: bytes | None = None) -> None:
         """Do nothing: there is nothing."""
 
-    def rows(self, now: float) -> list[tuple[bytes, int]]:  # noqa: ARG002
+    def rows(self, now: float, tags: str = "") -> list[tuple[bytes, int]]:  # noqa: ARG002
         """Return no rows."""
         return []
 
@@ -105,9 +105,9 @@ class ReadOnlyStore:
         if any(self._connected().execute(SELECT, (key,)).fetchone() is not None for key in keys):
             raise self._error.with_traceback(None)
 
-    def rows(self, now: float) -> list[tuple[bytes, int]]:
-        """Return key and cost of the rows that are not due, last stored first."""
-        return rows_of(self._connected(), now)
+    def rows(self, now: float, tags: str = "") -> list[tuple[bytes, int]]:
+        """Return key and cost of the rows that are not due, last stored first; `tags` as for `rows_of`."""
+        return rows_of(self._connected(), now, tags)
 
     def nbytes(self) -> int:
         """Return the sum of the costs of all rows."""

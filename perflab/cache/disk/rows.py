@@ -50,23 +50,26 @@ _STATE = """
 """
 _RECOUNT = "UPDATE Settings SET value = (SELECT COALESCE(SUM(size), 0) FROM Cache) WHERE key = 'size'"
 _UPSERT = """
-    INSERT INTO Cache (key, raw, store_time, expire_time, access_time, access_count, size, mode, filename, value)
-    VALUES (?, 1, ?, ?, NULL, 0, ?, ?, ?, ?)
+    INSERT INTO Cache (key, raw, store_time, expire_time, access_time, access_count, tag, size, mode, filename,
+    value)
+    VALUES (?, 1, ?, ?, NULL, 0, ?, ?, ?, ?, ?)
     ON CONFLICT (key, raw) DO UPDATE SET store_time = excluded.store_time, expire_time = excluded.expire_time,
-    size = excluded.size, mode = excluded.mode, filename = excluded.filename, value = excluded.value
+    tag = excluded.tag, size = excluded.size, mode = excluded.mode, filename = excluded.filename, value = excluded.value
 """
 
 
 class Row(NamedTuple):
     """A sealed value on its way to the database.
 
-    `key` is in canonical bytes and `name` as the application gave it; `expires` is wall time and may be infinite.
+    `key` is in canonical bytes and `name` as the application gave it; `expires` is wall time and may be infinite;
+    `tags` are as `envelope.tag_text` has them.
     """
 
     key: bytes
     data: bytes
     expires: float
     name: Hashable
+    tags: str = ""
 
     @property
     def cost(self) -> int:
@@ -110,10 +113,14 @@ def insert(connection: sqlite3.Connection, rows: Sequence[tuple[Row, Columns]], 
     connection.executemany(
         _UPSERT,
         [
-            (row.key, first + number * TICK_S, row.expires if math.isfinite(row.expires) else None, *columns)
+            (row.key, first + number * TICK_S, _finite(row.expires), row.tags or None, *columns)
             for number, (row, columns) in enumerate(rows)
         ],
     )
+
+
+def _finite(seconds: float) -> float | None:
+    return seconds if math.isfinite(seconds) else None
 
 
 def state_of(connection: sqlite3.Connection) -> tuple[float, int]:
@@ -128,10 +135,13 @@ def recount(connection: sqlite3.Connection) -> int:
     return state_of(connection)[1]
 
 
-def rows_of(connection: sqlite3.Connection, now: float) -> list[tuple[bytes, int]]:
-    """Return key and cost of the rows that are not due at a wall time, last stored first."""
+def rows_of(connection: sqlite3.Connection, now: float, tags: str = "") -> list[tuple[bytes, int]]:
+    """Return key and cost of the rows that are not due at a wall time, last stored first.
+
+    With `tags`, a text of `envelope.tag_text`, those alone that have it.
+    """
     statement = (
         f"SELECT key, {COST} FROM Cache WHERE raw = 1 AND (expire_time IS NULL OR expire_time > ?)"  # noqa: S608
-        " ORDER BY store_time DESC, rowid DESC"
+        " AND (? = '' OR instr(tag, ?) > 0) ORDER BY store_time DESC, rowid DESC"
     )
-    return [(key, size) for key, size in connection.execute(statement, (now,)) if type(key) is bytes]
+    return [(key, size) for key, size in connection.execute(statement, (now, tags, tags)) if type(key) is bytes]

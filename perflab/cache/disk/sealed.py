@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import NamedTuple
 
 from perflab.cache.disk.behind import WriteBehind
-from perflab.cache.disk.envelope import HEADER_BYTES, remaining_s, row_cost, seal
+from perflab.cache.disk.envelope import Times, payload_at, remaining_s, row_cost, seal, tag_text, told
 from perflab.cache.disk.guard import GuardedStore
 from perflab.cache.disk.rowlog import RowLog
 from perflab.cache.disk.rows import Row
@@ -80,11 +80,19 @@ class SealedRows:
         found = {key: self._judged(key, data) for key, data in {**stored, **queued}.items()}
         return {key: row for key, row in found.items() if row is not None}
 
-    def seal(self, key: bytes, payload: bytes, lifetime: float, name: Hashable) -> Row:
+    def seal(
+        self,
+        key: bytes,
+        payload: bytes,
+        lifetime: float,
+        name: Hashable,
+        cost: float | None = None,
+        tags: tuple[str, ...] = (),
+    ) -> Row:
         """Return a row for a payload that lives for some seconds from now."""
-        now = self._wall()
-        data = seal(payload, key, self._origin, now, now + lifetime, self._timer() + lifetime)
-        return Row(key, data, now + lifetime, name)
+        now, text = self._wall(), tag_text(tags)
+        times = Times(self._origin, now, now + lifetime, self._timer() + lifetime)
+        return Row(key, seal(payload, key, times, cost, text), now + lifetime, name, text)
 
     def put(self, rows: Sequence[Row]) -> bool:
         """Store rows, or take them for later, and record them as set; False if the store refused them."""
@@ -149,7 +157,7 @@ class SealedRows:
             self._remove()
 
     def _renew(self, key: bytes, data: bytes, lifetime: float, name: Hashable) -> bool:
-        row = self.seal(key, data[HEADER_BYTES:], lifetime, name)
+        row = self.seal(key, data[payload_at(data) :], lifetime, name, *told(data))
         with self.store.lock:
             if self._queue is not None and self._queue.find(key) == data:
                 self._queue.put((row,))

@@ -171,9 +171,9 @@ class Store(diskcache.Cache):  # type: ignore[misc]  # diskcache ships no types
             unneeded += [name for (name,) in select(self._con, "filename", keys)]
             self._con.executemany("DELETE FROM Cache WHERE key = ? AND raw = 1", [(key,) for key in keys])
 
-    def rows(self, now: float) -> list[tuple[bytes, int]]:
-        """Return key and cost of the rows that are not due, last stored first."""
-        return rows_of(self._con, now)
+    def rows(self, now: float, tags: str = "") -> list[tuple[bytes, int]]:
+        """Return key and cost of the rows that are not due, last stored first; `tags` as for `rows_of`."""
+        return rows_of(self._con, now, tags)
 
     def nbytes(self) -> int:
         """Return the sum of the costs of all rows."""

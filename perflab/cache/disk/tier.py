@@ -5,30 +5,31 @@ In: keys and plain values. Out: equal values, or a miss; never a wrong value, an
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from perflab.cache.codec.packing import COMPRESS_BYTES, Packing
 from perflab.cache.codec.signed import signer_for
-from perflab.cache.disk.envelope import HEADER_BYTES, row_cost
+from perflab.cache.disk.envelope import row_cost
 from perflab.cache.disk.folder import expanded
 from perflab.cache.disk.marks import ReadMarks
 from perflab.cache.disk.private import PrivateFolder
+from perflab.cache.disk.reading import DiskReads
 from perflab.cache.disk.rowlog import RowLog
-from perflab.cache.entry import Entry, checked_bytes, checked_ttl
-from perflab.cache.keys import decode_key, encode_key
-from perflab.cache.mapping import MISSING, LockedMapping
-from perflab.errors import ConfigError, StoreError
+from perflab.cache.entry import Entry, checked_bytes, checked_cost, checked_tags, checked_ttl
+from perflab.cache.keys import encode_key
+from perflab.errors import ConfigError
 from perflab.record import NULL_RECORDER, Recorder
 
 if TYPE_CHECKING:
     from perflab.cache.disk.rows import Row
-    from perflab.cache.disk.sealed import Found, SealedRows
+    from perflab.cache.disk.sealed import SealedRows
 
 __all__ = ["BEHIND_BYTES", "BEHIND_S", "DiskCache"]
 
@@ -36,7 +37,7 @@ BEHIND_BYTES = 8_000_000
 BEHIND_S = 0.2
 
 
-class DiskCache(LockedMapping):
+class DiskCache(DiskReads):
     """A mapping on disk, bounded by bytes; what was stored longest ago and not read since leaves first.
 
     Values are encoded by `codec`, never pickled, and checked by a checksum over key, times and value before they are
@@ -140,18 +141,6 @@ class DiskCache(LockedMapping):
         """False if the folder is a private one, which no other process will look for."""
         return self._private is None
 
-    @property
-    def nbytes(self) -> int:
-        """Sum of what the rows cost, due ones included until they are noticed; what waits is written first."""
-        self.flush()
-        return self._rows.store.nbytes()
-
-    def __getitem__(self, key: Hashable) -> object:
-        value = self.get(key, MISSING)
-        if value is MISSING:
-            raise KeyError(key)
-        return value
-
     def __setitem__(self, key: Hashable, value: object) -> None:
         self.set(key, value)
 
@@ -159,42 +148,21 @@ class DiskCache(LockedMapping):
         if not self.delete(key):
             raise KeyError(key)
 
-    def __contains__(self, key: object) -> bool:
-        return isinstance(key, Hashable) and self._rows.find(encode_key(key)) is not None
-
-    def __iter__(self) -> Iterator[Hashable]:
-        return iter([key for key, _ in self.costs()])
-
-    def __len__(self) -> int:
-        self.flush()
-        return len(self._rows.store.rows(self._wall()))
-
     def __repr__(self) -> str:
         return f"<DiskCache {self._tier}: {str(self.folder)!r}, at most {self._max_bytes} bytes>"
 
-    def get(self, key: Hashable, default: Any = None) -> Any:
-        """Return the value of a key, or the default."""
-        encoded = encode_key(key)
-        found = self._rows.find(encoded)
-        return default if found is None else self._value(encoded, found, default)
-
-    def get_many(self, keys: Iterable[Hashable], default: Any = None) -> list[Any]:
-        """Return the values of many keys, in their order, with the default for those that have none."""
-        return [default if entry is None else entry.value for entry in self.entries(keys)]
-
-    def entry(self, key: Hashable) -> Entry | None:
-        """Return the live entry of a key with its cost here and its deadline by the timer, or None."""
-        encoded = encode_key(key)
-        return self._entry(key, encoded, self._rows.find(encoded))
-
-    def entries(self, keys: Iterable[Hashable]) -> list[Entry | None]:
-        """Return the live entries of many keys, in their order, with None for those that have none."""
-        named = [(key, encode_key(key)) for key in keys]
-        found = self._rows.find_many([encoded for _, encoded in named])
-        return [self._entry(key, encoded, found.get(encoded)) for key, encoded in named]
-
-    def set(self, key: Hashable, value: object, *, ttl: float | None = None) -> bool:
+    def set(
+        self,
+        key: Hashable,
+        value: object,
+        *,
+        ttl: float | None = None,
+        cost: float | None = None,
+        tags: Iterable[str] = (),
+    ) -> bool:
         """Store a value; False if it could not be stored, and then the old value of the key is gone too.
+
+        `cost` and `tags`, as of `MemoryCache.set`, are kept with it.
 
         Raises
         ------
@@ -202,7 +170,7 @@ class DiskCache(LockedMapping):
             If key or value is of a type that cannot be stored; the old value stays.
         """
         lifetime = checked_ttl(ttl)
-        row = self._row(key, value, lifetime)
+        row = self._row(key, value, lifetime, checked_cost(cost), checked_tags(tags))
         return self._fits(row, lifetime) and self._rows.put((row,))
 
     def set_many(
@@ -215,9 +183,13 @@ class DiskCache(LockedMapping):
         StoreError
             If a key or a value is of a type that cannot be stored; then none is, and the old values stay.
         """
-        lifetime = checked_ttl(ttl)
         pairs = items.items() if isinstance(items, Mapping) else items
-        rows = {row.key: row for row in [self._row(key, value, lifetime) for key, value in pairs]}
+        return self.put([Entry(key, value, 0) for key, value in pairs], checked_ttl(ttl))
+
+    def put(self, entries: Iterable[Entry], lifetime: float = math.inf) -> int:
+        """Do the same for entries, with the costs and tags that they have; `lifetime` in seconds is that of all."""
+        made = [self._row(entry.key, entry.value, lifetime, entry.facts.cost, entry.facts.tags) for entry in entries]
+        rows = {row.key: row for row in made}
         fitting = [row for row in rows.values() if self._fits(row, lifetime)]
         return len(fitting) if fitting and self._rows.put(fitting) else 0
 
@@ -238,24 +210,6 @@ class DiskCache(LockedMapping):
     def touch(self, key: Hashable, ttl: float | None = None) -> bool:
         """Give a live value a new time to live in seconds, from now; None is for ever. False if there is none."""
         return self._rows.touch(encode_key(key), checked_ttl(ttl), key)
-
-    def ttl(self, key: Hashable) -> float:
-        """Return the seconds that a value has left, infinite for no end; KeyError if there is no live one."""
-        found = self._rows.find(encode_key(key))
-        if found is None:
-            raise KeyError(key)
-        return found.remaining
-
-    def costs(self) -> list[tuple[Hashable, int]]:
-        """Return every key whose end, by the wall clock, is ahead, with its cost in bytes; last stored first."""
-        self.flush()
-        costs: list[tuple[Hashable, int]] = []
-        for encoded, cost in self._rows.store.rows(self._wall()):
-            try:
-                costs.append((decode_key(encoded), cost))
-            except (StoreError, TypeError) as error:
-                self._rows.store.quarantine(encoded, "key", error)
-        return costs
 
     def clear(self, reason: str = "cleared") -> int:  # type: ignore[override]  # a mapping's clear tells nothing
         """Remove everything on request and return how many live entries that were."""
@@ -296,9 +250,9 @@ class DiskCache(LockedMapping):
     def _guard(self, key: Hashable) -> AbstractContextManager[object]:  # noqa: ARG002 (one lock for all keys)
         return self._rows.store.lock
 
-    def _row(self, key: Hashable, value: object, lifetime: float) -> Row:
+    def _row(self, key: Hashable, value: object, lifetime: float, cost: float | None, tags: tuple[str, ...]) -> Row:
         encoded = encode_key(key)
-        return self._rows.seal(encoded, self._packing.pack(value, key, encoded), lifetime, key)
+        return self._rows.seal(encoded, self._packing.pack(value, key, encoded), lifetime, key, cost, tags)
 
     def _fits(self, row: Row, lifetime: float) -> bool:
         """Tell if a row can be stored at all; if not, its key has no value any more."""
@@ -308,21 +262,6 @@ class DiskCache(LockedMapping):
         self._log.record(row.name, "reject", row.cost, reason)
         self.discard(row.name, reason)
         return False
-
-    def _entry(self, key: Hashable, encoded: bytes, found: Found | None) -> Entry | None:
-        value = MISSING if found is None else self._value(encoded, found, MISSING)
-        if found is None or value is MISSING:
-            return None
-        return Entry(key, value, row_cost(encoded, found.data), self._timer() + found.remaining)
-
-    def _value(self, encoded: bytes, found: Found, default: Any) -> Any:
-        try:
-            value = self._packing.unpack(found.data, HEADER_BYTES, encoded)
-        except StoreError as error:
-            self._rows.store.quarantine(encoded, "codec", error, found.data)
-            return default
-        self._marks.note(encoded)
-        return value
 
 
 def _checked_queue(write: str, max_bytes: int, delay_s: float) -> tuple[int, float] | None:

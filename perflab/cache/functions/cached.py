@@ -14,7 +14,6 @@ from typing import Any, Generic, ParamSpec, Self, TypeVar, cast, overload
 
 from perflab.cache.functions.calls import UNREAD, Call, Calls, Code, SlowArgumentsError
 from perflab.cache.functions.explain import Explanation, explain
-from perflab.cache.functions.held import Held, bare
 from perflab.cache.functions.instances import Token, token_of
 from perflab.cache.mapping import MISSING
 from perflab.cache.tiers.tiered import TieredCache
@@ -102,7 +101,7 @@ class Cached(Generic[P, R_co]):
                 if key in self._hot:
                     value = self._get(key, MISSING)
                     if value is not MISSING:
-                        return cast("R_co", value.value if type(value) is Held else value)
+                        return cast("R_co", value)
         except SlowArgumentsError as slow:
             value = self._held(slow.key)
             if value is not MISSING:
@@ -170,24 +169,28 @@ class Cached(Generic[P, R_co]):
         return MISSING
 
     def _held(self, key: str | None) -> Any:
-        return bare(self._get(key, MISSING)) if key in self._hot else MISSING
+        return self._get(key, MISSING) if key in self._hot else MISSING
 
     def _load(self, named: Args, args: Args, kwargs: Mapping[str, Any]) -> Any:
         code, key = self._key(named, kwargs)
 
         def load() -> Any:
-            return self._kept(self.__wrapped__(*args, **kwargs), code, key, named)
+            return self._kept(self.__wrapped__(*args, **kwargs), code, key)
 
-        return bare(self._cache.get_or_load(key, load, **self._terms))
+        return self._cache.get_or_load(key, load, tier=self._tier(named), **self._terms)
 
-    def _kept(self, value: object, code: Code, key: str, named: Args) -> object:
-        """Return a computed result as it is to be stored."""
+    def _kept(self, value: object, code: Code, key: str) -> object:
+        """Return a computed result; that of code which has changed meanwhile is not to be stored."""
         # Computed half by the old code and half by the new; what is deleted during its load is not kept.
         if not code.stands():
             self._cache.delete(key)
+        return value
+
+    def _tier(self, named: Args) -> str:
+        """Return the tier that results of a call may go to."""
         # No other process, and not this one's next run, will ever ask by the same token.
         by_token = bool(named) and type(named[0]) is Token
-        return Held(value) if self._in_memory or by_token else value
+        return "l1" if self._in_memory or by_token else "l3"
 
     def _key(self, named: Args, kwargs: Mapping[str, Any]) -> tuple[Code, str]:
         code = self._read()
@@ -250,9 +253,9 @@ class AsyncCached(Cached[P, R_co]):
         code, key = self._key(named, kwargs)
 
         async def load() -> Any:
-            return self._kept(await cast("Any", self.__wrapped__(*args, **kwargs)), code, key, named)
+            return self._kept(await cast("Any", self.__wrapped__(*args, **kwargs)), code, key)
 
-        return bare(await self._cache.aget_or_load(key, load, **self._terms))
+        return await self._cache.aget_or_load(key, load, tier=self._tier(named), **self._terms)
 
 
 class BoundCached(Generic[R_co]):

@@ -24,6 +24,8 @@ class Shelf:
     hot : dict
         Entries that never expire, by key, of text and whole-number keys; always the same object. A reader who needs no
         lock may look here, and must compare the key's type: `True` finds `1`.
+    told : dict
+        Those of them that have facts; always the same object.
     others : dict
         All other entries, by `keys.place_of`; always the same object.
 
@@ -37,6 +39,7 @@ class Shelf:
 
     def __init__(self) -> None:
         self.hot: dict[Hashable, Entry] = {}
+        self.told: dict[Hashable, Entry] = {}
         self.others: dict[Hashable, Entry] = {}
         self._deadlines = Deadlines()
         self._tags = Tags()
@@ -55,6 +58,8 @@ class Shelf:
             self._tags.add(entry)
         if entry.expires == math.inf and (type(key) is str or type(key) is int):
             self.hot[key] = entry
+            if entry.facts is not NO_FACTS:
+                self.told[key] = entry
             return
         slot = place_of(key)
         self.others[slot] = entry
@@ -67,6 +72,7 @@ class Shelf:
             self._tags.discard(entry)
         if self.hot.get(key) is entry:
             del self.hot[key]
+            self.told.pop(key, None)
             return
         slot = place_of(key)
         del self.others[slot]
@@ -99,6 +105,7 @@ class Shelf:
     def clear(self) -> None:
         """Give away everything."""
         self.hot.clear()
+        self.told.clear()
         self.others.clear()
         self._deadlines = Deadlines()
         self._tags = Tags()

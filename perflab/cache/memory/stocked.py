@@ -5,13 +5,15 @@ In: keys, tags and prefixes. Out: values, and entries that are gone. A hit on a 
 
 from __future__ import annotations
 
-import threading
+from collections import deque
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from perflab.cache.entry import Entry
+from perflab.cache.entry import Entry, checked_ttl
 from perflab.cache.mapping import MISSING, LockedMapping
+from perflab.cache.memory.notices import Notices
+from perflab.cache.memory.plainly import Lock, Stocked
 from perflab.cache.memory.stock import Stock
 from perflab.errors import StoreError
 
@@ -21,7 +23,7 @@ _READS = 256
 """Reads that are gathered before the policy is told of them."""
 
 
-class StockedMapping(LockedMapping):
+class StockedMapping(Stocked, LockedMapping):
     """A mapping over a stock, with its lock; whoever extends it adds how values come in.
 
     Reads are noted in a list, and told to the policy when that is full, or before anything changes the order otherwise.
@@ -44,12 +46,12 @@ class StockedMapping(LockedMapping):
         self.hot = stock.shelf.hot
         self._others = stock.shelf.others
         self._stock = stock
-        self._tell = stock.notices.deliver
+        self._tell: Callable[[], None] = stock.notices.deliver
         self._waiting = stock.notices.waiting
         self._reads: list[Entry] = []
         self._most_reads = _READS
         self._hits: Callable[[], Sequence[Sequence[Entry]]] | None = None
-        self._lock = threading.RLock()
+        self._lock = Lock()
 
     @property
     def release(self) -> Callable[[], object]:
@@ -76,8 +78,7 @@ class StockedMapping(LockedMapping):
             raise KeyError(key)
         return value
 
-    def get(self, key: Hashable, default: Any = None) -> Any:
-        """Return the value of a key, or the default; this is a use of the entry."""
+    def _get_slowly(self, key: Hashable, default: Any) -> Any:
         entry = self.hot.get(key)
         if entry is not None and type(entry.key) is type(key):
             reads = self._reads
@@ -90,7 +91,7 @@ class StockedMapping(LockedMapping):
         entry = self.entry(key)
         return default if entry is None else entry.value
 
-    def __delitem__(self, key: Hashable) -> None:
+    def _delete(self, key: Hashable) -> None:
         if not self.invalidate(key):
             raise KeyError(key)
 
@@ -126,8 +127,20 @@ class StockedMapping(LockedMapping):
             self._tell()
         return entry
 
+    def keep_stale(self, seconds: float) -> None:
+        """Keep what is due for so many seconds more, out of sight, where there is room: `stale` finds it."""
+        self._stock.linger_s = checked_ttl(seconds)
+
+    def stale(self, key: Hashable) -> Entry | None:
+        """Return the live entry of a key, or the one that is kept after its end, by `keep_stale`."""
+        with self._lock:
+            entry = self._stock.shelf.find(key)
+            return None if entry is None or entry.expires + self._stock.linger_s <= self.timer() else entry
+
     def take(self, key: Hashable) -> Entry | None:
         """Remove and return the live entry of a key, without a row: it moves elsewhere, or the caller records why.
+
+        One that is due expires.
 
         Raises
         ------
@@ -141,6 +154,8 @@ class StockedMapping(LockedMapping):
                     raise StoreError(f"The key {key!r} cannot be taken out: its value could not be written back.")
                 self._catch_up()
                 self._stock.remove(entry)
+            elif self._stock.linger_s:
+                self._stock.forget(key)
         if self._waiting:
             self._tell()
         return entry
@@ -167,6 +182,11 @@ class StockedMapping(LockedMapping):
         self._tell()
         return removed
 
+    def tagged(self, tag: str) -> list[Hashable]:
+        """Return the keys that have a tag."""
+        with self._lock:
+            return [entry.key for entry in self._stock.shelf.tagged(tag)]
+
     def entries(self) -> list[Entry]:
         """Return the live entries, next to be evicted first where the policy has an order."""
         with self._lock:
@@ -187,6 +207,12 @@ class StockedMapping(LockedMapping):
             self._catch_up()
             self._hits = hits
             self._most_reads = 1  # reads of its own have to come in order with those
+
+    def notify(self, notices: Notices) -> None:
+        """Notice what leaves in a place of others, who deliver it."""
+        with self._lock:
+            self._stock.hear(notices)
+            self._tell, self._waiting = _nothing, deque()
 
     def catch_up(self) -> None:
         """Bring the order of eviction up to date with the hits that were noted."""
@@ -229,3 +255,6 @@ class StockedMapping(LockedMapping):
 
     def _use(self, entries: Sequence[Entry]) -> None:
         self._stock.order.use(entries)
+
+
+def _nothing() -> None: ...

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from perflab.cache.entry import UNBOUNDED, Entry, checked_ttl
+from perflab.cache.entry import UNBOUNDED, Entry
 from perflab.cache.loading.flight import SingleFlight
 from perflab.cache.loading.loads import Load, Loads
 from perflab.cache.loading.refresh import Refreshes, in_thread
@@ -103,7 +103,7 @@ class TTLCache(MemoryCache):
         )
         if not 0 <= refresh_ratio <= 1:
             raise ConfigError(f"refresh_ratio is {refresh_ratio!r}; it must be a ratio from 0 to 1")
-        self._stock.linger_s = checked_ttl(stale_s)
+        self.keep_stale(stale_s)
         self._sliding = sliding
         if sliding:
             self._most_reads = 1  # so that each hit passes by the renewal
@@ -147,12 +147,6 @@ class TTLCache(MemoryCache):
         if entry is None:
             raise KeyError(key)
         return entry.expires - self.timer()
-
-    def stale(self, key: Hashable) -> Entry | None:
-        """Return the entry of a key that was due less than `stale_s` ago and is still here, or the live one."""
-        with self._lock:
-            entry = self._stock.shelf.find(key)
-            return None if entry is None or entry.expires + self._stock.linger_s <= self.timer() else entry
 
     def get_or_load(self, key: Hashable, loader: Callable[[], Any], *, ttl: float | None = None) -> Any:
         """Return the value of a key, calling `loader()` if it is missing; callers in other threads share the call.

@@ -1,24 +1,25 @@
 """Policies with one queue: first in, first out, and least recently used.
 
-In: entries and reads of them. Out: the entry at the front.
+In: entries and reads of them. Out: the entry at the front. `perflab._writes` does the same in C where it was built.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from perflab.cache.entry import Entry
 from perflab.cache.policy.ring import Ring, unlink
 
-__all__ = ["FIFO", "LRU"]
+__all__ = ["FIFO", "LRU", "PythonFIFO", "PythonLRU"]
 
 
-class FIFO:
+class PythonFIFO:
     """What was stored longest ago leaves first, read or not.
 
     Examples
     --------
-    >>> order, a, b = FIFO(), Entry("a", 1, 8), Entry("b", 2, 8)
+    >>> order, a, b = PythonFIFO(), Entry("a", 1, 8), Entry("b", 2, 8)
     >>> order.add(a); order.add(b)
     >>> order.use([a])
     >>> order.victim().key
@@ -30,11 +31,6 @@ class FIFO:
     def __init__(self) -> None:
         self._ring = Ring()
         self._mark = object()
-
-    @property
-    def queue(self) -> tuple[Entry, object]:
-        """The root of the ring, and what entries in it are marked with."""
-        return self._ring.root, self._mark
 
     def add(self, entry: Entry) -> None:
         """Take in an entry as the last."""
@@ -66,12 +62,12 @@ class FIFO:
         return iter(self._ring)
 
 
-class LRU(FIFO):
+class PythonLRU(PythonFIFO):
     """Least recently used leaves first.
 
     Examples
     --------
-    >>> order, a, b = LRU(), Entry("a", 1, 8), Entry("b", 2, 8)
+    >>> order, a, b = PythonLRU(), Entry("a", 1, 8), Entry("b", 2, 8)
     >>> order.add(a); order.add(b)
     >>> order.use([a])
     >>> order.victim().key
@@ -91,3 +87,12 @@ class LRU(FIFO):
             entry.before = last
             entry.after = root
             last.after = root.before = entry
+
+
+if TYPE_CHECKING:
+    FIFO, LRU = PythonFIFO, PythonLRU
+else:
+    try:
+        from perflab._writes import FIFO, LRU
+    except ImportError:
+        FIFO, LRU = PythonFIFO, PythonLRU

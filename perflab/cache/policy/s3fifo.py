@@ -1,17 +1,19 @@
 """S3-FIFO: three queues, of which a small one filters what is asked for once.
 
 In: entries and reads of them. Out: the oldest of the small queue, or of the main one, that was not read enough.
+`perflab._writes` does the same in C where it was built.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from perflab.cache.entry import Entry
 from perflab.cache.policy.ring import Ring, unlink
 
-__all__ = ["S3FIFO"]
+__all__ = ["S3FIFO", "PythonS3FIFO"]
 
 _SMALL_SHARE = 10
 """The small queue may hold one part in so many of the bytes."""
@@ -22,7 +24,7 @@ _IN_MAIN = 4
 """Is added to the uses of an entry in the main queue."""
 
 
-class S3FIFO:
+class PythonS3FIFO:
     """New entries enter a small queue; those read more than once there, or missed soon after, get into the main one.
 
     Yang, Zhang, Qiu, Yue, Rashmi: FIFO queues are all you need for cache eviction, SOSP 2023, algorithm 1: a small
@@ -32,7 +34,7 @@ class S3FIFO:
 
     Examples
     --------
-    >>> order, a, b = S3FIFO(), Entry("a", 1, 8), Entry("b", 2, 8)
+    >>> order, a, b = PythonS3FIFO(), Entry("a", 1, 8), Entry("b", 2, 8)
     >>> order.add(a); order.add(b)
     >>> order.use([a, a])
     >>> order.victim().key
@@ -51,6 +53,11 @@ class S3FIFO:
         # Hash of a key -> the number of its departure; two keys with one hash at worst let one of them in early.
         self._ghosts: dict[int, int] = {}
         self._departed = 0
+
+    @property
+    def remembered(self) -> int:
+        """How many keys that left are known still."""
+        return len(self._ghosts)
 
     def add(self, entry: Entry) -> None:
         """Take in an entry: into the main queue if its key left the small one not long ago."""
@@ -128,3 +135,12 @@ class S3FIFO:
         if len(ghosts) > 2 * self._held + 64:
             oldest = self._departed - self._held
             self._ghosts = {number: departed for number, departed in ghosts.items() if departed >= oldest}
+
+
+if TYPE_CHECKING:
+    S3FIFO = PythonS3FIFO
+else:
+    try:
+        from perflab._writes import S3FIFO
+    except ImportError:
+        S3FIFO = PythonS3FIFO

@@ -6,7 +6,6 @@ In: keys and values of the tiered cache. Out: entries, each in the one memory ti
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Hashable, Iterable, Sequence
 from contextlib import AbstractContextManager
 
@@ -16,8 +15,10 @@ from perflab.cache.forked import watch
 from perflab.cache.keys import slot_of
 from perflab.cache.loading.absences import Absences
 from perflab.cache.loading.loads import Load, Loads
+from perflab.cache.memory.notices import Listener
 from perflab.cache.memory.tier import MemoryCache
 from perflab.cache.memory.ttl import TTLCache
+from perflab.cache.tiers.exclusive import Exclusive
 from perflab.cache.tiers.stripes import Stripes
 from perflab.cache.tiers.writing import DiskWrites, WritePolicy
 from perflab.errors import StoreError
@@ -39,8 +40,6 @@ class Tiers:
         self.l1 = l1
         self.l2 = l2
         self.l3 = l3
-        self._recorder = recorder
-        self._lock = threading.RLock()
         # Writers of one key take turns, so that memory and disk end with the same value.
         self._stripes = Stripes()
         # Keys that someone is fetching from disk; a writer takes the mark away, and the fetched value is not promoted.
@@ -48,9 +47,14 @@ class Tiers:
         self.loads = Loads()
         self.absences = Absences(l1.timer)
         self.writes = DiskWrites(l3, (l1, l2), recorder)
+        self.memory = Exclusive(l1, l2, self.writes, recorder)
         self._closed = False
-        l1.on_evict = self._demote
         watch(self)
+
+    def listen(self, listener: Listener | None) -> None:
+        """Tell a listener what leaves memory, and why; None tells nobody any more."""
+        with self._stripes.all():
+            self.memory.listen(listener)
 
     def named(self) -> dict[str, MemoryCache | DiskCache]:
         """Return the tiers by name, fastest first."""
@@ -61,10 +65,9 @@ class Tiers:
         """Return the lock that writers of a key hold."""
         return self._stripes.of(key)
 
-    def entry(self, key: Hashable, value: object, deadline: float, cost: float = NO_FACTS.cost) -> Entry:
+    def entry(self, key: Hashable, value: object, facts: Facts) -> Entry:
         """Return an entry for the memory tiers."""
-        told = deadline != math.inf or cost != NO_FACTS.cost
-        return Entry(key, value, self.l1.weigh(key, value), facts=Facts(deadline, cost) if told else NO_FACTS)
+        return Entry(key, value, self.l1.weigh(key, value), facts=NO_FACTS if facts == NO_FACTS else facts)
 
     def find(self, key: Hashable) -> tuple[Entry | None, str | None]:
         """Return the entry of a key and the tier that had it; promote it.
@@ -74,9 +77,9 @@ class Tiers:
         entry = self.l1.peek(key)
         if entry is not None:
             return entry, "l1"
-        with self._lock:
+        with self.memory.lock:
             # Another thread may have moved it from l2 to l1 since.
-            entry, tier = self._in_memory(key)
+            entry, tier = self.memory.find(key)
         if entry is not None:
             return entry, tier
         entry = self.fetch(key, "promote")
@@ -84,8 +87,8 @@ class Tiers:
 
     def find_many(self, keys: Sequence[Hashable]) -> list[tuple[Entry | None, str | None]]:
         """Do the same for several keys, with one look at each tier."""
-        with self._lock:
-            found = [self._in_memory(key) for key in keys]
+        with self.memory.lock:
+            found = [self.memory.find(key) for key in keys]
         missing = [number for number, (entry, _) in enumerate(found) if entry is None]
         fetched = self._fetch_many([keys[number] for number in missing])
         for number, entry in zip(missing, fetched, strict=True):
@@ -94,7 +97,7 @@ class Tiers:
 
     def peek(self, key: Hashable) -> Entry | None:
         """Return the entry of a key in memory; its place in the order of eviction stays."""
-        with self._lock:
+        with self.memory.lock:
             entry = self.l1.peek(key) or self.l2.peek(key)
             if entry is None:
                 self.writes.settle((key,))
@@ -112,31 +115,35 @@ class Tiers:
         return self._arrive(key, mark, self.l3.entry(key), event, limit)
 
     def store(
-        self, key: Hashable, value: object, ttl: float | None, load: Load | None = None, *, cost: float = NO_FACTS.cost
+        self, key: Hashable, value: object, ttl: float | None, load: Load | None = None, *, facts: Facts = NO_FACTS
     ) -> bool:
         """Put a value into the tiers, in place of what was there; False if none took it.
 
+        `facts` tell all but the deadline, which is `ttl` seconds from now.
         A value that comes from a load is dropped if the load's mark is gone: someone has written the key since.
         """
-        entry = self.entry(key, value, self.l1.timer() + checked_ttl(ttl), cost)
+        entry = self.entry(key, value, self._facts(ttl, facts))
         with self.guard(key):
             self._refuse_closed()
             if load is not None and not self.loads.stands(load):
                 return False
-            on_disk = self.writes.put([entry], ttl)[0]
-            with self._lock:
-                return self._place(entry, on_disk)
+            on_disk = False if self.writes.keeps_off(entry) else self.writes.put([entry], ttl)[0]
+            with self.memory.lock:
+                self._written(key)
+                return self.memory.place(entry, on_disk)
 
     def store_many(self, items: Iterable[tuple[Hashable, object]], ttl: float | None) -> list[bool]:
         """Put several values into the tiers, and tell of each key if one took it; disk is written once."""
-        deadline = self.l1.timer() + checked_ttl(ttl)
+        facts = self._facts(ttl)
         # A key that cannot be stored is refused before anything is; of one that comes twice the last value counts.
-        entries = list({slot_of(key): self.entry(key, value, deadline) for key, value in items}.values())
+        entries = list({slot_of(key): self.entry(key, value, facts) for key, value in items}.values())
         with self._stripes.all():
             self._refuse_closed()
             on_disk = self.writes.put(entries, ttl)
-            with self._lock:
-                return [self._place(entry, stored) for entry, stored in zip(entries, on_disk, strict=True)]
+            with self.memory.lock:
+                for entry in entries:
+                    self._written(entry.key)
+                return [self.memory.place(entry, stored) for entry, stored in zip(entries, on_disk, strict=True)]
 
     def restore(self, entry: Entry, tier: MemoryCache) -> bool:
         """Put an entry from elsewhere into the free room of a tier; False if there is none, or memory has the key.
@@ -146,8 +153,9 @@ class Tiers:
         with self.guard(entry.key):
             found = None if self.l3 is None else self.l3.entry(entry.key)
             if found is not None:
-                entry = self.entry(entry.key, found.value, found.deadline, entry.facts.cost)
-            with self._lock:
+                cost = entry.facts.cost if found.facts.cost is None else found.facts.cost
+                entry = self.entry(entry.key, found.value, found.facts._replace(cost=cost))
+            with self.memory.lock:
                 if self.peek(entry.key) is not None or entry.nbytes > tier.max_bytes - tier.nbytes:
                     return False
                 return tier.admit(entry, "warm", "snapshot")
@@ -157,9 +165,21 @@ class Tiers:
         with self.guard(key):
             waited = self.writes.forget((key,))
             found = self.l3 is not None and self.l3.delete(key)
-            with self._lock:
+            with self.memory.lock:
                 self._written(key)
                 return any([_deleted(self.l1, key), _deleted(self.l2, key), found, waited])
+
+    def stale(self, key: Hashable) -> Entry | None:
+        """Return the entry of a key that is due and still in memory, or the live one."""
+        with self.memory.lock:
+            return self.l1.stale(key) or self.l2.stale(key)
+
+    def tagged(self, tag: str) -> list[Hashable]:
+        """Return the keys that have a tag in any tier."""
+        self.writes.settle()
+        with self.memory.lock:
+            held: list[Hashable] = [*self.l1.tagged(tag), *self.l2.tagged(tag)]
+        return held if self.l3 is None else [*held, *self.l3.tagged(tag)]
 
     def touch(self, key: Hashable, ttl: float | None) -> bool:
         """Give a key a new time to live in every tier; False if none has it."""
@@ -167,7 +187,7 @@ class Tiers:
         with self.guard(key):
             self.writes.settle((key,))
             on_disk = self.l3 is not None and self.l3.touch(key, ttl)
-            with self._lock:
+            with self.memory.lock:
                 self._fetching.pop(slot_of(key), None)
                 found = any([self.l1.touch(key, ttl), self.l2.touch(key, ttl), on_disk])
                 # A touch that found nothing has written nothing; with 0 seconds it is a request to forget the key.
@@ -175,12 +195,18 @@ class Tiers:
                     self.loads.end(key)
                 return found
 
+    def expire(self) -> int:
+        """Remove what is due in memory and return how many entries that were."""
+        removed = self.memory.expire()
+        self.writes.settle()
+        return removed
+
     def clear(self, names: Sequence[str]) -> int:
         """Remove everything in some tiers; return how many entries, copies on disk counted too."""
         with self._stripes.all():
             self._clear_waiting(names)
             removed = self.l3.clear() if self.l3 is not None and "l3" in names else 0
-            with self._lock:
+            with self.memory.lock:
                 self._fetching.clear()
                 self.loads.end_all()
                 self.absences.clear()
@@ -191,7 +217,7 @@ class Tiers:
         with self._stripes.all():
             self.writes.flush()
             self.writes.policy = policy
-            self.l2.on_evict = self._leave if self.writes.back else None
+            self.memory.hand_over(self.writes.back)
 
     def close(self) -> None:
         """Write what waits for disk, and take nothing more."""
@@ -201,12 +227,16 @@ class Tiers:
 
     def after_fork(self) -> None:
         """Make the locks anew in a forked child, and forget what other threads of the parent were doing."""
-        self._lock = threading.RLock()
+        self.memory.after_fork()
         self._stripes = Stripes()
         self._fetching = {}
         self.loads.after_fork()
         self.absences.after_fork()
         self.writes.after_fork()
+
+    def _facts(self, ttl: float | None, facts: Facts = NO_FACTS) -> Facts:
+        lifetime = checked_ttl(ttl)
+        return facts if lifetime == math.inf else facts._replace(deadline=self.l1.timer() + lifetime)
 
     def _refuse_closed(self) -> None:
         if self._closed:
@@ -231,7 +261,7 @@ class Tiers:
 
     def _mark(self, key: Hashable) -> object:
         mark = object()
-        with self._lock:
+        with self.memory.lock:
             self._fetching[slot_of(key)] = mark
         return mark
 
@@ -240,15 +270,15 @@ class Tiers:
         if found is None:
             self._fetching.pop(slot, None)
             return None
-        entry = self.entry(key, found.value, found.deadline)
-        with self._lock:
+        entry = self.entry(key, found.value, found.facts)
+        with self.memory.lock:
             unchanged = self._fetching.get(slot) is mark
             if unchanged:
                 del self._fetching[slot]
             held = self.peek(key)
             if held is not None:
                 return held  # it was set before the mark was, and may have moved on to l2
-            tier = self._tier_for(entry, limit)
+            tier = self.memory.tier_for(entry, limit)
             if unchanged and tier is not None:
                 tier.admit(entry, event, "from l3")
             return entry if limit == math.inf or tier is not None else None
@@ -257,64 +287,6 @@ class Tiers:
         self._fetching.pop(slot_of(key), None)
         self.loads.end(key)
         self.absences.forget(key)
-
-    def _in_memory(self, key: Hashable) -> tuple[Entry | None, str | None]:
-        entry = self.l1.peek(key)
-        if entry is not None:
-            return entry, "l1"
-        entry = self._promote(key)
-        return entry, None if entry is None else "l2"
-
-    def _promote(self, key: Hashable) -> Entry | None:
-        entry = self.l2.entry(key)
-        if entry is not None and 0 < entry.nbytes <= self.l1.max_bytes:
-            self.l2.take(key)
-            self.l1.admit(entry, "promote", "from l2")
-            self.writes.moved(entry, self.l1)
-        return entry
-
-    def _tier_for(self, entry: Entry, limit: float) -> MemoryCache | None:
-        if entry.nbytes > limit:
-            return None
-        for tier in (self.l1, self.l2):
-            room = tier.max_bytes if limit == math.inf else tier.max_bytes - tier.nbytes
-            if 0 < entry.nbytes <= room:
-                return tier
-        return None
-
-    def _demote(self, key: Hashable, entry: Entry) -> None:
-        if self.l2.admit(entry, "demote", "capacity"):
-            self.writes.moved(entry, self.l2)
-        else:
-            self._recorder.access(key, "evict", "l1", entry.nbytes, reason="capacity")
-            self.writes.leave(entry, "capacity")
-
-    def _leave(self, key: Hashable, entry: Entry) -> None:
-        self._recorder.access(key, "evict", "l2", entry.nbytes, reason="capacity")
-        self.writes.leave(entry, "capacity")
-
-    def _place(self, entry: Entry, on_disk: bool) -> bool:
-        """Put a new value into memory, or take the old one from there if the policy wants it on disk alone."""
-        self._written(entry.key)
-        if on_disk and self.writes.policy == "around":
-            for name, tier in (("l1", self.l1), ("l2", self.l2)):
-                old = tier.take(entry.key)
-                if old is not None:
-                    self._recorder.access(entry.key, "invalidate", name, old.nbytes, reason="replaced")
-            return True
-        return self._hold(entry) or on_disk or self.writes.leave(entry, "oversize")
-
-    def _hold(self, entry: Entry) -> bool:
-        """Put a new value into the first memory tier that takes it; the other one must not keep an old value."""
-        old = self.l2.take(entry.key)
-        if self.l1.admit(entry, "set"):
-            return True
-        if entry.deadline > self.l1.timer() and self.l2.admit(entry, "set"):
-            self.writes.moved(entry, self.l2)
-            return True
-        if old is not None:
-            self._recorder.access(entry.key, "invalidate", "l2", old.nbytes, reason="replaced")
-        return False
 
 
 def _deleted(tier: MemoryCache, key: Hashable) -> bool:

@@ -5,17 +5,20 @@ In: a key that was missed, and its loader. Out: the loaded value, for all thread
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Iterable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-from perflab.cache.entry import checked_ttl
+from perflab.cache.entry import Facts, checked_cost, checked_tags, checked_ttl
 from perflab.cache.forked import watch
+from perflab.cache.keys import slot_of
 from perflab.cache.loading.flight import AsyncSingleFlight, SingleFlight
 from perflab.cache.loading.loads import Load
+from perflab.cache.loading.refresh import Refreshes, in_thread
 from perflab.cache.loading.turns import Turns
 from perflab.cache.mapping import MISSING
 from perflab.cache.tiers.moves import Tiers
@@ -35,18 +38,24 @@ class Terms:
     Raises
     ------
     ConfigError
-        If a time, or the cost, is no number, NaN or negative.
+        If a time, or the cost, is no number, NaN or negative, a tag is no text, or there is no such tier.
     """
 
     ttl: float | None = None
     cost: float | None = None
     timeout: float | None = None
     negative_ttl: float | None = None
+    tags: Iterable[str] = ()
+    tier: str = "l3"
     missing: type[Exception] | tuple[type[Exception], ...] = KeyError
 
     def __post_init__(self) -> None:
         checked_ttl(self.ttl)
-        for name in ("cost", "timeout", "negative_ttl"):
+        checked_tags(self.tags)
+        if self.tier not in ("l1", "l3"):
+            raise ConfigError(f"tier is {self.tier!r}; it must be 'l1' for memory alone, or 'l3' for disk too")
+        checked_cost(self.cost)
+        for name in ("timeout", "negative_ttl"):
             number = getattr(self, name)
             if number is not None and not (isinstance(number, int | float) and number >= 0):
                 raise ConfigError(f"{name} is {number!r}; it must be a number, 0 or more, or None")
@@ -54,6 +63,11 @@ class Terms:
     def ttl_of(self, value: object) -> float | None:
         """Return the time to live of a loaded value."""
         return self.negative_ttl if value is None and self.negative_ttl is not None else self.ttl
+
+    def facts(self, duration_s: float) -> Facts:
+        """Return what is told of a value whose load took so many seconds."""
+        cost = duration_s if self.cost is None else float(self.cost)
+        return Facts(cost=cost, tags=checked_tags(self.tags), memory_only=self.tier == "l1")
 
     @property
     def absent(self) -> type[Exception] | tuple[type[Exception], ...]:
@@ -73,13 +87,19 @@ class ReadThrough:
         Where values are looked for and kept.
     recorder
         Where `load` rows go.
+    spawn
+        `spawn(work)` runs a refresh in the background.
     """
 
-    def __init__(self, tiers: Tiers, recorder: Recorder) -> None:
+    def __init__(
+        self, tiers: Tiers, recorder: Recorder, spawn: Callable[[Callable[[], None]], object] = in_thread
+    ) -> None:
         self._tiers = tiers
         self._recorder = recorder
         self._flights = SingleFlight()
         self._async_flights = AsyncSingleFlight()
+        self._refreshes = Refreshes(spawn)
+        self._tasks: dict[Hashable, asyncio.Task[None]] = {}
         l3 = tiers.l3
         self._turns = Turns(l3.folder / LOCKS, self._without_lock) if l3 is not None and l3.shared else None
         watch(self)
@@ -97,41 +117,93 @@ class ReadThrough:
             run = self._async_flights.run
             return await run(load, lambda: self._load_async(load, loader, terms), timeout=terms.timeout)
 
+    def is_due(self, key: Hashable, ttl: float, ratio: float) -> bool:
+        """Tell if no more than that share of its time to live is left of a key in memory."""
+        entry = self._tiers.peek(key)
+        return entry is not None and entry.deadline - self._tiers.l1.timer() <= ratio * ttl
+
+    def refresh(self, key: Hashable, loader: Callable[[], Any], terms: Terms) -> None:
+        """Load a key anew in the background, unless that is under way."""
+
+        def work() -> None:
+            with self._tiers.loads.join(key) as load:
+                self._flights.run(load, lambda: self._called(load, loader, terms))
+
+        self._refreshes.start(key, work)
+
+    def refresh_async(self, key: Hashable, loader: Callable[[], Awaitable[Any]], terms: Terms) -> None:
+        """Load a key anew in a task of the running loop, unless that is under way."""
+        slot = slot_of(key)
+        if slot in self._tasks:
+            return
+
+        async def work() -> None:
+            try:
+                with self._tiers.loads.join(key) as load:
+                    await self._async_flights.run(load, lambda: self._awaited(load, loader, terms))
+            except Exception as error:
+                self._refreshes.warn(key, "the value that is there stays until it is due", error)
+            finally:
+                self._tasks.pop(slot, None)
+
+        self._tasks[slot] = asyncio.get_running_loop().create_task(work())
+
     def after_fork(self) -> None:
         """Forget, in a forked child, what threads of the parent were doing."""
         self._flights.after_fork()
+        self._refreshes.after_fork()
+        self._tasks.clear()
 
     def _load(self, load: Load, loader: Callable[[], Any], terms: Terms) -> Any:
-        with self._turn(load.key, terms.timeout):
+        with self._turn(load.key, terms):
             value = self._found(load.key)
-            if value is MISSING:
-                start = perf_counter()
-                try:
-                    value = loader()
-                except terms.absent as error:
-                    self._keep_absence(load, error, terms, perf_counter() - start)
-                    raise
-                self._keep(load, value, terms, perf_counter() - start)
-            return value
+            return self._called(load, loader, terms) if value is MISSING else value
+
+    def _called(self, load: Load, loader: Callable[[], Any], terms: Terms) -> Any:
+        start = perf_counter()
+        try:
+            value = loader()
+        except Exception as error:
+            return self._failed(load, error, terms, perf_counter() - start)
+        self._keep(load, value, terms, perf_counter() - start)
+        return value
 
     async def _load_async(self, load: Load, loader: Callable[[], Awaitable[Any]], terms: Terms) -> Any:
-        async with self._turn_async(load.key):
+        async with self._turn_async(load.key, terms):
             value = self._found(load.key)
-            if value is MISSING:
-                start = perf_counter()
-                try:
-                    value = await loader()
-                except terms.absent as error:
-                    self._keep_absence(load, error, terms, perf_counter() - start)
-                    raise
-                self._keep(load, value, terms, perf_counter() - start)
-            return value
+            return await self._awaited(load, loader, terms) if value is MISSING else value
 
-    def _turn(self, key: Hashable, timeout: float | None) -> AbstractContextManager[None]:
-        return contextlib.nullcontext() if self._turns is None else self._turns.take(key, timeout)
+    async def _awaited(self, load: Load, loader: Callable[[], Awaitable[Any]], terms: Terms) -> Any:
+        start = perf_counter()
+        try:
+            value = await loader()
+        except Exception as error:
+            return self._failed(load, error, terms, perf_counter() - start)
+        self._keep(load, value, terms, perf_counter() - start)
+        return value
 
-    def _turn_async(self, key: Hashable) -> AbstractAsyncContextManager[None]:
-        return contextlib.nullcontext() if self._turns is None else self._turns.take_async(key)
+    def _failed(self, load: Load, error: Exception, terms: Terms, duration_s: float) -> Any:
+        """Return the value that was due last, or raise what the loader raised."""
+        if isinstance(error, terms.absent):
+            self._keep_absence(load, error, terms, duration_s)
+            raise error
+        entry = self._tiers.stale(load.key)
+        if entry is None or entry.expires > self._tiers.l1.timer():
+            raise error
+        self._refreshes.warn(load.key, "the value that was due last is served", error)
+        self._recorder.access(load.key, "load", None, entry.nbytes, duration_s, "stale")
+        return entry.value
+
+    def _turn(self, key: Hashable, terms: Terms) -> AbstractContextManager[None]:
+        # Other processes do not see what is in memory alone, and so have nothing to wait for.
+        if self._turns is None or terms.tier == "l1":
+            return contextlib.nullcontext()
+        return self._turns.take(key, terms.timeout)
+
+    def _turn_async(self, key: Hashable, terms: Terms) -> AbstractAsyncContextManager[None]:
+        if self._turns is None or terms.tier == "l1":
+            return contextlib.nullcontext()
+        return self._turns.take_async(key)
 
     def _found(self, key: Hashable) -> Any:
         """Return what another caller's load, or another process's, stored since this caller's miss."""
@@ -148,9 +220,8 @@ class ReadThrough:
 
     def _keep(self, load: Load, value: object, terms: Terms, duration_s: float) -> None:
         self._recorder.access(load.key, "load", duration_s=duration_s)
-        cost = duration_s if terms.cost is None else float(terms.cost)
-        self._tiers.store(load.key, value, terms.ttl_of(value), load, cost=cost)
-        if self._turns is not None:
+        self._tiers.store(load.key, value, terms.ttl_of(value), load, facts=terms.facts(duration_s))
+        if self._turns is not None and terms.tier == "l3":
             # Who has the next turn looks on disk.
             self._tiers.writes.publish(load.key)
 

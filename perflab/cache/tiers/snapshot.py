@@ -110,6 +110,8 @@ def read_snapshot(path: str | os.PathLike[str], *, wall: Callable[[], float] = t
 
 def _encoded(entries: Iterable[Entry], wall_of_timer: float) -> Iterator[bytes]:
     for entry in entries:
+        if entry.facts.memory_only:
+            continue
         with contextlib.suppress(StoreError):
             yield codec.encode((entry.key, entry.value, entry.deadline + wall_of_timer, entry.facts.cost))
 

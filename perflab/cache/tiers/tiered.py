@@ -20,13 +20,12 @@ from perflab.cache.memory.sweep import Sweep
 from perflab.cache.memory.tier import MemoryCache
 from perflab.cache.memory.ttl import TTLCache
 from perflab.cache.tiers.moves import Tiers
+from perflab.cache.tiers.options import TierOptions
 from perflab.cache.tiers.reads import REFUSED
 from perflab.cache.tiers.readthrough import ReadThrough, Terms
 from perflab.cache.tiers.snapshot import read_snapshot, write_snapshot
 from perflab.cache.tiers.stats import tier_stats
-from perflab.cache.tiers.tiermap import TierMapping
 from perflab.cache.tiers.warming import hottest, restore, warm
-from perflab.cache.tiers.writing import WritePolicy, checked_policy
 from perflab.record import NULL_RECORDER, Recorder, SilentRecorder
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["TieredCache"]
 
 
-class TieredCache(TierMapping):
+class TieredCache(TierOptions):
     """Three tiers behind one mapping.
 
     An entry is in l1 or in l2, never in both: what l1 evicts is demoted to l2, and a hit in l2 promotes it. Values
@@ -84,6 +83,8 @@ class TieredCache(TierMapping):
         timeout: float | None = None,
         negative_ttl: float | None = None,
         missing: type[Exception] | tuple[type[Exception], ...] = KeyError,
+        tags: Iterable[str] = (),
+        tier: str = "l3",
     ) -> Any:
         """Return the value of a key, calling `loader()` if it is missing; callers in other threads share the call.
 
@@ -108,6 +109,10 @@ class TieredCache(TierMapping):
             this process, where it is raised again without a call. By default None is a value like any other.
         missing
             The errors by which the loader says that there is nothing.
+        tags
+            Names for `invalidate` of a loaded value; text is one name.
+        tier
+            `"l1"`: a loaded value is kept in memory alone, in l1 and what it demotes in l2; `"l3"`: on disk too.
 
         Raises
         ------
@@ -117,12 +122,16 @@ class TieredCache(TierMapping):
             If loaders of this process wait for each other's keys in a circle; those of several processes end it by
             loading for themselves (`loading.turns.NESTED_S`).
         ConfigError
-            If a time or the cost is negative or no number, where a load is needed.
+            If a time or the cost is negative or no number, or a tag no text, or the tier another one, and a load is
+            needed.
         """
         value = self.get(key, MISSING)
         if value is not MISSING:
+            if self._refresh_ratio and ttl is not None and self._through.is_due(key, ttl, self._refresh_ratio):
+                terms = Terms(ttl, cost, timeout, negative_ttl, tags, tier, missing)
+                self._through.refresh(key, loader, terms)
             return value
-        return self._through.load(key, loader, Terms(ttl, cost, timeout, negative_ttl, missing))
+        return self._through.load(key, loader, Terms(ttl, cost, timeout, negative_ttl, tags, tier, missing))
 
     async def aget_or_load(
         self,
@@ -134,6 +143,8 @@ class TieredCache(TierMapping):
         timeout: float | None = None,
         negative_ttl: float | None = None,
         missing: type[Exception] | tuple[type[Exception], ...] = KeyError,
+        tags: Iterable[str] = (),
+        tier: str = "l3",
     ) -> Any:
         """Return the value of a key, awaiting `loader()` if it is missing; callers in one event loop share the call.
 
@@ -143,8 +154,11 @@ class TieredCache(TierMapping):
         """
         value = self.get(key, MISSING)
         if value is not MISSING:
+            if self._refresh_ratio and ttl is not None and self._through.is_due(key, ttl, self._refresh_ratio):
+                terms = Terms(ttl, cost, timeout, negative_ttl, tags, tier, missing)
+                self._through.refresh_async(key, loader, terms)
             return value
-        return await self._through.load_async(key, loader, Terms(ttl, cost, timeout, negative_ttl, missing))
+        return await self._through.load_async(key, loader, Terms(ttl, cost, timeout, negative_ttl, tags, tier, missing))
 
     def prefetch(self, keys: Iterable[Hashable]) -> int:
         """Copy keys from disk into memory before they are asked for; return how many. No accesses."""
@@ -192,9 +206,7 @@ class TieredCache(TierMapping):
 
     def expire(self) -> int:
         """Remove what is due in memory and return how many entries that were."""
-        removed = self.l1.expire() + self.l2.expire()
-        self._tiers.writes.settle()
-        return removed
+        return self._tiers.expire()
 
     def start_sweep(self, interval_s: float) -> None:
         """Remove what is due in memory every `interval_s` seconds in a background thread, until `close`.
@@ -215,16 +227,6 @@ class TieredCache(TierMapping):
         self._check_open()
         held = {name: (tier.nbytes, len(tier)) for name, tier in self._tiers.named().items()}
         return tier_stats(self.recorder.frames.accesses, held)
-
-    @property
-    def write_policy(self) -> WritePolicy:
-        """When values go to disk: `"through"`, `"back"` or `"around"`; `writing.DiskWrites` says what each promises."""
-        return self._tiers.writes.policy
-
-    @write_policy.setter
-    def write_policy(self, policy: WritePolicy) -> None:
-        self._check_open()
-        self._tiers.write(checked_policy(policy))
 
     def flush(self) -> int:
         """Write to disk what waits for it; return how many values waited in memory, as they do with `"back"` alone."""

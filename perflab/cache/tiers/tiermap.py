@@ -11,7 +11,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from perflab.cache.disk.tier import DiskCache
-from perflab.cache.entry import Entry
+from perflab.cache.entry import Entry, Facts, checked_cost, checked_tags
 from perflab.cache.keys import slot_of
 from perflab.cache.mapping import MISSING
 from perflab.cache.tiers.moves import CLOSED, Tiers
@@ -62,28 +62,58 @@ class TierMapping(NotedReads):
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
-    def set(self, key: Hashable, value: object, *, ttl: float | None = None) -> bool:
+    def set(
+        self,
+        key: Hashable,
+        value: object,
+        *,
+        ttl: float | None = None,
+        cost: float | None = None,
+        tags: Iterable[str] = (),
+    ) -> bool:
         """Store a value in memory and, if its type can be stored, on disk; False if no tier took it.
 
         Parameters
         ----------
         ttl
             Seconds to live in any tier; None: no end of its own (l2 then applies its default), 0: not kept.
+        cost
+            What it takes to get the value again, for eviction by cost: seconds, as of loads; None if it is not known.
+        tags
+            Names for `invalidate`; text is one name.
 
         Raises
         ------
         StoreError
             If the key is of a type without canonical bytes; it is a ValueError too.
         ConfigError
-            If `ttl` is negative or no number.
+            If `ttl` or `cost` is negative or no number, or a tag is no text.
         """
         self._check_open()
-        return self._tiers.store(key, value, ttl)
+        if cost is None and not tags:
+            return self._tiers.store(key, value, ttl)
+        return self._tiers.store(key, value, ttl, facts=Facts(cost=checked_cost(cost), tags=checked_tags(tags)))
 
     def delete(self, key: Hashable) -> bool:
         """Remove a key from every tier on request; False if none had it."""
         self._check_open()
         return self._tiers.remove(key)
+
+    def invalidate(self, key: Hashable = MISSING, *, tag: str | None = None, prefix: str | None = None) -> int:
+        """Remove a key, all keys with a tag, or all text keys with a prefix, from every tier; return how many keys.
+
+        A tag goes with its value to disk, and is found there by later processes too. Tags and prefixes are looked for
+        among all keys.
+        """
+        self._check_open()
+        keys = {} if key is MISSING else {slot_of(key): key}
+        if tag is not None:
+            keys.update((slot_of(found), found) for found in self._tiers.tagged(tag))
+        if prefix is not None:
+            keys.update(
+                (slot_of(found), found) for found in self if isinstance(found, str) and found.startswith(prefix)
+            )
+        return sum(map(self._tiers.remove, keys.values()))
 
     def get_many(self, keys: Iterable[Hashable], default: Any = None) -> list[Any]:
         """Return the values of several keys in their order, with the default for a missing one; each is an access.
@@ -127,8 +157,7 @@ class TierMapping(NotedReads):
 
     def get_by_prefix(self, prefix: str) -> dict[str, Any]:
         """Return the text keys that start with a prefix, and their values; each one is an access."""
-        keys = [key for key in self if isinstance(key, str) and key.startswith(prefix)]
-        found = ((key, self.get(key, MISSING)) for key in keys)
+        found = ((key, self.get(key, MISSING)) for key in self._starting(prefix))
         return {key: value for key, value in found if value is not MISSING}
 
     def inspect(self, key: Hashable) -> pd.DataFrame:
@@ -156,6 +185,9 @@ class TierMapping(NotedReads):
         if tier not in ("l1", "l2", "l3", "all"):
             raise ConfigError(f"tier is {tier!r}; it must be 'l1', 'l2', 'l3' or 'all'")
         return self._tiers.clear(("l1", "l2", "l3") if tier == "all" else (tier,))
+
+    def _starting(self, prefix: str) -> list[str]:
+        return [key for key in self if isinstance(key, str) and key.startswith(prefix)]
 
     def _look_for(self, keys: list[Hashable]) -> list[Entry | None]:
         start = perf_counter()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from perflab.cache.entry import Entry
+from perflab.cache.entry import Entry, Facts
 from perflab.cache.memory.tier import MemoryCache
 from perflab.cache.tiers.moves import Tiers
 from perflab.cache.tiers.snapshot import Kept
@@ -39,9 +39,8 @@ def restore(tiers: Tiers, kept: Iterable[Kept], limit_bytes: float) -> int:
     The coldest goes in first, so the order of heat is as it was.
     """
     now = tiers.l1.timer()
-    entries = [
-        tiers.entry(each.key, each.value, now + each.ttl, each.cost) for each in kept if tiers.peek(each.key) is None
-    ]
+    missing = (each for each in kept if tiers.peek(each.key) is None)
+    entries = [tiers.entry(each.key, each.value, Facts(now + each.ttl, each.cost)) for each in missing]
     return sum(tiers.restore(entry, tier) for entry, tier in reversed(_that_fit(tiers, entries, limit_bytes)))
 
 

@@ -12,7 +12,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from typing import Literal
 
 from perflab.cache.disk.tier import DiskCache
-from perflab.cache.entry import Entry
+from perflab.cache.entry import Entry, checked_ttl
 from perflab.cache.keys import slot_of
 from perflab.cache.memory.tier import MemoryCache
 from perflab.errors import ConfigError, StoreError
@@ -87,6 +87,15 @@ class DiskWrites:
             return [self._postpone(self._l3, entry) for entry in entries]
         self.forget(entry.key for entry in entries)
         return self._store(self._l3, entries, ttl)
+
+    def keeps_off(self, entry: Entry) -> bool:
+        """Tell if an entry must not go to disk; then nothing of its key is there, and nothing waits."""
+        if not entry.facts.memory_only:
+            return False
+        self.forget((entry.key,))
+        if self._l3 is not None:
+            self._l3.discard(entry.key, "replaced")
+        return True
 
     def forget(self, keys: Iterable[Hashable]) -> bool:
         """Let nothing that waits be written for these keys; tell if something live did."""
@@ -189,13 +198,13 @@ class DiskWrites:
         """Store entries, together if they can be; tell which are on disk. Of the others the old value is gone too."""
         if len(entries) > 1:
             with contextlib.suppress(StoreError):
-                count = l3.set_many([(entry.key, entry.value) for entry in entries], ttl=ttl)
+                count = l3.put(entries, checked_ttl(ttl))
                 return [count == len(entries) or entry.key in l3 for entry in entries]
         return [self._store_one(l3, entry, ttl) for entry in entries]
 
     def _store_one(self, l3: DiskCache, entry: Entry, ttl: float | None) -> bool:
         try:
-            return l3.set(entry.key, entry.value, ttl=ttl)
+            return l3.set(entry.key, entry.value, ttl=ttl, cost=entry.facts.cost, tags=entry.facts.tags)
         except StoreError:
             self._recorder.access(entry.key, "reject", "l3", reason="type")
             l3.discard(entry.key, "replaced")

@@ -6,13 +6,14 @@ import math
 import os
 import stat
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
 from disk_faults import Clock, events
 
 from perflab.cache import DiskCache
-from perflab.errors import StoreError
+from perflab.errors import ConfigError, StoreError
 from perflab.record import Recorder
 
 
@@ -106,3 +107,38 @@ def test_the_private_folder_goes_with_close_and_close_is_final() -> None:
     for use in (lambda: cache.get("a"), lambda: cache.set("a", 1), lambda: len(cache), lambda: cache.delete("a")):
         with pytest.raises(StoreError, match="closed"):
             use()
+
+
+@pytest.mark.parametrize("write", ["through", "behind"])
+def test_cost_and_tags_go_with_a_value(tmp_path: Path, write: Literal["through", "behind"]) -> None:
+    with DiskCache(tmp_path / "c", write=write) as cache:
+        cache.set("a", 1, cost=2.5, tags=["site", "ü \x1f"])
+        cache.set("b", 2, tags="site")
+        cache.set("c", "c" * 10_000, cost=0)
+        cache["d"] = 4
+        assert cache.tagged("site") == ["b", "a"]
+        assert cache.touch("a", 60)
+    with DiskCache(tmp_path / "c") as again:
+        facts = {key: again.entry(key).facts for key in "abcd"}
+        assert [(facts[key].cost, facts[key].tags) for key in "abcd"] == [
+            (2.5, ("site", "ü \x1f")),
+            (None, ("site",)),
+            (0.0, ()),
+            (None, ()),
+        ]
+        assert (again.tagged("ü \x1f"), again.tagged("sit"), again.tagged("")) == (["a"], [], [])
+        held = sum(entry.nbytes for entry in again.entries("abcd"))
+        assert again.nbytes == sum(cost for _, cost in again.costs()) == held
+        again["b"] = 3
+        assert again.tagged("site") == ["a"]
+
+
+def test_cost_and_tags_that_cannot_be_are_refused(tmp_path: Path) -> None:
+    with DiskCache(tmp_path / "c") as cache:
+        cache["a"] = 1
+        for wrong in ({"cost": -1}, {"cost": math.nan}, {"tags": [1]}):
+            with pytest.raises(ConfigError):
+                cache.set("a", 2, **wrong)
+        with pytest.raises(StoreError, match="The tags take"):
+            cache.set("a", 2, tags=["t" * 70_000])
+        assert cache["a"] == 1

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from perflab.cache import DiskCache, encode_key
 from perflab.cache.codec.packing import Packing
 from perflab.cache.codec.signed import SignedPickle, read_key
-from perflab.cache.disk.envelope import seal
+from perflab.cache.disk.envelope import Times, seal
 from perflab.errors import StoreError
 from perflab.record import Recorder
 
@@ -104,7 +104,11 @@ def test_a_planted_pickle_with_a_right_checksum_never_runs(
     planted = b"\3" + signature + pickle.dumps(Planted(proof))
     with DiskCache(tmp_path / "c", pickle_key=secret) as cache:
         cache["key"] = 1
-        sql(tmp_path / "c", "UPDATE Cache SET value = ?", seal(planted, key, b"attacker", 0.0, math.inf, math.inf))
+        sql(
+            tmp_path / "c",
+            "UPDATE Cache SET value = ?",
+            seal(planted, key, Times(b"attacker", 0.0, math.inf, math.inf)),
+        )
         with pytest.warns(RuntimeWarning, match="pickle"):
             assert cache.get("key") is None
     assert not proof.exists()

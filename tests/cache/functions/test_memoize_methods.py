@@ -273,6 +273,7 @@ def test_results_of_tier_l1_stay_in_memory_at_their_own_cost(cache: TieredCache)
     for _ in range(2):
         assert in_memory(5_000) == b"x" * 5_000
         assert len(cache.l3) == 0
+    assert "reject" not in set(cache.recorder.frames.accesses["event"])
     assert 5_000 < cache.l1.nbytes < 5_500
     cache.clear("l1")
     assert anywhere(5_000) == in_memory(5_000)

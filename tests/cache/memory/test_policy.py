@@ -203,15 +203,25 @@ class GDSFOracle(Oracle):
         self.clock = 0.0
         self.reads: Counter[int] = Counter()
         self.priority: dict[int, float] = {}
+        self.known: list[float] = []
 
     def add(self, key: int, size: int, cost: float) -> None:
         super().add(key, size, cost)
         self.reads[key] = 0
+        if cost is not None:
+            self.known.append(cost)
+            if len(self.known) == 1:
+                self.clock *= cost
+                self.priority = {other: priority * cost for other, priority in self.priority.items()}
         self.use(key)
 
     def use(self, key: int) -> None:
+        self.queue.remove(key)
+        self.queue.append(key)
         self.reads[key] += 1
-        self.priority[key] = self.clock + self.reads[key] * self.costs[key] / max(1, self.sizes[key])
+        mean = sum(self.known) / len(self.known) if self.known else 1.0
+        cost = mean if self.costs[key] is None else self.costs[key]
+        self.priority[key] = self.clock + self.reads[key] * cost / max(1, self.sizes[key])
 
     def choose(self) -> int:
         key = min(self.queue, key=lambda key: self.priority[key])
@@ -231,7 +241,7 @@ ORACLES: dict[str, Callable[[], Oracle]] = {
 
 keys = st.integers(0, 11)
 steps = st.lists(
-    st.tuples(st.just("add"), keys, st.integers(0, 60), st.sampled_from([1.0, 2.0, 0.25]))
+    st.tuples(st.just("add"), keys, st.integers(0, 60), st.sampled_from([1.0, 2.0, 0.25, None]))
     | st.tuples(st.just("use"), st.lists(keys, max_size=8))
     | st.tuples(st.just("remove"), keys)
     | st.tuples(st.just("victim")),
@@ -372,7 +382,7 @@ def test_ghosts_are_no_more_than_they_need_to_be() -> None:
     cache = MemoryCache(max_entries=20, policy="s3fifo")
     for number in range(5_000):
         cache[number] = number
-    assert len(cache._stock.order._ghosts) <= 2 * 20 + 64 + 1  # type: ignore[attr-defined]  # it is an S3FIFO
+    assert cache._stock.order.remembered <= 2 * 20 + 64 + 1  # type: ignore[attr-defined]  # it is an S3FIFO
     cache[4_970] = 1
     assert cache._stock.shelf.hot[4_970].uses == 4, "it left a moment ago, and goes to the main queue"
 
@@ -396,3 +406,15 @@ def test_the_sketch_forgets_half_after_ten_requests_a_place() -> None:
     assert (sketch.count(1), sketch.count(2)) == (8, 15)
     sketch.add(2)
     assert (sketch.count(1), sketch.count(2)) == (4, 7)
+
+
+def test_an_entry_of_unknown_cost_weighs_what_others_do_on_average() -> None:
+    order = POLICIES["gdsf"]()
+    unknown, cheap, dear = Entry("unknown", None, 8), entry(1, cost=0.001), entry(2, cost=0.005)
+    order.add(unknown)  # at 1, where the others come with seconds
+    order.add(cheap)
+    order.add(dear)
+    assert [order.victim().key for _ in range(3)] == ["unknown", 1, 2]
+    for each in (cheap, dear, unknown):
+        order.add(each)
+    assert [order.victim().key for _ in range(3)] == [1, "unknown", 2]

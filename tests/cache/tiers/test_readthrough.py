@@ -57,6 +57,10 @@ def load_async(cache: TieredCache, loader: Callable[[], Any], **terms: Any) -> A
     return asyncio.run(cache.aget_or_load("key", load, **terms))
 
 
+def fail() -> NoReturn:
+    raise ValueError("no answer")
+
+
 both = pytest.mark.parametrize("load", [load_sync, load_async])
 
 
@@ -188,13 +192,15 @@ def test_a_cost_goes_with_the_entry_through_the_memory_tiers() -> None:
         assert costs["said"] == 7
         seconds = cache.recorder.frames.accesses.query("event == 'load' and key == 'measured'")["duration_s"].item()
         assert costs["measured"] == seconds >= 0.002
-        assert costs["set"] == 1
+        assert costs["set"] is None
         cache.l1.resize(0)
         assert cache.l2.peek("said").facts.cost == 7
 
 
 @both
-@pytest.mark.parametrize("terms", [{"ttl": -1}, {"cost": math.nan}, {"cost": "1"}, {"negative_ttl": -1}])
+@pytest.mark.parametrize(
+    "terms", [{"ttl": -1}, {"cost": math.nan}, {"cost": "1"}, {"cost": math.inf}, {"negative_ttl": -1}]
+)
 def test_terms_that_make_no_sense_are_refused_before_the_load(load: Callable[..., Any], terms: dict[str, Any]) -> None:
     with make() as cache, pytest.raises(ConfigError, match=f"^{next(iter(terms))} is .* 0 or more"):
         load(cache, lambda: pytest.fail("not to be loaded"), **terms)
@@ -421,3 +427,86 @@ def test_a_broken_loader_leaves_nothing_behind(tmp_path: Path) -> None:
         assert list((tmp_path / "c" / LOCKS).iterdir()) == []
         assert len(cache._tiers.loads) == 0
         assert cache.get_or_load("key", lambda: 1) == 1
+
+
+@both
+def test_a_loader_that_fails_is_answered_by_the_value_that_was_due(load: Callable[..., Any]) -> None:
+    clock = Clock()
+    with make(clock=clock) as cache:
+        cache.stale_s = 30
+        assert load(cache, lambda: "old", ttl=10) == "old"
+        clock.now += 11
+        assert "key" not in cache
+        assert cache.get("key") is None
+        with pytest.warns(RuntimeWarning, match="the value that was due last is served"):
+            assert load(cache, fail, ttl=10) == "old"
+        assert "stale" in set(cache.recorder.frames.accesses["reason"].dropna())
+        assert load(cache, lambda: "new", ttl=10) == "new"
+        clock.now += 50
+        with pytest.raises(ValueError, match="no answer"):
+            load(cache, fail, ttl=10)
+
+
+@both
+def test_a_stale_value_does_not_come_back_after_it_was_written_over_or_removed(load: Callable[..., Any]) -> None:
+    clock = Clock()
+    for change in (lambda cache: cache.delete("key"), lambda cache: cache.clear(), lambda cache: cache.set("key", 2)):
+        with make(clock=clock) as cache:
+            cache.stale_s = 1_000
+            load(cache, lambda: "old", ttl=10)
+            cache.l1.resize(0)  # the value goes to l2
+            cache.l1.resize(100_000)
+            clock.now += 11
+            change(cache)
+            cache.delete("key")
+            with pytest.raises(ValueError, match="no answer"):
+                load(cache, fail, ttl=10)
+
+
+def test_a_value_that_is_due_soon_is_loaded_anew_behind_its_hit() -> None:
+    clock, works = Clock(), []
+    with make(clock=clock) as cache:
+        cache._through._refreshes._spawn = works.append
+        cache.refresh_ratio = 0.25
+        assert cache.get_or_load("key", lambda: 1, ttl=100) == 1
+        clock.now += 74
+        assert cache.get_or_load("key", lambda: 2, ttl=100) == 1
+        assert works == []
+        clock.now += 2
+        assert cache.get_or_load("key", lambda: 2, ttl=100) == 1
+        assert cache.get_or_load("key", lambda: 3, ttl=100) == 1
+        assert len(works) == 1
+        works.pop()()
+        assert (cache.get("key"), cache.ttl("key")) == (2, 100)
+        clock.now += 90
+        assert cache.get_or_load("key", fail, ttl=100) == 2
+        with pytest.warns(RuntimeWarning, match="stays until it is due"):
+            works.pop()()
+        assert cache.get("key") == 2
+        cache["ever"] = 1
+        assert cache.get_or_load("ever", fail, ttl=100) == 1
+        assert works == []
+        with pytest.raises(ConfigError, match="refresh_ratio is 2"):
+            cache.refresh_ratio = 2
+
+
+def test_an_async_refresh_is_a_task_of_the_loop() -> None:
+    clock = Clock()
+    loaded: list[int] = []
+
+    async def load() -> int:
+        loaded.append(len(loaded))
+        return loaded[-1]
+
+    async def use(cache: TieredCache) -> list[int]:
+        found = [await cache.aget_or_load("key", load, ttl=100)]
+        clock.now += 80
+        found += [await cache.aget_or_load("key", load, ttl=100) for _ in range(2)]
+        await asyncio.gather(*cache._through._tasks.values())
+        return [*found, await cache.aget_or_load("key", load, ttl=100)]
+
+    with make(clock=clock) as cache:
+        cache.refresh_ratio = 0.5
+        assert asyncio.run(use(cache)) == [0, 0, 0, 1]
+        assert loaded == [0, 1]
+        assert cache._through._tasks == {}

@@ -6,6 +6,7 @@ import math
 import threading
 from collections import OrderedDict
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -328,18 +329,18 @@ def test_hits_of_a_batch_count_for_the_order_of_eviction() -> None:
 def test_a_batch_goes_to_each_tier_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with make(9, 9, disk=tmp_path / "c") as cache:
         calls: list[tuple[str, int]] = []
-        for name in ("entries", "set_many"):
+        for name in ("entries", "put"):
             plain = getattr(cache.l3, name)
             monkeypatch.setattr(
                 cache.l3,
                 name,
-                lambda items, plain=plain, name=name, **how: (calls.append((name, len(items))), plain(items, **how))[1],
+                lambda items, *how, plain=plain, name=name: (calls.append((name, len(items))), plain(items, *how))[1],
             )
         cache.set_many([(number, "x") for number in range(5)])
         cache.clear("l1")
         cache.set_many({9: "x"})
         assert cache.get_many(range(10)) == ["x"] * 5 + [None] * 4 + ["x"]
-        assert calls == [("set_many", 5), ("entries", 9)]
+        assert calls == [("put", 5), ("entries", 9)]
 
 
 def test_a_batch_with_a_key_that_cannot_be_stored_changes_nothing(tmp_path: Path) -> None:
@@ -366,3 +367,131 @@ def test_noted_hits_give_the_order_that_hits_under_a_lock_would(timestamps: str,
         model.move_to_end(key)
         assert set(l1) == set(model)
     assert list(l1) == list(model)
+
+
+def test_tags_and_prefixes_are_removed_from_every_tier_and_in_later_processes(tmp_path: Path) -> None:
+    with make(2, 2, disk=tmp_path / "c") as cache:
+        for number in range(6):  # two in l1, two in l2, all on disk
+            cache.set(f"page-{number}", "x", tags=("even",) if number % 2 == 0 else ("odd", "rest"))
+        assert cache.get_or_load("loaded", lambda: "x", tags="even") == "x"
+        assert cache.invalidate(tag="odd") == 3
+        assert sorted(cache) == ["loaded", "page-0", "page-2", "page-4"]
+        assert cache.invalidate("page-0") == 1
+        assert cache.invalidate("page-0", tag="none", prefix="none") == 0
+    with make(2, 2, disk=tmp_path / "c") as later:
+        assert later.get("page-2") == "x"
+        assert later.l1.peek("page-2").facts.tags == ("even",)
+        assert later.invalidate(tag="even", prefix="page") == 3
+        assert len(later) == 0
+    with make(2, 2) as memory:
+        memory.set("a", "x", tags="t")
+        memory.set("b", "x", tags="t")
+        memory.set("c", "x")
+        assert (memory.invalidate(tag="t"), list(memory)) == (2, ["c"])
+        with pytest.raises(ConfigError):
+            memory.set("a", "x", tags=[1])
+        with pytest.raises(ConfigError):
+            memory.set("a", "x", cost=-1)
+
+
+def test_a_cost_comes_back_from_disk(tmp_path: Path) -> None:
+    with make(2, 2, disk=tmp_path / "c") as cache:
+        cache.set("said", "x", cost=7)
+        cache.get_or_load("loaded", lambda: "x", cost=3, ttl=60)
+        cache.set_many({"many": "x"})
+    with make(5, 5, disk=tmp_path / "c") as later:
+        assert later.get_many(["said", "loaded", "many"]) == ["x"] * 3
+        assert [later._tiers.peek(key).facts.cost for key in ("said", "loaded", "many")] == [7, 3, None]
+
+
+@pytest.mark.parametrize("policy", ["through", "back", "around"])
+def test_what_is_loaded_for_memory_alone_is_never_on_disk(tmp_path: Path, policy: Any) -> None:
+    with make(2, 2, disk=tmp_path / "c") as cache:
+        cache.write_policy = policy
+        for key in ("a", "b", "c", "d"):
+            assert cache.get_or_load(key, lambda: "x", tier="l1") == "x"
+        cache.flush()
+        assert list(cache.l3) == []
+        assert not any((tmp_path / "c" / "loads").glob("*"))
+        assert {event for _, event, _ in events(cache)}.isdisjoint({"reject", "write_back"})
+        assert cache.snapshot(tmp_path / "hot") == 0
+
+        def load_late() -> str:
+            cache.l3.set("late", "old")  # as another process may
+            return "x"
+
+        assert cache.get_or_load("late", load_late, tier="l1") == "x"
+        assert list(cache.l3) == []
+        with pytest.raises(ConfigError, match="tier is 'l2'"):
+            cache.get_or_load("e", lambda: "x", tier="l2")
+    with make(disk=tmp_path / "c") as later:
+        assert len(later) == 0
+
+
+def told(cache: TieredCache) -> list[tuple[object, object, str]]:
+    heard: list[tuple[object, object, str]] = []
+    cache.listener = lambda *left: heard.append(left)
+    return heard
+
+
+@pytest.mark.parametrize("policy", ["through", "back"])
+def test_a_listener_hears_what_leaves_memory_and_no_moves(tmp_path: Path, policy: Any) -> None:
+    clock = Clock()
+    with make(2, 2, disk=tmp_path / "c", clock=clock) as cache:
+        cache.write_policy = policy
+        heard = told(cache)
+        for key in "abcd":
+            cache[key] = "x"
+        assert heard == [], "two are in l1, two were demoted to l2"
+        cache["e"] = "x"
+        assert heard == [("a", "x", "evicted")]
+        cache["b"] = "y"  # it is in l2
+        cache["b"] = "z"  # in l1
+        assert heard[1:] == [("b", "x", "replaced"), ("b", "y", "replaced")]
+        cache["b"] = "too long"
+        assert heard[3:] == [("b", "z", "replaced")]
+        cache.set("e", "x", ttl=10)
+        clock.now += 11
+        assert cache.get("e") is None
+        assert heard[4:] == [("e", "x", "replaced"), ("e", "x", "expired")]
+        del heard[:]
+        cache.set("t", "x", tags="tag")
+        cache.invalidate(tag="tag")
+        cache.delete("c")
+        assert {(key, reason) for key, _, reason in heard} == {("t", "invalidated"), ("c", "invalidated")}
+        del heard[:]
+        cache.clear()
+        assert {reason for *_, reason in heard} <= {"cleared"}
+        cache.listener = None
+        cache["f"] = "x"
+        cache["f"] = "y"
+        assert {reason for *_, reason in heard} <= {"cleared"}
+
+
+def test_a_listener_hears_of_a_value_that_no_tier_took_once() -> None:
+    with make(2, 3) as cache:
+        heard = told(cache)
+        cache["a"] = "x"
+        assert cache.set("a", "xxx")  # l2 takes it
+        assert heard == [("a", "x", "replaced")]
+        assert not cache.set("a", "xxxx")
+        assert heard[1:] == [("a", "xxxx", "rejected"), ("a", "xxx", "replaced")]
+        cache["b"] = cache["c"] = "xx"
+        cache["d"] = "xx"  # c goes to l2, b leaves
+        assert heard[3:] == [("b", "xx", "evicted")]
+
+
+def test_a_listener_may_use_the_cache_from_another_thread() -> None:
+    with make(1, 0) as cache:
+        found: list[object] = []
+
+        def listen(key: object, _: object, reason: str) -> None:
+            thread = threading.Thread(target=lambda: found.append((key, reason, cache.get("other"))))
+            thread.start()
+            thread.join(10)
+
+        cache.listener = listen
+        cache["a"] = "x"
+        cache["b"] = "x"
+        cache.clear()
+        assert found == [("a", "evicted", None), ("b", "cleared", None)]

@@ -194,10 +194,8 @@ def test_another_policy_begins_with_a_flush(back: TieredCache) -> None:
 def test_a_flush_goes_in_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with make(tmp_path / "c", "back", room=1_000) as cache:
         sizes: list[int] = []
-        store = cache.l3.set_many
-        monkeypatch.setattr(
-            cache.l3, "set_many", lambda items, ttl: (sizes.append(len(items)), store(items, ttl=ttl))[1]
-        )
+        store = cache.l3.put
+        monkeypatch.setattr(cache.l3, "put", lambda items, ttl: (sizes.append(len(items)), store(items, ttl))[1])
         cache.set_many((number, number) for number in range(BATCH + 5))
         assert cache.flush() == BATCH + 5
         assert sizes == [BATCH, 5]

@@ -1,0 +1,79 @@
+"""`perflab optimize-files`: process files chunk by chunk, and say what each one cost.
+
+In: paths and patterns, an operation. Out: a table, a run folder, and 1 if something failed.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+from rich.text import Text
+
+from perflab.cli.console import out
+from perflab.config import Config
+from perflab.errors import ConfigError
+from perflab.present.escape import visible
+from perflab.system import PerformanceSystem
+from perflab.system.measure import new_run_dir
+from perflab.units import format_bytes, format_quantity, format_seconds
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["run"]
+
+
+def run(paths: Sequence[str], files: str | None, operation: str, config_file: Path | None, runs: Path | None) -> int:
+    """Process the files and return 0, or 1 if a file or a chunk failed."""
+    named = [*paths, *(name.strip() for name in (files or "").split(",") if name.strip())]
+    if not named:
+        raise ConfigError("no files are named; name some, as in: perflab optimize-files 'src/**/*.py'")
+    config = Config.load(config_file)
+    runs_dir = runs or config.record.runs_dir
+    if config.cache.l3_dir is None:  # what was computed is to be found the next time
+        config = config.replace(cache={"l3_dir": runs_dir.parent / "cache"})
+    folder = new_run_dir(runs_dir, "optimize-files")
+    with PerformanceSystem(config, run_dir=folder, label="optimize-files") as system:
+        found = system.optimize_files(named, operation, errors="collect", progress=sys.stderr.isatty())
+    out.print(_table(found))
+    for line in _lines(found, folder):
+        out.print(line, soft_wrap=True, highlight=False, markup=False)
+    return 1 if found["error"].notna().any() else 0
+
+
+def _table(found: pd.DataFrame) -> Table:
+    table = Table(box=None, header_style="bold")
+    table.add_column("file", overflow="fold")
+    for name in ("size", "chunks", "computed", "reused", "failed", "time", "efficiency"):
+        table.add_column(name, justify="right")
+    for row in found.to_dict("records"):
+        table.add_row(*_cells({str(name): value for name, value in row.items()}))
+    return table
+
+
+def _cells(row: dict[str, object]) -> list[Text]:
+    name = visible(row["path"])
+    if row["nbytes"] != row["nbytes"]:  # a file that could not be read has no figures
+        return [Text(name), Text("unreadable", style="red")]
+    size, seconds = format_bytes(_number(row["nbytes"])), format_seconds(_number(row["duration_s"]))
+    counts = [f"{_number(row[column]):.0f}" for column in ("chunks", "processed", "reused", "failed")]
+    ratio = _number(row["efficiency_ratio"])
+    return [
+        Text(cell) for cell in (name, size, *counts, seconds, "" if ratio != ratio else format_quantity(ratio, "ratio"))
+    ]
+
+
+def _number(value: object) -> float:
+    assert isinstance(value, int | float)
+    return float(value)
+
+
+def _lines(found: pd.DataFrame, folder: Path) -> list[str]:
+    errors = [visible(error) for error in found["error"].dropna()]
+    counts = found[["chunks", "processed", "reused"]].sum()
+    total = f"{len(found)} files, {counts['chunks']:.0f} chunks, {counts['processed']:.0f} computed"
+    return [*errors, f"{total}, {counts['reused']:.0f} reused", f"run: {visible(folder)}"]

@@ -1,0 +1,119 @@
+"""`perflab whatif TRACE`: hit rates by size and policy, and which cache to take.
+
+In: a run folder or a trace file. Out: text or JSON on the terminal, perhaps a report.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from perflab.cli.console import out
+from perflab.errors import ConfigError
+from perflab.system.traces import read_trace
+from perflab.system.what_if import POLICIES, RECOMMENDABLE, WhatIf
+
+if TYPE_CHECKING:
+    from perflab.analyze.recommend import Recommendation
+    from perflab.trace import Trace
+
+__all__ = ["run"]
+
+_ROWS = 12
+_COLUMNS = ("policy", "size", "hit_rate", "held_out", "saved_s")
+
+
+def run(
+    source: Path,
+    target: float,
+    policies: str,
+    by: str | None,
+    current: str | None,
+    kind: str | None,
+    report: Path | None,
+    as_json: bool,
+) -> int:
+    """Answer, and return 0; 3 if there is not enough data or no setting reaches the target."""
+    names = _names(policies)
+    trace = _read(source, kind, Console(stderr=True))
+    what_if = WhatIf(trace, by=by, current=_current(current))  # type: ignore[arg-type]  # it checks the unit itself
+    allowed = [name for name in names if name in RECOMMENDABLE]
+    found = what_if.recommend(constraints={"hit_rate": target}, policies=allowed)
+    if as_json:
+        print(json.dumps(_answer(what_if, names, found), allow_nan=False))
+    else:
+        _print(what_if, names, found)
+    if report is not None:
+        what_if.report(report, names, target=target)
+        Console(stderr=as_json).print(f"report: {report}", soft_wrap=True, highlight=False)
+    return 0 if found.setting else 3
+
+
+def _names(policies: str) -> list[str]:
+    names = [name.strip() for name in policies.split(",") if name.strip()]
+    unknown = [name for name in names if name not in POLICIES]
+    if unknown or not names:
+        raise ConfigError(f"policies is {policies!r}; it must be some of {', '.join(POLICIES)}, with commas between")
+    return list(dict.fromkeys(names))
+
+
+def _current(text: str | None) -> tuple[str, str | int] | None:
+    if text is None:
+        return None
+    policy, _, size = text.partition(":")
+    return policy, int(size) if size.isdigit() else size
+
+
+def _read(source: Path, kind: str | None, console: Console) -> Trace:
+    columns = (TextColumn("reading {task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(source.name, total=None)
+        return read_trace(source, kind, progress=lambda done, total: progress.update(task, completed=done, total=total))
+
+
+def _answer(what_if: WhatIf, names: list[str], found: Recommendation) -> dict[str, Any]:
+    trace = what_if.trace
+    curves = what_if.frame(names)[[*_COLUMNS, "how"]].to_dict("records") if len(trace) else []
+    setting = {"policy": found.setting.policy, "size": found.setting.size} if found.setting else None
+    rates = {name: _finite(getattr(found, name)) for name in ("hit_rate", "held_out", "low", "high", "saved_s")}
+    return {
+        "trace": {"source": trace.source, "accesses": len(trace), "keys": trace.keys, "wrong_lines": trace.wrong.count},
+        "unit": what_if.unit,
+        "recommendation": {"verdict": found.verdict, "reason": found.reason, "setting": setting, **rates},
+        "curves": [{name: _finite(value) for name, value in row.items()} for row in curves],
+    }
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _print(what_if: WhatIf, names: list[str], found: Recommendation) -> None:
+    trace = what_if.trace
+    if trace.wrong.count:
+        out.print(str(trace.wrong), soft_wrap=True, highlight=False, markup=False)
+    heading = f"Hit rate by size: {len(trace):,} accesses to {trace.keys:,} keys, from {trace.source}"
+    out.print(heading, soft_wrap=True, highlight=False, markup=False)
+    out.print(_table(what_if, names))
+    out.print(str(found), soft_wrap=True, highlight=False, markup=False)
+
+
+def _table(what_if: WhatIf, names: list[str]) -> Table:
+    import numpy as np
+
+    from perflab.present.what_if import named_size
+
+    curves = [what_if.curve(name) for name in names]
+    table = Table()
+    for heading in ("size", *names):
+        table.add_column(heading, justify="right")
+    largest = max(int(curve.sizes[-1]) for curve in curves)
+    for size in np.unique([max(1, largest >> halving) for halving in range(_ROWS)]):
+        table.add_row(named_size(size, what_if.unit), *(f"{curve.at(size):.1%}" for curve in curves))
+    return table

@@ -1,0 +1,89 @@
+"""Traces from anywhere, and the questions to them.
+
+In: a run folder, a file of another program, a trace. Out: `Trace`, `WhatIf`.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from perflab.config import Config
+from perflab.trace import Setting, Trace, read_file
+
+if TYPE_CHECKING:
+    from perflab.analyze.simulate.workload import Unit
+    from perflab.system.what_if import WhatIf
+    from perflab.trace.blocks import Progress
+
+__all__ = ["read_trace", "whatif", "with_setting"]
+
+
+def read_trace(
+    path: str | os.PathLike[str],
+    kind: str | None = None,
+    *,
+    progress: Progress | None = None,
+) -> Trace:
+    """Return the trace of a run folder, or of a file, compressed (`.gz`, `.xz`, `.zst`) or not.
+
+    Parameters
+    ----------
+    path
+        A run folder; or a file: CSV or Parquet with a column `key` and perhaps `time` (s), `size` (bytes), `cost` (s)
+        and `operation`; libCacheSim's CSV (time, key, size) or oracleGeneral records; one key a line; lists of whole
+        numbers; ARC's `.lis`.
+    kind
+        One of `perflab.trace.FORMATS`, for a file; None tells by name and content.
+    progress
+        Called with the bytes of the file that were read, and all of them, a block at a time.
+
+    Returns
+    -------
+    Trace
+        Its `wrong` names the lines that were passed over.
+
+    Raises
+    ------
+    SourceError
+        If the file cannot be read, is damaged or cut off, is of no known format, or holds no access.
+    RunError
+        If the path is a folder that holds no run.
+    """
+    source = Path(path)
+    if not source.is_dir():
+        return read_file(source, kind, progress=progress)
+    from perflab.system.run import open_run
+
+    run = open_run(source)
+    return with_setting(run.frames.trace(f"the run {source.name}"), run.config)
+
+
+def whatif(
+    trace: Trace | str | os.PathLike[str],
+    *,
+    by: Unit | None = None,
+    current: Setting | tuple[str, int | str] | None = None,
+    workers: int | None = None,
+) -> WhatIf:
+    """Return the answers to what any cache would have done with a trace; see `WhatIf` for the arguments.
+
+    A path is read by `read_trace`.
+
+    Examples
+    --------
+    >>> whatif(Trace.of([1, 2, 1, 2])).mrc("lru")[["size", "miss_ratio"]].values.tolist()
+    [[0.0, 1.0], [2.0, 0.5]]
+    """
+    from perflab.system.what_if import WhatIf
+
+    given = trace if isinstance(trace, Trace) else read_trace(trace)
+    return WhatIf(given, by=by, current=current, workers=workers)
+
+
+def with_setting(trace: Trace, config: Config) -> Trace:
+    """Return a trace that knows the memory tier that it was recorded with."""
+    policy: Any = config.cache.l1_policy
+    return replace(trace, setting=Setting(str(policy), config.l1_bytes))
