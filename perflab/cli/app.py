@@ -117,12 +117,16 @@ def report(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File (.html, .md, .json); by default report.html in the run.")
     ] = None,
+    into: Annotated[
+        Path | None, typer.Option("--into", help="Markdown document whose marked place gets the table of results.")
+    ] = None,
 ) -> None:
-    """Write the report of a run folder, also of a cancelled or crashed run."""
+    """Write the report of a run folder, also of a cancelled or crashed run, or put its result into a document."""
+    from perflab.cli.report import fill
     from perflab.cli.report import run as write
 
     with ending():
-        raise typer.Exit(write(run, output))
+        raise typer.Exit(write(run, output) if into is None else fill(run, into))
 
 
 @app.command()
