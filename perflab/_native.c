@@ -347,28 +347,37 @@ number_of(PyObject *entry, Py_ssize_t code_at, PyObject *name, PyObject *distinc
     return PyList_Append(distinct, entry) < 0 ? -1 : count;
 }
 
+/* Return how many hits there are, or -1 with an error: no lists, or more than are numbered at once. */
+static Py_ssize_t
+hits_in(PyObject *batches)
+{
+    Py_ssize_t total = 0, place;
+    int lists = PyList_Check(batches);
+    for (place = 0; lists && place < PyList_GET_SIZE(batches); place++) {
+        PyObject *counted = PyList_GET_ITEM(batches, place);
+        lists = PyList_Check(counted);
+        total += lists ? PyList_GET_SIZE(counted) : 0;
+    }
+    if (!lists) {
+        PyErr_SetString(PyExc_TypeError, "hits come as a list of lists of entries");
+        return -1;
+    }
+    if (total > INT32_MAX) {
+        PyErr_SetString(PyExc_OverflowError, "more hits at once than a number of 32 bits counts");
+        return -1;
+    }
+    return total;
+}
+
 static PyObject *
 numbered(PyObject *module, PyObject *batches)
 {
     /* An attribute that is a property may drop the batches and what is in them: each is held while it is read. */
     PyObject *distinct = NULL, *name = NULL, *codes = NULL, *result = NULL, *batch = NULL;
     PyTypeObject *type = NULL;
-    Py_ssize_t total = 0, place, row, code_at = -1;
+    Py_ssize_t total = hits_in(batches), place, row, code_at = -1;
     int32_t *next;
-    if (!PyList_Check(batches)) {
-        PyErr_SetString(PyExc_TypeError, "hits come as a list of lists of entries");
-        return NULL;
-    }
-    for (place = 0; place < PyList_GET_SIZE(batches); place++) {
-        PyObject *counted = PyList_GET_ITEM(batches, place);
-        if (!PyList_Check(counted)) {
-            PyErr_SetString(PyExc_TypeError, "hits come as a list of lists of entries");
-            return NULL;
-        }
-        total += PyList_GET_SIZE(counted);
-    }
-    if (total > INT32_MAX) {
-        PyErr_SetString(PyExc_OverflowError, "more hits at once than a number of 32 bits counts");
+    if (total < 0) {
         return NULL;
     }
     distinct = PyList_New(0);
