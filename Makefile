@@ -6,13 +6,14 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export MPLBACKEND := agg
 
-.PHONY: help benchmark test check perf peers format clean
+.PHONY: help benchmark test check perf trust peers format clean
 
 help:
 	@echo "make benchmark   measure the built-in workloads, print the verdicts, write the report"
 	@echo "make test        run every test, doctest and notebook"
 	@echo "make check       ruff, mypy --strict, import rules, notebooks without outputs"
 	@echo "make perf        print perflab's own costs as paired ratios"
+	@echo "make trust       count wrong verdicts in two hundred trials of known truth"
 	@echo "make peers       print what cutting costs beside other chunkers, installed for it"
 	@echo "make clean       remove the environment and what tools left"
 
@@ -36,7 +37,10 @@ check: $(STAMP)
 	$(BIN)/nbstripout --verify notebooks/*.ipynb
 
 perf: $(STAMP)
-	$(BIN)/python -m pytest -s -p no:cacheprovider tests/perf
+	$(BIN)/python -m pytest -s -p no:cacheprovider --ignore=tests/perf/test_trust.py tests/perf
+
+trust: $(STAMP)
+	$(BIN)/python -m pytest -s -p no:cacheprovider tests/perf/test_trust.py
 
 peers: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[peers]'

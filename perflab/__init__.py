@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from perflab.system import BenchmarkResult as BenchmarkResult
     from perflab.system import PerformanceSystem as PerformanceSystem
     from perflab.system import Run as Run
+    from perflab.system import RunComparison as RunComparison
     from perflab.system import benchmark as benchmark
+    from perflab.system import compare as compare
+    from perflab.system import history as history
     from perflab.system import open_run as open_run
     from perflab.system import read_trace as read_trace
     from perflab.system import whatif as whatif
@@ -27,8 +30,11 @@ __all__ = [
     "PerflabError",
     "PerformanceSystem",
     "Run",
+    "RunComparison",
     "Trace",
     "benchmark",
+    "compare",
+    "history",
     "isolated_cache",
     "open_run",
     "read_trace",
@@ -41,8 +47,11 @@ _HOMES = {
     "PerflabError": "perflab.errors",
     "PerformanceSystem": "perflab.system",
     "Run": "perflab.system",
+    "RunComparison": "perflab.system",
     "Trace": "perflab.trace",
     "benchmark": "perflab.system",
+    "compare": "perflab.system",
+    "history": "perflab.system",
     "isolated_cache": "perflab.cache",
     "open_run": "perflab.system",
     "read_trace": "perflab.system",

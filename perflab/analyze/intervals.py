@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["Interval", "at_least", "few", "median", "observed", "share"]
+__all__ = ["Interval", "at_least", "few", "median", "observed", "quantile", "share"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,33 @@ def median(values: Sequence[float] | Floats, confidence: float = 0.95) -> Interv
         low = high = math.nan
     how = "exact order-statistic interval" if exact else f"too few for an exact {confidence * 100:g} % interval"
     return Interval(float(np.median(data)), low, high, data.size, f"median of {data.size}; {how}")
+
+
+def quantile(values: Sequence[float] | Floats, p: float, confidence: float = 0.95) -> Interval:
+    """Return a quantile of all values with its exact order-statistic interval, which assumes no distribution.
+
+    Bounds are NaN where the values are too few: the 95th percentile has bounds of 95 % from 72 values.
+    Source: inversion of the binomial test, `scipy.stats.quantile_test`.
+
+    Examples
+    --------
+    >>> found = quantile(list(range(1, 101)), 0.95)
+    >>> round(found.value, 2), found.low, found.high
+    (95.05, 90.0, 100.0)
+    """
+    import numpy as np
+    from scipy.stats import quantile_test
+
+    data = np.asarray(values, dtype=np.float64)
+    name = f"{100 * p:g}th percentile of {data.size}"
+    if not data.size:
+        return Interval(math.nan, math.nan, math.nan, 0, "no observations")
+    bounds = quantile_test(data, q=0, p=p).confidence_interval(confidence)
+    low, high = float(bounds.low), float(bounds.high)
+    if not (math.isfinite(low) and math.isfinite(high)):
+        how = f"too few for an exact {confidence * 100:g} % interval"
+        return Interval(float(np.quantile(data, p)), math.nan, math.nan, data.size, f"{name}; {how}")
+    return Interval(float(np.quantile(data, p)), low, high, data.size, f"{name}; exact order-statistic interval")
 
 
 def few(values: Sequence[float] | Floats, confidence: float = 0.95) -> Interval:

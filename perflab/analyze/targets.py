@@ -6,7 +6,7 @@ In: the metrics frame and a table of targets. Out: the verdicts as the `targets`
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,7 +20,17 @@ if TYPE_CHECKING:
 
     from perflab.config import Config
 
-__all__ = ["GUIDE_TARGETS", "Target", "TargetVerdict", "config_targets", "exit_code", "judge", "targets_for"]
+__all__ = [
+    "ALIASES",
+    "GUIDE_TARGETS",
+    "Target",
+    "TargetVerdict",
+    "config_targets",
+    "exit_code",
+    "judge",
+    "targets_for",
+    "user_targets",
+]
 
 TargetVerdict = Literal["pass", "fail", "unclear", "unavailable"]
 
@@ -34,7 +44,7 @@ class Target:
     expression : str
         The bound on one line, see `perflab.analyze.expression`.
     unit : str
-        Unit of the metric: `s`, `bytes`, `ratio` or `count`.
+        Unit of the metric: `s`, `bytes`, `ratio`, `count`, or empty for that in which it is measured.
     source : str
         Where the bound comes from.
     meaning : str
@@ -106,6 +116,30 @@ def targets_for(workloads: Collection[str]) -> tuple[Target, ...]:
     return tuple(target for target in GUIDE_TARGETS if target.name.partition(".")[0] not in missing)
 
 
+ALIASES: Mapping[str, str] = {
+    "get.mean": "cache.access_time_mean",
+    "get.p95": "cache.access_time_p95",
+    "parallel_efficiency": "optimization.parallel_efficiency",
+}
+"""Short names of metrics, used where nothing is measured under the name itself."""
+
+
+def user_targets(expressions: Iterable[str], source: str = "user") -> tuple[Target, ...]:
+    """Return bounds of the user's own; a bare number is in whatever unit the metric has.
+
+    Raises
+    ------
+    ConfigError
+        If an expression cannot be read.
+
+    Examples
+    --------
+    >>> [(target.name, target.unit) for target in user_targets(["get.p95 < 10 ms", "cache.hit_rate > 0.9"])]
+    [('get.p95', 's'), ('cache.hit_rate', '')]
+    """
+    return tuple(Target(text, parse(text).unit, source, text) for text in expressions)
+
+
 def config_targets(config: Config) -> tuple[Target, ...]:
     """Return the bounds that a config sets on the cache.
 
@@ -158,7 +192,7 @@ def judge(metrics: pd.DataFrame, targets: Sequence[Target] = GUIDE_TARGETS) -> p
     import pandas as pd
 
     known: dict[str, dict[Any, Any]] = {row["name"]: row for row in metrics.to_dict("records")}
-    rows = [_verdict(target, known.get(target.name)) for target in targets]
+    rows = [_verdict(target, known.get(target.name) or known.get(ALIASES.get(target.name, ""))) for target in targets]
     columns = ["name", "expression", "unit", "actual", "low", "high", "verdict", "how", "source"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -187,7 +221,7 @@ def _verdict(target: Target, metric: dict[Any, Any] | None) -> tuple[object, ...
     return (
         expression.metric,
         target.expression,
-        target.unit,
+        target.unit or ("" if metric is None else str(metric["unit"])),
         actual,
         low,
         high,

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 from perflab.bench.arm import Arm, Outcome
 
 if TYPE_CHECKING:
+    from perflab.bench.command import Command
     from perflab.bench.compare import ArmComparison, Bench
     from perflab.bench.protocol import run
 
-__all__ = ["Arm", "ArmComparison", "Bench", "Outcome", "run"]
+__all__ = ["Arm", "ArmComparison", "Bench", "Command", "Outcome", "run"]
 
 
-_HOMES = {"ArmComparison": "compare", "Bench": "compare", "run": "protocol"}
+_HOMES = {"ArmComparison": "compare", "Bench": "compare", "Command": "command", "run": "protocol"}
 
 
 def __getattr__(name: str) -> Any:

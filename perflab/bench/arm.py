@@ -16,7 +16,7 @@ from perflab.errors import BenchmarkError
 __all__ = ["Arm", "Clock", "Outcome", "State", "resolve"]
 
 State = Literal["any", "cold", "warm", "incremental"]
-Clock = Literal["wall", "cpu"]
+Clock = Literal["wall", "cpu", "auto"]
 Function = str | Callable[..., Any]
 
 
@@ -59,13 +59,19 @@ class Arm:
     state : str
         `cold` (fresh process and caches), `warm`, `incremental`, or `any` where it does not matter.
     clock : str
-        What the arm is judged on: `wall` for work that waits, `cpu` for work that computes on one core.
+        What the arm is judged on: `wall` for work that waits, `cpu` for work that computes on one core, `auto` to tell
+        from the first samples of all arms.
     workers : int or None
         Worker processes that it may use, for the record.
     inputs : str
         Arms of the same label must produce the same output.
     collects_garbage : bool
         Leave the garbage collector on inside a sample, as caches make it work.
+    libraries : tuple of str
+        Modules that are imported before a memory run counts, as a kernel at work has them: their code is not what the
+        work needs. Timed samples import what they need in their time.
+    in_memory_runs : mapping
+        Arguments of memory runs that override all others, such as to keep no record.
 
     Raises
     ------
@@ -87,6 +93,8 @@ class Arm:
     workers: int | None = None
     inputs: str = ""
     collects_garbage: bool = False
+    libraries: tuple[str, ...] = ()
+    in_memory_runs: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, value, allowed in (

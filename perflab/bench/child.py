@@ -19,6 +19,7 @@ from typing import Any, Self
 
 import perflab
 from perflab.bench.job import Job, dump
+from perflab.bench.words import LastWords
 
 __all__ = ["Child", "ChildError"]
 
@@ -26,7 +27,6 @@ _GRACE_S = 2.0
 _GROUP_GRACE_S = 0.5
 _POLL_S = 0.2
 _START_S = 60.0
-_TAIL_BYTES = 2000
 
 
 class ChildError(Exception):
@@ -49,8 +49,9 @@ class Child:
     def __init__(
         self, job: Job, hash_seed: int, *, spawn: Callable[..., subprocess.Popen[bytes]] = subprocess.Popen
     ) -> None:
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # closed by `close`
         self._pipe, write = os.pipe()
+        heard, errors = os.pipe()
+        self._words = LastWords(heard)
         try:
             with tempfile.TemporaryFile() as stdin:
                 stdin.write(dump(job, [entry or str(Path.cwd()) for entry in sys.path]))
@@ -59,17 +60,17 @@ class Child:
                     [sys.executable, "-m", "perflab.bench.worker", str(write)],
                     stdin=stdin,
                     stdout=subprocess.DEVNULL,
-                    stderr=self._errors,
+                    stderr=errors,
                     pass_fds=(write,),
                     env=_environment(hash_seed),
                     start_new_session=True,
                 )
         except BaseException:
             os.close(self._pipe)
-            self._errors.close()
             raise
         finally:
             os.close(write)
+            os.close(errors)
 
     def __enter__(self) -> Self:
         return self
@@ -112,7 +113,7 @@ class Child:
                 self._process.wait()
         self._end_group()
         os.close(self._pipe)
-        self._errors.close()
+        self._words.close()
 
     def _read(self, deadline: float, bound_s: float | None) -> bytes:
         while True:
@@ -134,14 +135,8 @@ class Child:
         except subprocess.TimeoutExpired:
             return "it closed its result pipe and went on"
         how = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
-        last = self._last_line()
+        last = self._words.line()
         return f"its process ended with {how} before it returned{f', last words: {last}' if last else ''}"
-
-    def _last_line(self) -> str:
-        size = self._errors.seek(0, os.SEEK_END)
-        self._errors.seek(max(0, size - _TAIL_BYTES))
-        lines = self._errors.read().decode("utf-8", "backslashreplace").strip().splitlines()
-        return lines[-1].strip()[:300] if lines else ""
 
     def _ends_within(self, seconds: float) -> bool:
         try:

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable
 __all__ = ["Forecast", "OnProgress"]
 
 OnProgress = Callable[[int, int, str, float | None], None]
-"""Called with samples done, samples in all, the arm just measured, and the seconds that remain, None if unknown."""
+"""Called with samples done, samples in all, the arm just measured or why fewer come, and the seconds that
+remain, None if unknown."""
 
 Key = tuple[int, str]
 

@@ -5,17 +5,19 @@ In: arms, a recorder. Out: rows of the frame `samples`, and a `Bench`; Benchmark
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import replace
-from functools import partial
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from perflab.bench.arm import Arm
 from perflab.bench.child import Child
 from perflab.bench.compare import ArmComparison, Bench, compare_arms
 from perflab.bench.job import Job
 from perflab.bench.progress import OnProgress
+from perflab.bench.resume import Earlier
 from perflab.bench.schedule import Batch, isolated_batches, shared_batch
 from perflab.bench.session import Session
 from perflab.errors import BenchmarkError
@@ -47,6 +49,10 @@ def run(
     timeout_s: float | None = None,
     adopt: Callable[[str], str | None] | None = None,
     spawn: Callable[[Job, int], Child] = Child,
+    budget_s: float | None = None,
+    extend: bool | None = None,
+    earlier: Earlier | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Bench:
     """Measure arms against the first of them, in interleaved blocks.
 
@@ -57,8 +63,7 @@ def run(
     arms
         The baseline, then the others; each with its own name, state or number of workers.
     pairs
-        Blocks. By default 6 isolated ones; for fast callables 48, and up to twice as many until every interval is
-        narrower than 10 %. The number for fast callables is rounded up to whole processes of 8.
+        Blocks: by default 6 isolated ones, or 48 of fast callables, rounded up to whole processes of 8.
     seed
         Of the order of samples and of the processes' hash seeds.
     recorder
@@ -83,6 +88,15 @@ def run(
         Takes the run folder that an arm recorded into and returns its run_id; not called for warm-ups.
     spawn
         Makes the measuring process.
+    budget_s
+        Seconds after which no more blocks are begun; one is measured in any case, and memory runs are too.
+    extend
+        Go on with up to as many blocks again until every interval is narrower than 10 %; by default only fast
+        callables do.
+    earlier
+        Samples of an interrupted run with the same seed, which are not measured again.
+    clock
+        Tells seconds for the budget.
 
     Raises
     ------
@@ -102,22 +116,25 @@ number of workers of its own.
     _check(workload, arms, pairs, isolated)
     numbers = [_number(label, workload, arms) for label in memory_arms]
     loops, hash_seeds = (int(isolated),) * len(arms), random.Random(seed)
-    session = Session(workload, tuple(arms), recorder, on_progress, timeout_s, adopt, spawn, hash_seeds, loops)
-    compared = partial(
-        compare_arms, arms, session.rows, confidence=confidence, band_ratio=band_ratio, quads=not isolated
-    )
-    timed = tuple(
-        isolated_batches(range(len(arms)), pairs or ISOLATED_PAIRS, seed, "time", warmup_blocks)
-        if isolated
-        else _processes(len(arms), pairs or SHARED_PAIRS, seed)
-    )
+    # A single execution in a fresh process starts, imports and reads: that is judged by the wall.
+    clocked = tuple(replace(arm, clock="wall") if isolated and arm.clock == "auto" else arm for arm in arms)
+    session = Session(workload, clocked, recorder, on_progress, timeout_s, adopt, spawn, hash_seeds, loops, earlier)
+    blocks = pairs or (ISOLATED_PAIRS if isolated else SHARED_PAIRS)
+    timed = _Timed(len(arms), seed, isolated, warmup_blocks)
     remembered = isolated_batches(numbers, memory_blocks if numbers else 0, seed, "memory")
-    session.plan([*timed, *remembered])
-    session.execute_all(timed)
-    if not isolated:
-        _extend(session, len(timed), seed, compared)
+    rounds = timed.rounds(blocks)
+    session.plan(batch for batches in (*rounds, remembered) for batch in batches)
+    more = timed.rounds(blocks, first=blocks) if extend or (extend is None and not isolated) else ()
+    ends = math.inf if budget_s is None else clock() + budget_s
+
+    def compared() -> tuple[ArmComparison, ...]:
+        return compare_arms(
+            session.arms, session.rows, confidence=confidence, band_ratio=band_ratio, quads=not isolated
+        )
+
+    _measure(session, rounds, more, compared, lambda: clock() >= ends)
     session.execute_all(remembered)
-    return Bench(workload, seed, tuple(arms), tuple(session.rows), compared())
+    return Bench(workload, seed, session.arms, tuple(session.rows), compared())
 
 
 def _check(workload: str, arms: Sequence[Arm], pairs: int | None, isolated: bool) -> None:
@@ -149,21 +166,44 @@ def _number(label: str, workload: str, arms: Sequence[Arm]) -> int:
     raise BenchmarkError(f"The benchmark {workload!r} has no arm {label!r} to measure the memory of; it has {known}.")
 
 
-def _processes(arms: int, pairs: int, seed: int, first: int = 0) -> Iterator[Batch]:
-    for number in range(math.ceil(pairs / PAIRS_PER_PROCESS)):
-        start = first + number * PAIRS_PER_PROCESS
-        yield shared_batch(arms, QUADS_PER_PROCESS, seed + start, start)
+@dataclass(frozen=True, slots=True)
+class _Timed:
+    """Lays out timed blocks, in rounds after each of which every arm has stood at the same mean place."""
+
+    arms: int
+    seed: int
+    isolated: bool
+    warmup_blocks: int
+
+    def rounds(self, blocks: int, first: int = 0) -> list[tuple[Batch, ...]]:
+        if not self.isolated:
+            starts = range(first, first + blocks, PAIRS_PER_PROCESS)
+            return [(shared_batch(self.arms, QUADS_PER_PROCESS, self.seed + start, start),) for start in starts]
+        warmups = 0 if first else self.warmup_blocks
+        batches = isolated_batches(range(self.arms), blocks, self.seed + first, "time", warmups, first)
+        ends = [self.arms * (warmups + block) for block in (*range(2, blocks, 2), blocks)]
+        return [batches[start:end] for start, end in itertools.pairwise([0, *ends])]
 
 
-def _extend(session: Session, processes: int, seed: int, compared: Callable[[], Iterable[ArmComparison]]) -> None:
-    """Measure up to as many pairs again, process by process, until every interval is narrow."""
-    # Stopping once the intervals are narrow keeps their confidence; stopping at significance would not.
-    measured = processes * PAIRS_PER_PROCESS
-    for batch in _processes(len(session.arms), measured, seed, measured):
-        if all(map(_narrow, compared())):
+def _measure(
+    session: Session,
+    rounds: Iterable[tuple[Batch, ...]],
+    more: Iterable[tuple[Batch, ...]],
+    compared: Callable[[], Iterable[ArmComparison]],
+    spent: Callable[[], bool],
+) -> None:
+    """Measure the rounds, then more until every interval is narrow; none is begun once the budget is spent."""
+    for batches in rounds:
+        if session.rows and spent():
+            session.drop(batches)
+            continue
+        session.execute_all(batches)
+    for batches in more:
+        # Stopping once the intervals are narrow keeps their confidence; stopping at significance would not.
+        if spent() or all(map(_narrow, compared())):
             return
-        session.plan([batch])
-        session.execute(batch)
+        session.plan(batches)
+        session.execute_all(batches)
 
 
 def _narrow(found: ArmComparison) -> bool:

@@ -6,13 +6,15 @@ In: an arm that is ready to be called. Out: numbers of one execution, and what i
 from __future__ import annotations
 
 import gc
+import importlib
 import json
 import math
 import resource
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import repeat
+from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
 
@@ -34,6 +36,7 @@ class Sample:
     inner_loops: int
     wall_s: float | None = None
     cpu_s: float | None = None
+    waited_s: float | None = None
     involuntary_switches: int | None = None
     peak_bytes: int | None = None
     growth_bytes: int | None = None
@@ -46,12 +49,13 @@ class Sample:
         return asdict(self)
 
 
-def ready(arm: Arm) -> Callable[[], Any]:
+def ready(arm: Arm, overriding: Mapping[str, Any] | None = None) -> Callable[[], Any]:
     """Run the arm's setup and return the call that is to be measured."""
     arguments = dict(arm.arguments)
     if arm.setup is not None:
         changed = resolve(arm.setup)(**arguments)
         arguments.update(changed or {})
+    arguments.update(overriding or {})
     return partial(resolve(arm.target), **arguments)
 
 
@@ -74,23 +78,27 @@ def take_time(arm: Arm, loops: int) -> Sample:
     if not arm.collects_garbage:
         gc.disable()
     try:
-        cpu, switches, start = _cpu_s(), _switches(), perf_counter()
+        waited, cpu, switches, start = _waited_s(), _cpu_s(), _switches(), perf_counter()
         for _ in repeat(None, loops):
             value = call()
         wall = perf_counter() - start
         cpu, switches = _cpu_s() - cpu, _switches() - switches
     finally:
         gc.enable()
+    after = _waited_s()
     cpu += living_cpu_s() - living
-    return Sample(loops, wall / loops, max(0.0, cpu) / loops, switches, **_output(value))
+    ready_s = None if waited is None or after is None else (after - waited) / loops
+    return Sample(loops, wall / loops, max(0.0, cpu) / loops, ready_s, switches, **_output(value))
 
 
 def take_memory(arm: Arm) -> Sample:
-    """Run the setup, then one execution, and read the peaks of this process and of its descendants.
+    """Import the libraries, run the setup, then one execution; read the peaks of this process and its descendants.
 
     A figure that is not known leaves `peak_bytes`, `growth_bytes` or both missing; it never counts as 0.
     """
-    call = ready(arm)
+    for name in arm.libraries:
+        importlib.import_module(name)
+    call = ready(arm, arm.in_memory_runs)
     gc.collect()
     with PeakWatch() as watch:
         start = baseline_rss()
@@ -115,6 +123,14 @@ def _elapsed(call: Callable[[], Any], loops: int) -> float:
 def _cpu_s() -> float:
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return process_time() + children.ru_utime + children.ru_stime
+
+
+def _waited_s() -> float | None:
+    """Return how long this process's main thread was ready to run and had no core, since it started."""
+    try:
+        return int(Path("/proc/self/schedstat").read_text().split()[1]) / 1e9
+    except (OSError, IndexError, ValueError):
+        return None
 
 
 def _switches() -> int:

@@ -79,10 +79,12 @@ def blocks(arms: int, n: int, seed: int, first: int = 0) -> tuple[Block, ...]:
     return tuple(made)
 
 
-def isolated_batches(arms: Sequence[int], n: int, seed: int, purpose: Purpose, warmups: int = 0) -> tuple[Batch, ...]:
+def isolated_batches(
+    arms: Sequence[int], n: int, seed: int, purpose: Purpose, warmups: int = 0, first: int = 0
+) -> tuple[Batch, ...]:
     """Return one batch a sample of the arms of these numbers, for fresh processes; the first blocks warm up."""
     warm = [Block(WARM_UP, block.order) for block in blocks(len(arms), warmups, seed + 1)]
-    slots = [slot for block in [*warm, *blocks(len(arms), n, seed)] for slot in _slots(block)]
+    slots = [slot for block in [*warm, *blocks(len(arms), n, seed, first)] for slot in _slots(block)]
     return tuple(Batch(purpose, ((replace(slot, arm=arms[slot.arm]),),)) for slot in slots)
 
 

@@ -36,8 +36,11 @@ def main(descriptor: int) -> None:
     # The arm's own child processes must not hold this end of the pipe open.
     os.set_inheritable(descriptor, False)
     with os.fdopen(descriptor, "w", encoding="utf-8", buffering=1) as pipe:
+        owner = os.getpid()
 
         def send(event: str, **values: object) -> None:
+            if os.getpid() != owner:
+                os._exit(0)  # an arm forked and came back in the child; only its parent measures
             pipe.write(json.dumps({"event": event, **values}) + "\n")
 
         sys.path[:] = load_path(sys.stdin.buffer)

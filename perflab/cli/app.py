@@ -39,17 +39,49 @@ def benchmark(
     quick: Annotated[
         bool, typer.Option("--quick", help="A small part of the source and two pairs: under a minute, no intervals.")
     ] = False,
+    baseline: Annotated[
+        str | None, typer.Option("--baseline", help="A function module:function, or a command with --shell.")
+    ] = None,
+    optimized: Annotated[str | None, typer.Option("--optimized", help="What is held against --baseline.")] = None,
+    shell: Annotated[bool, typer.Option("--shell", help="--baseline and --optimized are command lines.")] = False,
+    budget: Annotated[
+        float | None, typer.Option("--budget", min=0, help="Seconds after which no pair is begun; for --baseline.")
+    ] = None,
+    memory: Annotated[bool, typer.Option("--memory", help="Measure peak memory too; for --baseline.")] = False,
+    targets: Annotated[Path | None, typer.Option("--targets", help="TOML file with a list `targets`.")] = None,
+    resume: Annotated[
+        Path | None, typer.Option("--resume", help="An interrupted run: what it measured is not measured again.")
+    ] = None,
+    concurrency: Annotated[
+        bool, typer.Option("--concurrency", help="Measure 1, 2, 4, 8 and 16 simultaneous requests instead.")
+    ] = False,
+    edits: Annotated[
+        bool, typer.Option("--edits", help="Count what each kind of edit computes anew, on a small source, instead.")
+    ] = False,
+    self_check: Annotated[
+        bool, typer.Option("--self-check", help="Say whether results can be trusted on this machine, instead.")
+    ] = False,
     config: ConfigFile = None,
     runs: Runs = None,
 ) -> None:
-    """Run the built-in workloads, naive against optimized, and hold them against the targets.
+    """Run the built-in workloads, naive against optimized, or two things of your own, and judge the targets.
 
-    Examples: `perflab benchmark --quick`, `perflab benchmark --workload document-creation --source src`
+    Examples: `perflab benchmark --quick`, `perflab benchmark --workload document-creation --source src`,
+    `perflab benchmark --baseline mod:slow --optimized mod:fast`, `perflab benchmark --self-check`
     """
-    from perflab.cli.benchmark import run
+    from perflab.cli.benchmark import Asked, run
+    from perflab.cli.extras import count_edits, load_levels, trust
 
     with ending():
-        raise typer.Exit(run(workload or [], source, pairs, report, quick, config, runs))
+        if self_check:
+            raise typer.Exit(trust())
+        if concurrency:
+            raise typer.Exit(load_levels(workload or [], source, config))
+        if edits:
+            raise typer.Exit(count_edits(workload or [], source, config))
+        sides = (baseline, optimized) if baseline is not None or optimized is not None else None
+        asked = Asked(tuple(workload or ()), source, pairs, quick, sides, shell, budget, memory, targets, resume)
+        raise typer.Exit(run(asked, report, config, runs))
 
 
 @app.command()
@@ -85,12 +117,51 @@ def report(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File (.html, .md, .json); by default report.html in the run.")
     ] = None,
+    into: Annotated[
+        Path | None, typer.Option("--into", help="Markdown document whose marked place gets the table of results.")
+    ] = None,
 ) -> None:
-    """Write the report of a run folder, also of a cancelled or crashed run."""
+    """Write the report of a run folder, also of a cancelled or crashed run, or put its result into a document."""
+    from perflab.cli.report import fill
     from perflab.cli.report import run as write
 
     with ending():
-        raise typer.Exit(write(run, output))
+        raise typer.Exit(write(run, output) if into is None else fill(run, into))
+
+
+@app.command()
+def compare(
+    run_a: Annotated[Path, typer.Argument(help="The run to compare with.")],
+    run_b: Annotated[Path, typer.Argument(help="The run that is compared.")],
+    fail_if: Annotated[
+        list[str] | None, typer.Option("--fail-if", help="Condition for exit code 1, such as 'time_ratio > 1.10'.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Show metrics within noise too.")] = False,
+) -> None:
+    """Hold a run against another: what was set differently, beside what came out differently.
+
+    Example: `perflab compare RUN_A RUN_B --fail-if "time_ratio > 1.10"`
+    """
+    from perflab.cli.compare import run_compare
+
+    with ending():
+        raise typer.Exit(run_compare(run_a, run_b, fail_if or [], everything))
+
+
+@app.command()
+def history(
+    metric: Annotated[list[str] | None, typer.Option("--metric", help="Name of a metric; repeat for more.")] = None,
+    config: ConfigFile = None,
+    runs: Runs = None,
+) -> None:
+    """Show what stored runs measured, and where a series of thirty or more changed its level.
+
+    Example: `perflab history --metric document_creation.time`
+    """
+    from perflab.cli.compare import run_history
+
+    with ending():
+        raise typer.Exit(run_history(runs, metric or [], config))
 
 
 @app.command()
@@ -103,6 +174,7 @@ def whatif(
     by: Annotated[str | None, typer.Option("--by", help="bytes, if sizes are known, or entries.")] = None,
     current: Annotated[str | None, typer.Option("--current", help="The cache as it is now, such as lru:50MB.")] = None,
     kind: Annotated[str | None, typer.Option("--format", help="Format of the file, if its name does not tell.")] = None,
+    times: Annotated[bool, typer.Option(help="Use the times of the file; they must not go back.")] = True,
     report: Annotated[Path | None, typer.Option("--report", help="Where to write an HTML report.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
@@ -113,7 +185,7 @@ def whatif(
     from perflab.cli.whatif import run
 
     with ending():
-        raise typer.Exit(run(trace, target, policies, by, current, kind, report, as_json))
+        raise typer.Exit(run(trace, target, policies, by, current, kind, times, report, as_json))
 
 
 def main() -> None:

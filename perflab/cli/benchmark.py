@@ -1,66 +1,150 @@
 """`perflab benchmark`: measure, print the verdicts, write the report.
 
-In: workloads and their scale. Out: a run folder, a report, and the exit code of the verdicts.
+In: workloads and their scale, or two things of the user's own. Out: a run folder, a report, and the exit code.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from perflab.analyze.targets import Target
+from perflab.bench import Command
 from perflab.cli.console import out
 from perflab.cli.verdicts import verdict_table
 from perflab.config import Config
-from perflab.system.measure import BenchmarkResult, benchmark_workloads, new_run_dir
+from perflab.errors import BenchmarkError
+from perflab.record.store import read_info
+from perflab.system.measure import benchmark, benchmark_workloads, new_run_dir
+from perflab.system.own_targets import read_targets
+from perflab.system.result import BenchmarkResult
 from perflab.system.run import check_report_path
 from perflab.units import format_seconds
-from perflab.workloads.suite import WORKLOADS, Scale
+from perflab.workloads.suite import OnStep, Scale, known_workloads
 
-__all__ = ["run"]
+__all__ = ["Asked", "progress", "run"]
 
 
-def run(
-    workloads: Sequence[str],
-    source: Path | None,
-    pairs: int | None,
-    report: Path | None,
-    quick: bool,
-    config_file: Path | None,
-    runs: Path | None,
-) -> int:
-    """Measure the workloads and return 0, 1 or 3 by the verdicts."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to be measured: workloads, or the two `sides` of a comparison."""
+
+    workloads: tuple[str, ...] = ()
+    source: Path | None = None
+    pairs: int | None = None
+    quick: bool = False
+    sides: tuple[str | None, str | None] | None = None
+    shell: bool = False
+    budget_s: float | None = None
+    memory: bool = False
+    targets: Path | None = None
+    resume: Path | None = None
+
+    @property
+    def label(self) -> str:
+        """Part of the run folder's name."""
+        return "quick" if self.quick else "benchmark"
+
+
+def run(asked: Asked, report: Path | None, config_file: Path | None, runs: Path | None) -> int:
+    """Measure what is asked for and return 0, 1 or 3 by the verdicts."""
     config = Config.load(config_file)
-    names = tuple(dict.fromkeys(workloads)) or tuple(WORKLOADS)
-    folder = new_run_dir(runs or config.record.runs_dir, "quick" if quick else "benchmark")
+    targets = read_targets(asked.targets) if asked.targets else ()
+    folder = new_run_dir(runs or config.record.runs_dir, asked.label)
     path = check_report_path(report or folder / "report.html")
     try:
-        result = _measured(names, config, source, Scale.of(config, source, pairs=pairs, quick=quick), folder)
+        with progress() as step:
+            measure = _workloads if asked.sides is None else _sides
+            result = measure(asked, config, targets, folder, step)
     except KeyboardInterrupt:
         out.print(f"What was measured until now is kept; read it with: perflab report {folder}", soft_wrap=True)
+        out.print(f"Go on with: perflab benchmark --resume {folder}", soft_wrap=True, highlight=False)
         raise
     result.run.report(path)
     _print(result, path, out)
     return result.exit_code
 
 
-def _measured(
-    names: tuple[str, ...], config: Config, source: Path | None, scale: Scale, folder: Path
-) -> BenchmarkResult:
+@contextmanager
+def progress() -> Iterator[OnStep]:
+    """Show a bar, and give the function that moves it."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, TextColumn("{task.fields[left]}"), console=out, transient=True) as progress:
-        task = progress.add_task("starting", total=None, left="")
+    with Progress(*columns, TextColumn("{task.fields[left]}"), console=out, transient=True) as bar:
+        task = bar.add_task("starting", total=None, left="")
 
         def step(what: str, done: int, total: int, remaining_s: float | None) -> None:
             left = "" if remaining_s is None else f"{format_seconds(remaining_s)} left"
-            progress.update(task, description=what, completed=done, total=total or None, left=left)
+            bar.update(task, description=what, completed=done, total=total or None, left=left)
 
-        return benchmark_workloads(names, config=config, source=source, scale=scale, folder=folder, on_step=step)
+        yield step
+
+
+def _workloads(
+    asked: Asked, config: Config, targets: tuple[Target, ...], folder: Path, step: OnStep
+) -> BenchmarkResult:
+    before: dict[str, Any] = {} if asked.resume is None else dict(read_info(asked.resume).get("asked") or {})
+    if asked.resume is not None and not before:
+        raise BenchmarkError(f"The run {str(asked.resume)!r} measured no workload; resume it as it was started.")
+    source = Path(before["source"]) if before.get("source") else asked.source
+    scale = Scale(**before["scale"]) if before else Scale.of(config, source, pairs=asked.pairs, quick=asked.quick)
+    return benchmark_workloads(
+        known_workloads(before.get("workloads") or asked.workloads),
+        config=config,
+        source=source,
+        scale=scale,
+        folder=folder,
+        resume=asked.resume,
+        targets=targets,
+        on_step=step,
+    )
+
+
+def _sides(asked: Asked, config: Config, targets: tuple[Target, ...], folder: Path, step: OnStep) -> BenchmarkResult:
+    baseline, optimized = asked.sides or (None, None)
+    if baseline is None or optimized is None:
+        raise BenchmarkError("Only one side of a comparison is given; give both --baseline and --optimized.")
+    for side in (baseline, optimized):
+        if not asked.shell and ":" not in side:
+            raise BenchmarkError(f"{side!r} names no function; write module:function, or add --shell for a command.")
+    sys.path.insert(0, str(Path.cwd()))  # where the modules are that are named, as for `python -m`
+    return benchmark(
+        Command(baseline) if asked.shell else baseline,
+        Command(optimized) if asked.shell else optimized,
+        config=config,
+        pairs=asked.pairs,
+        budget_s=asked.budget_s,
+        memory=asked.memory,
+        targets=targets,
+        run_dir=folder,
+        resume=asked.resume,
+        on_step=step,
+    )
 
 
 def _print(result: BenchmarkResult, report: Path, console: Console) -> None:
-    console.print(verdict_table(result.run.targets()))
+    targets = result.run.targets()
+    if len(targets):
+        console.print(verdict_table(targets))
+    if len(result.benches) == 1:
+        for line in _said(result):
+            console.print(line, soft_wrap=True, highlight=False, markup=False)
     console.print(f"run:    {result.folder}", soft_wrap=True, highlight=False)
     console.print(f"report: {report}", soft_wrap=True, highlight=False)
+
+
+def _said(result: BenchmarkResult) -> Iterator[str]:
+    if not result.benches[0].comparisons:
+        return
+    low, high = result.interval
+    yield (
+        f"{result.verdict}: ratio {result.ratio:.3f} ({low:.3f} to {high:.3f}), noise floor {result.noise_floor:.1%}"
+    )
+    if result.doubts:
+        yield f"may be unstable: {'; '.join(result.doubts)}"

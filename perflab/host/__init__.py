@@ -5,6 +5,7 @@ In: the operating system's files. Out: facts, limits, readings, and rows of the 
 
 from __future__ import annotations
 
+from perflab.host.allocator import share_one_arena
 from perflab.host.facts import facts
 from perflab.host.limits import memory_bounds, memory_limit, usable_cores
 from perflab.host.memory import baseline_rss, peak_rss, reset_peak
@@ -28,6 +29,7 @@ __all__ = [
     "pressure",
     "read",
     "reset_peak",
+    "share_one_arena",
     "shares",
     "usable_cores",
 ]

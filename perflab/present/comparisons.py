@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from perflab.analyze.intervals import Interval, median
-from perflab.analyze.metrics.select import BASELINE, baseline_rows, by_block, good_samples, workloads
+from perflab.analyze.metrics.select import BASELINE, baseline_rows, by_block, good_samples, time_column, workloads
 from perflab.analyze.pairs import Comparison, compare
 from perflab.present import arms, escape
 
@@ -85,4 +85,5 @@ def _of_workload(workload: str, rows: pd.DataFrame) -> list[Pairs]:
 
 
 def _times(rows: pd.DataFrame) -> dict[int, float]:
-    return {block: seconds for block, seconds in by_block(rows, "wall_s").items() if 0 < seconds < math.inf}
+    times = by_block(rows, time_column(rows))
+    return {block: seconds for block, seconds in times.items() if 0 < seconds < math.inf}

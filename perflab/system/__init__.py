@@ -5,9 +5,23 @@ In: a config. Out: caches, chunks and operations that record themselves; frames,
 
 from __future__ import annotations
 
-from perflab.system.measure import BenchmarkResult, benchmark
+from perflab.system.comparison import RunComparison, compare
+from perflab.system.measure import benchmark
 from perflab.system.performance import PerformanceSystem
+from perflab.system.result import BenchmarkResult
 from perflab.system.run import Run, open_run
+from perflab.system.runs import history
 from perflab.system.traces import read_trace, whatif
 
-__all__ = ["BenchmarkResult", "PerformanceSystem", "Run", "benchmark", "open_run", "read_trace", "whatif"]
+__all__ = [
+    "BenchmarkResult",
+    "PerformanceSystem",
+    "Run",
+    "RunComparison",
+    "benchmark",
+    "compare",
+    "history",
+    "open_run",
+    "read_trace",
+    "whatif",
+]

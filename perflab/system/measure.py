@@ -1,6 +1,6 @@
-"""Benchmarks as people start them: by a workload's name, or with two functions of their own.
+"""Benchmarks as people start them: by a workload's name, or with two functions or commands of their own.
 
-In: names or callables, a config. Out: a `BenchmarkResult`: comparisons, verdicts on the targets, and the run.
+In: names, callables or commands, a config. Out: a `BenchmarkResult`: comparisons, verdicts on the targets, and the run.
 """
 
 from __future__ import annotations
@@ -8,87 +8,75 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from perflab.analyze import exit_code, judge
-from perflab.analyze.targets import targets_for
+from perflab.analyze import judge
+from perflab.analyze.targets import Target, targets_for
 from perflab.bench import Arm, Bench
 from perflab.bench import run as run_benchmark
+from perflab.bench.arm import Clock, Function, State
+from perflab.bench.pair import Side, pair_of
+from perflab.bench.resume import Earlier
 from perflab.config import Config
 from perflab.errors import BenchmarkError
 from perflab.events import Events
-from perflab.record import Recorder
+from perflab.record import FRAMES, Recorder
+from perflab.record.store import read_info, read_table
+from perflab.system.result import BenchmarkResult
 from perflab.system.run import Run, describe_run
 from perflab.workloads.corpus import select
-from perflab.workloads.suite import WORKLOADS, OnStep, Scale, run_workloads
+from perflab.workloads.suite import OnStep, Scale, known_workloads, run_workloads
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-__all__ = ["BenchmarkResult", "benchmark", "benchmark_workloads", "new_run_dir"]
+__all__ = ["benchmark", "benchmark_workloads", "new_run_dir"]
 
 
 LEAST_SOURCE = 1
 """Bytes to look for when it is only asked whether a source can be read: one feature is taken in any case."""
 
 
-@dataclass(frozen=True)
-class BenchmarkResult:
-    """A finished benchmark.
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """Where a benchmark is recorded, what it is held against, and what an interrupted one has measured."""
 
-    Attributes
-    ----------
-    benches : tuple of Bench
-        One a workload, with every sample.
-    run : Run
-        Frames, metrics, targets and report.
-    folder : pathlib.Path or None
-        Where the run is kept.
-    """
-
-    benches: tuple[Bench, ...]
-    run: Run
     folder: Path | None = None
+    resume: Path | None = None
+    targets: Sequence[Target] = ()
 
-    def frame(self) -> pd.DataFrame:
-        """Return a row an arm: workload, arm, state, ratio to the baseline, its interval, noise floor and verdict."""
-        import pandas as pd
-
-        return pd.concat([bench.frame() for bench in self.benches], ignore_index=True)
-
-    @property
-    def exit_code(self) -> int:
-        """0 if every target passes, 1 if one fails or is unavailable, 3 if one is unclear."""
-        return exit_code(self.run.targets()["verdict"])
-
-    def __repr__(self) -> str:
-        return f"<BenchmarkResult\n{self.frame().to_string(index=False)}>"
-
-    def _repr_html_(self) -> str:
-        return str(self.frame().to_html(index=False, float_format="{:.3g}".format, escape=True))
+    def earlier(self) -> Earlier | None:
+        return None if self.resume is None else Earlier(read_table(self.resume, "samples"))
 
 
 def benchmark(
-    workload: str | Callable[[], Any],
-    optimized: Callable[[], Any] | None = None,
+    workload: Side,
+    optimized: Side | None = None,
     *,
     config: Config | None = None,
     source: str | Path | None = None,
     pairs: int | None = None,
     quick: bool = False,
+    setup: Function | None = None,
+    state: State = "any",
+    clock: Clock = "auto",
+    collects_garbage: bool = False,
+    memory: bool = False,
+    budget_s: float | None = None,
+    timeout_s: float | None = None,
+    targets: Sequence[Target] = (),
     run_dir: str | Path | None = None,
+    resume: str | Path | None = None,
     on_step: OnStep = lambda *_: None,
 ) -> BenchmarkResult:
-    """Measure a built-in workload, or a function against a faster one, in interleaved pairs.
+    """Measure a built-in workload, or something against a faster one, in interleaved pairs.
 
     Parameters
     ----------
     workload
-        `"document-creation"`, `"cross-validation"`, or the baseline: a function without arguments.
+        `"document-creation"`, `"cross-validation"`, or the baseline: a function without arguments, its name as
+        `module:function`, a `perflab.bench.Command`, or a `perflab.bench.Arm`, which has arguments.
     optimized
-        The function to hold against the baseline; both must return the same.
+        What to hold against the baseline; both must return, or print, the same.
     config
         Settings of the optimized arms and of the measurement.
     source
@@ -97,15 +85,33 @@ def benchmark(
         Interleaved pairs; by default that of the config for workloads, 48 to 96 for functions.
     quick
         Measure a built-in workload on a small part of the source in two pairs, too few for an interval.
+    setup
+        Called before each sample, untimed; a mapping that it returns has the arguments of both functions.
+    state
+        `cold` for a fresh process each sample, else both arms take turns in one process after another.
+    clock
+        `cpu`, `wall`, or `auto`: CPU time if both functions compute on one core, else wall time.
+    collects_garbage
+        Leave the garbage collector on inside the samples.
+    memory
+        Measure the peak memory of both arms too, in runs of their own after the timed ones.
+    budget_s
+        Seconds after which no more pairs are begun.
+    timeout_s
+        Longest time that a sample may take.
+    targets
+        Bounds of the user's own, judged beside the guide's.
     run_dir
         Folder in which the run is kept; by default rows stay in memory.
+    resume
+        Folder of an interrupted run of the same benchmark; the samples that it has are not taken again.
     on_step
         Called with what is going on, samples done and in all, and the seconds that remain.
 
     Raises
     ------
     BenchmarkError
-        If the workload is unknown, an arm fails, or the arms' outputs differ.
+        If the workload is unknown, an arm fails, the arms' outputs differ, or their source changes meanwhile.
 
     Examples
     --------
@@ -116,14 +122,18 @@ def benchmark(
 give two functions.
     """
     config = config or Config()
-    folder = None if run_dir is None else Path(run_dir)
-    if isinstance(workload, str):
+    folder, before = (None if path is None else Path(path) for path in (run_dir, resume))
+    kept = _Kept(folder, before, tuple(targets))
+    if isinstance(workload, str) and (optimized is None or ":" not in workload):
         path = None if source is None else Path(source)
         scale = Scale.of(config, path, pairs=pairs, quick=quick)
-        return benchmark_workloads([workload], config=config, source=path, scale=scale, folder=folder, on_step=on_step)
+        return _benchmark_workloads([workload], config, scale, path, kept, on_step)
     if optimized is None:
         raise BenchmarkError("A function alone cannot be compared; give a second one, or the name of a workload.")
-    return _benchmark_functions(workload, optimized, config, pairs, folder, on_step)
+    start = {"setup": setup, "state": state, "clock": clock, "collects_garbage": collects_garbage}
+    name, arms = pair_of(workload, optimized, **start)  # type: ignore[arg-type]  # options by name
+    limits = {"pairs": pairs, "budget_s": budget_s, "timeout_s": timeout_s}
+    return _benchmark_arms(name, arms, config, limits, memory, kept, on_step)
 
 
 def benchmark_workloads(
@@ -133,21 +143,34 @@ def benchmark_workloads(
     scale: Scale,
     source: Path | None = None,
     folder: Path | None = None,
+    resume: Path | None = None,
+    targets: Sequence[Target] = (),
     on_step: OnStep = lambda *_: None,
 ) -> BenchmarkResult:
     """Measure built-in workloads into one run and judge them; see `benchmark`."""
-    for name in names:
-        if name not in WORKLOADS:
-            known = " or ".join(WORKLOADS)
-            raise BenchmarkError(f"{name!r} is no workload; choose {known}, or give two functions.")
+    return _benchmark_workloads(names, config, scale, source, _Kept(folder, resume, targets), on_step)
+
+
+def _benchmark_workloads(
+    names: Sequence[str], config: Config, scale: Scale, source: Path | None, kept: _Kept, on_step: OnStep
+) -> BenchmarkResult:
+    names = known_workloads(names)
+    earlier = kept.earlier()
 
     def measure(recorder: Recorder) -> list[Bench]:
         return run_workloads(
-            tuple(names), config=config, recorder=recorder, source=source, scale=scale, on_step=on_step
+            names,
+            config=config,
+            recorder=recorder,
+            source=source,
+            scale=scale,
+            on_step=on_step,
+            earlier=earlier,
         )
 
     select(source, seed=config.benchmark.seed, limit_bytes=LEAST_SOURCE)  # before a run folder is made in vain
-    return _recorded(measure, config, " and ".join(names), folder, names)
+    asked = {"workloads": list(names), "source": None if source is None else str(source), "scale": asdict(scale)}
+    return _recorded(measure, config, " and ".join(names), kept, names, asked)
 
 
 def new_run_dir(runs_dir: Path, label: str) -> Path:
@@ -156,16 +179,16 @@ def new_run_dir(runs_dir: Path, label: str) -> Path:
     return runs_dir / f"{stamp}-{label}-{uuid.uuid4().hex[:6]}"
 
 
-def _benchmark_functions(
-    baseline: Callable[[], Any],
-    optimized: Callable[[], Any],
+def _benchmark_arms(
+    name: str,
+    arms: Sequence[Arm],
     config: Config,
-    pairs: int | None,
-    folder: Path | None,
+    limits: Mapping[str, Any],
+    memory: bool,
+    kept: _Kept,
     on_step: OnStep,
 ) -> BenchmarkResult:
-    name = getattr(optimized, "__name__", "functions")
-    arms = (Arm("baseline", baseline, clock="cpu"), Arm("optimized", optimized, clock="cpu"))
+    earlier = kept.earlier()
 
     def step(done: int, total: int, label: str, remaining_s: float | None) -> None:
         on_step(f"{name}: {label}", done, total, remaining_s)
@@ -175,34 +198,42 @@ def _benchmark_functions(
             run_benchmark(
                 name,
                 arms,
-                pairs=pairs,
                 seed=config.benchmark.seed,
                 recorder=recorder,
-                isolated=False,
+                isolated=arms[0].state == "cold" or arms[1].state == "cold",
+                memory_arms=[arm.label for arm in arms] if memory else (),
                 confidence=config.benchmark.confidence,
                 band_ratio=config.benchmark.band_ratio,
                 on_progress=step,
+                extend=True,
+                earlier=earlier,
+                **limits,
             )
         ]
 
-    return _recorded(measure, config, name, folder)
+    return _recorded(measure, config, name, kept)
 
 
 def _recorded(
     measure: Callable[[Recorder], list[Bench]],
     config: Config,
     label: str,
-    folder: Path | None,
+    kept: _Kept,
     workloads: Sequence[str] = (),
+    asked: Mapping[str, Any] | None = None,
 ) -> BenchmarkResult:
     """Measure into a recorder, judge what came of it, and close the run with its true status."""
-    facts: Mapping[str, Any] = describe_run(config, label)
-    recorder = Recorder(folder, config.record, info=facts)
+    resumed = None if kept.resume is None else str(read_info(kept.resume)["run_id"])
+    facts: Mapping[str, Any] = {**describe_run(config, label), "resumed": resumed, "asked": asked}
+    recorder = Recorder(kept.folder, config.record, info=facts)
     status = "failed"
     try:
+        if kept.resume is not None:
+            recorder.absorb({frame: read_table(kept.resume, frame) for frame in FRAMES if frame not in _MADE_ANEW})
         benches = tuple(measure(recorder))
         run = Run({**facts, "run_id": recorder.run_id, "status": "finished"}, recorder.frames)
-        for verdict in judge(run.metrics(), targets_for(workloads)).to_dict("records"):
+        bounds = (*targets_for(workloads), *kept.targets)
+        for verdict in judge(run.metrics(), bounds).to_dict("records"):
             recorder.add("targets", **{str(name): value for name, value in verdict.items()})
         Events(recorder.add).emit("benchmark_complete", workload=label, run_id=recorder.run_id)
         status = "finished"
@@ -214,4 +245,8 @@ def _recorded(
         raise
     finally:
         recorder.close(status)
-    return BenchmarkResult(benches, run, folder)
+    return BenchmarkResult(benches, run, kept.folder)
+
+
+_MADE_ANEW = ("samples", "targets")
+"""Frames of a resumed run that are not taken over whole: its samples are chosen, its verdicts judged again."""

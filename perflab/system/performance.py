@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from perflab.present import Picture
-    from perflab.system.measure import BenchmarkResult
+    from perflab.system.result import BenchmarkResult
     from perflab.trace import Trace
 
 __all__ = ["PerformanceSystem"]

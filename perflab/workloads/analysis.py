@@ -38,6 +38,10 @@ CHUNK_BYTES: Final = 16_000
 """The most bytes of a chunk: a large file has enough of them for all workers, and nearly every function fits in one."""
 
 
+WINDOW_BYTES: Final = 65_536
+"""Source that is parsed at a time: its tree takes 25 to 30 times as much memory, for a moment."""
+
+
 class Cache(Protocol):
     """What is needed of a cache; `perflab.cache.TieredCache` has it."""
 
@@ -94,6 +98,7 @@ class Analysis:
             code_digest=code_digest(),
             language=file.language,
             max_bytes=CHUNK_BYTES,
+            window_bytes=WINDOW_BYTES,
         )
         with self._lock:
             self.chunks_processed += result.processed

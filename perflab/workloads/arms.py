@@ -46,7 +46,9 @@ def naive_documents(source: str, out: str, **_: Any) -> Outcome:
     return Outcome(created.digest, {**created.work, "rule_findings": len(created.findings)})
 
 
-def optimized_documents(source: str, out: str, store: str, run: str, settings: Mapping[str, Any], **_: Any) -> Outcome:
+def optimized_documents(
+    source: str, out: str, store: str, run: str | None, settings: Mapping[str, Any], **_: Any
+) -> Outcome:
     """Create the same documents with perflab's caches and workers."""
     from perflab.workloads.documents import create_optimized
 
@@ -66,7 +68,7 @@ def naive_validation(source: str, documents: str, **_: Any) -> Outcome:
 
 
 def optimized_validation(
-    source: str, documents: str, store: str, run: str, settings: Mapping[str, Any], **_: Any
+    source: str, documents: str, store: str, run: str | None, settings: Mapping[str, Any], **_: Any
 ) -> Outcome:
     """Validate the same documents with perflab's caches and workers."""
     from perflab.workloads.crossvalidate import validate_optimized
@@ -80,17 +82,22 @@ def optimized_validation(
 
 
 def _with_tools(
-    work: Callable[..., tuple[str, Mapping[str, Any]]], store: str, run: str, settings: Mapping[str, Any]
+    work: Callable[..., tuple[str, Mapping[str, Any]]], store: str, run: str | None, settings: Mapping[str, Any]
 ) -> Outcome:
-    """Call `work` with the cache, the workers and the recorder that the settings describe, all closed afterwards."""
+    """Call `work` with the cache, the workers and the recorder that the settings describe, all closed afterwards.
+
+    Without a run folder the rows stay in memory, and are never made into columns and files: that is what a memory run
+    asks for, as nobody reads its rows.
+    """
     from perflab.cache import build_tiers
     from perflab.events import Events
-    from perflab.host import Monitor
+    from perflab.host import Monitor, share_one_arena
     from perflab.parallel import Workers
     from perflab.record import Recorder
 
+    share_one_arena()
     config = Config(**settings).replace(cache={"l3_dir": store})
-    recorder = Recorder(Path(run), config.record)
+    recorder = Recorder(None if run is None else Path(run), config.record)
     with (
         Monitor(recorder, Events(recorder.add), config.resource_monitoring) as monitor,
         build_tiers(config, recorder) as cache,
@@ -98,10 +105,9 @@ def _with_tools(
     ):
         digest, counted = work(config, cache=cache, workers=workers, recorder=recorder)
         monitor.sample()
-        peak = workers.peak_bytes()
     recorder.close()
-    # Unknown peaks are measured from outside; one worker is this process itself.
-    return Outcome(digest, counted, run_dir=run, children_peak_bytes=0 if config.workers == 1 else peak)
+    # Peaks of processes are watched from outside, where those that serve the workers are seen too.
+    return Outcome(digest, counted, run_dir=run, children_peak_bytes=0 if config.workers == 1 else None)
 
 
 def _corpus(source: str) -> Corpus:

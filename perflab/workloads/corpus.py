@@ -24,7 +24,7 @@ __all__ = [
     "select",
 ]
 
-MAX_FILE_BYTES: Final = 2_000_000
+MAX_FILE_BYTES: Final = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,15 @@
-"""One small change to a source tree, as an edit between two runs makes it.
+"""One change to a source tree, as an edit between two runs makes it.
 
-In: a folder that may be changed, and a seed. Out: one function's body has one statement more.
+In: a folder that may be changed, a kind of edit and a seed. Out: a body with one statement more, a function of another
+name, a file more, or a file less.
 """
 
 from __future__ import annotations
 
 import ast
 import random
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,12 +17,12 @@ from perflab.errors import SourceError
 from perflab.workloads.folder import replace_file
 from perflab.workloads.syntax import parse_python
 
-__all__ = ["Edit", "edit_one_function"]
+__all__ = ["EDITS", "Edit", "add_file", "delete_file", "edit_one_function", "rename_one_function"]
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """What was changed: a file, a function in it, and the line that was inserted, from 1."""
+    """What was changed: a file, a function in it, and the line from 1; a whole file has no function and line 0."""
 
     path: str
     function: str
@@ -41,7 +44,80 @@ def edit_one_function(root: Path, seed: int = 2026) -> Edit:
     SourceError
         If no Python file below the folder has a function whose body stands on lines of its own.
     """
-    choice = random.Random(seed)
+    for path, data, function in _candidates(root, random.Random(seed)):
+        line, edited = _with_statement(data, function, seed)
+        if _parsed(edited) is not None:
+            replace_file(path, edited)
+            return Edit(path.relative_to(root).as_posix(), function.name, line)
+    raise SourceError(f"{str(root)!r} has no Python function to edit; give a copy of a tree that has one")
+
+
+def rename_one_function(root: Path, seed: int = 2026) -> Edit:
+    """Give one top-level function another name, wherever its own file says it.
+
+    Raises
+    ------
+    SourceError
+        As `edit_one_function`.
+    """
+    for path, data, function in _candidates(root, random.Random(seed)):
+        old, new = function.name.encode(), b"%b_%d" % (function.name.encode(), seed)
+        edited = re.sub(rb"\b%b\b" % re.escape(old), new, data)
+        if function.col_offset == 0 and _parsed(edited) is not None:
+            replace_file(path, edited)
+            return Edit(path.relative_to(root).as_posix(), function.name, function.lineno)
+    raise SourceError(f"{str(root)!r} has no Python function to rename; give a copy of a tree that has one")
+
+
+def add_file(root: Path, seed: int = 2026) -> Edit:
+    """Write a module of one function beside another one.
+
+    Raises
+    ------
+    SourceError
+        If no Python file is below the folder.
+    """
+    beside = random.Random(seed).choice(_modules(root))
+    path = beside.with_name(f"added_{seed}.py")
+    replace_file(path, b'"""An added module."""\n\n\ndef added():\n    """Return a number."""\n    return %d\n' % seed)
+    return Edit(path.relative_to(root).as_posix(), "", 0)
+
+
+def delete_file(root: Path, seed: int = 2026) -> Edit:
+    """Remove one module whose folder holds others.
+
+    Raises
+    ------
+    SourceError
+        If no Python file below the folder stands beside another one.
+    """
+    modules = _modules(root)
+    several = [path for path in modules if sum(other.parent == path.parent for other in modules) > 1]
+    if not several:
+        raise SourceError(f"{str(root)!r} has no folder with two Python files; give a copy of a tree that has one")
+    path = random.Random(seed).choice(several)
+    path.unlink()
+    return Edit(path.relative_to(root).as_posix(), "", 0)
+
+
+EDITS: Mapping[str, Callable[[Path, int], Edit]] = {
+    "one body": edit_one_function,
+    "a rename": rename_one_function,
+    "a new file": add_file,
+    "a deleted file": delete_file,
+}
+"""Every kind of edit by its name."""
+
+
+def _modules(root: Path) -> list[Path]:
+    paths = sorted(path for path in root.rglob("*.py") if path.is_file())
+    if not paths:
+        raise SourceError(f"{str(root)!r} has no Python file to edit; give a copy of a tree that has one")
+    return paths
+
+
+def _candidates(root: Path, choice: random.Random) -> Iterator[tuple[Path, bytes, ast.FunctionDef]]:
+    """Yield functions in seeded order, with their file and its content."""
     paths = sorted(path for path in root.rglob("*.py") if path.is_file())
     choice.shuffle(paths)
     for path in paths:
@@ -49,11 +125,7 @@ def edit_one_function(root: Path, seed: int = 2026) -> Edit:
         functions = _functions(data)
         choice.shuffle(functions)
         for function in functions:
-            line, edited = _with_statement(data, function, seed)
-            if _parsed(edited) is not None:
-                replace_file(path, edited)
-                return Edit(path.relative_to(root).as_posix(), function.name, line)
-    raise SourceError(f"{str(root)!r} has no Python function to edit; give a copy of a tree that has one")
+            yield path, data, function
 
 
 def _functions(data: bytes) -> list[ast.FunctionDef]:

@@ -12,6 +12,8 @@ import re
 import tokenize
 from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby
 
 from perflab.chunk import Chunk
 from perflab.workloads.assembly import Assembly
@@ -26,6 +28,10 @@ _CODE = re.compile(r"^[ \t\f]*[^ \t\f\r\n#]", re.MULTILINE)
 # Python ends a line at a lone carriage return, chunks do not. A backslash may join a chunk's last line to the next
 # chunk's first one. Python refuses a hundred levels of indentation, of which a chunk may show fewer than its file has.
 _UNSURE = re.compile(rb"\r(?!\n)|\\\r?\n\Z|^[ \t\f]{80}", re.MULTILINE)
+
+
+_BEFORE = 8
+"""Chunks that are looked at again, at the most, for a part that says nothing alone."""
 
 
 def fragment_facts(path: str, chunk: Chunk) -> Fragment | None:
@@ -78,13 +84,13 @@ def merged(path: str, data: bytes, chunks: Sequence[Chunk], fragments: Sequence[
     Returns
     -------
     FileFacts or None
-        None if a chunk ends inside a statement or a line, a function or a block other than a class's was cut, or the
-        encoding is not UTF-8: then the file must be looked at as a whole.
+        None if a function or a block other than a class's was cut, or the encoding is not UTF-8: then the file must be
+        looked at as a whole. Neighbouring chunks that cut a statement or a line are looked at together, here.
     """
     whole = Assembly()
-    if not _is_utf8(data) or not _have_clean_borders(chunks):
+    if not _is_utf8(data) or any(chunk.data.startswith(BOM_UTF8) for chunk in chunks[1:]):
         return None
-    for chunk, fragment in zip(chunks, fragments, strict=True):
+    for chunk, fragment in _rejoined(path, chunks, fragments):
         if fragment is None or not whole.add(fragment, ".".join(chunk.parents), chunk.start_line - 1):
             return None
     return whole.filled(sizes(path, data))
@@ -147,7 +153,38 @@ def _is_utf8(data: bytes) -> bool:
     return encoding in ("utf-8", "utf-8-sig")
 
 
-def _have_clean_borders(chunks: Sequence[Chunk]) -> bool:
-    """Tell whether all chunks are whole lines, and only the first one may begin with a byte-order mark."""
-    whole_lines = all(chunk.data.endswith(b"\n") for chunk in chunks[:-1])
-    return whole_lines and not any(chunk.data.startswith(BOM_UTF8) for chunk in chunks[1:])
+def _rejoined(
+    path: str, chunks: Sequence[Chunk], fragments: Sequence[Fragment | None]
+) -> list[tuple[Chunk, Fragment | None]]:
+    """Return chunks with their fragments; neighbours that say nothing, or that share a line, as one chunk.
+
+    The first part of a function that was cut may say something all the same: then the rest of it says nothing, and
+    is looked at with what stands before.
+    """
+    cut = [False, *(not chunk.data.endswith(b"\n") for chunk in chunks[:-1]), False]
+    silent = [fragment is None or cut[at] or cut[at + 1] for at, fragment in enumerate(fragments)]
+    told: list[tuple[Chunk, Fragment | None]] = []
+    at = 0
+    for is_silent, members in groupby(silent):
+        stop = at + len(list(members))
+        if is_silent:
+            told.append(_together(path, told, _joined(chunks[at:stop])))
+        else:
+            told += zip(chunks[at:stop], fragments[at:stop], strict=True)
+        at = stop
+    return told
+
+
+def _together(path: str, told: list[tuple[Chunk, Fragment | None]], chunk: Chunk) -> tuple[Chunk, Fragment | None]:
+    """Return a chunk with what it says, with as many of those before it as that takes; these leave `told`."""
+    fragment = fragment_facts(path, chunk)
+    for _ in range(min(_BEFORE, len(told))):
+        if fragment is not None:
+            break
+        chunk = _joined([told.pop()[0], chunk])
+        fragment = fragment_facts(path, chunk)
+    return chunk, fragment
+
+
+def _joined(run: Sequence[Chunk]) -> Chunk:
+    return replace(run[0], stop=run[-1].stop, end_line=run[-1].end_line, data=b"".join(chunk.data for chunk in run))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,15 +15,17 @@ from typing import Any, Literal
 from perflab.bench import Arm, Bench, Outcome
 from perflab.bench import run as run_benchmark
 from perflab.bench.arm import State
+from perflab.bench.resume import Earlier
 from perflab.config import Config
 from perflab.errors import BenchmarkError
 from perflab.record import FRAMES, Recorder
 from perflab.record.store import read_info, read_table
 from perflab.workloads import arms as targets
+from perflab.workloads.amalgam import amalgamate
 from perflab.workloads.corpus import Corpus, copy_corpus, select
-from perflab.workloads.edit import edit_one_function
+from perflab.workloads.edit import EDITS, Edit, edit_one_function
 
-__all__ = ["WORKLOADS", "OnStep", "Scale", "run_workloads"]
+__all__ = ["WORKLOADS", "OnStep", "Scale", "count_edits", "known_workloads", "run_workloads"]
 
 OnStep = Callable[[str, int, int, float | None], None]
 """Called with what is going on, samples done, samples in all, and the seconds that remain, None if unknown."""
@@ -32,6 +34,20 @@ QUICK_PAIRS = 2
 MEMORY_PAIRS = 3
 
 _ARMS = "perflab.workloads.arms"
+_LIBRARIES = (
+    "diskcache",
+    "jinja2",
+    "loky",
+    "numpy",
+    "perflab.cache.build",
+    "perflab.workloads.crossvalidate",
+    "perflab.workloads.documents",
+    "psutil",
+    "pyarrow.parquet",
+    "tree_sitter_python",
+    "xxhash",
+)
+"""What either arm imports, and a notebook that has shown one frame holds for the most part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +104,10 @@ class _Workload:
     ----------
     work : str
         Its arms are `naive_<work>` and `optimized_<work>`.
-    limit_bytes : int
-        Source at which the naive arm takes about as long as the guide's starting points, 20 s and 15 s, on one core of
-        the 2-core machine that the README's figures come from.
+    limit_bytes, large_bytes : int
+        Source, and a module of many modules beside it, at which the naive arm takes about as long as the guide's
+        starting points, 20 s and 15 s, on one core of the 2-core machine that the README's figures come from, and as
+        much memory as it names, 200 MB. With 0 there is no such module.
     quick_bytes : int
         Source at which all its arms together take about 20 s there.
     inputs : callable
@@ -99,6 +116,7 @@ class _Workload:
 
     work: str
     limit_bytes: int
+    large_bytes: int
     quick_bytes: int
     inputs: Callable[[Path, Path, Config], Mapping[str, str]]
 
@@ -111,6 +129,7 @@ def run_workloads(
     source: Path | None = None,
     scale: Scale,
     on_step: OnStep = lambda *_: None,
+    earlier: Earlier | None = None,
 ) -> list[Bench]:
     """Measure workloads, naive against optimized, cold, warm and after an edit.
 
@@ -120,6 +139,8 @@ def run_workloads(
         Of `WORKLOADS`.
     source
         Source tree; by default the standard library of the running Python. It is copied and never written to.
+    earlier
+        Samples of an interrupted run, which are not measured again.
 
     Raises
     ------
@@ -133,26 +154,124 @@ def run_workloads(
         benches = []
         for name in names:
             on_step(f"{name}: making ready", 0, 0, None)
-            corpus = _corpus(WORKLOADS[name], source, scale, config)
+            corpus = _corpus(WORKLOADS[name], source, scale, config, Path(folder) / f"{name}-source")
             sources[name] = {"name": corpus.name, "files": len(corpus.files), "nbytes": corpus.nbytes}
             recorder.note(sources=sources)
             stage = _staged(WORKLOADS[name], corpus, Path(folder) / name, config)
-            benches.append(_measure(name, stage, config, recorder, scale, on_step))
+            benches.append(_measure(name, stage, config, recorder, scale, on_step, earlier))
         return benches
 
 
-def _corpus(workload: _Workload, source: Path | None, scale: Scale, config: Config) -> Corpus:
+def known_workloads(names: Sequence[str]) -> tuple[str, ...]:
+    """Return workloads by their names, each once; all of them where none is named.
+
+    Raises
+    ------
+    BenchmarkError
+        If there is no workload of a name.
+
+    Examples
+    --------
+    >>> known_workloads([])
+    ('document-creation', 'cross-validation')
+    """
+    for name in names:
+        if name not in WORKLOADS:
+            raise BenchmarkError(f"{name!r} is no workload; choose {' or '.join(WORKLOADS)}, or give two functions.")
+    return tuple(dict.fromkeys(names)) or tuple(WORKLOADS)
+
+
+def count_edits(
+    name: str, *, config: Config, source: Path | None = None, scale: Scale, kinds: Sequence[str] = tuple(EDITS)
+) -> list[dict[str, Any]]:
+    """Run a workload once after each kind of edit, and count what it computes anew of what it could have.
+
+    Parameters
+    ----------
+    name
+        Of `WORKLOADS`.
+    source, scale
+        As for `run_workloads`.
+    kinds
+        Of `EDITS`.
+
+    Returns
+    -------
+    list of dict
+        A row a kind and counted thing: workload, edit, counted (`chunks`, `facts`, `documents`, `pairs`),
+        recomputed, possible.
+
+    Raises
+    ------
+    BenchmarkError
+        If the optimized arm's output differs from the naive one's.
+    """
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="perflab-") as folder:
+        corpus = _corpus(WORKLOADS[name], source, scale, config, Path(folder) / "source")
+        for number, kind in enumerate(kinds):
+            stage = _staged(WORKLOADS[name], corpus, Path(folder) / str(number), config, EDITS[kind])
+            for counted, (recomputed, possible) in _recomputed(name, stage, kind).items():
+                known = {"workload": name, "edit": kind, "counted": counted}
+                rows.append({**known, "recomputed": recomputed, "possible": possible})
+    return rows
+
+
+def _recomputed(name: str, stage: _Stage, kind: str) -> dict[str, tuple[int, int]]:
+    work = WORKLOADS[name].work
+    store, naive = _filled_store(stage, work), _naive_outcome(stage, work)
+    optimized: Callable[..., Outcome] = getattr(targets, f"optimized_{work}")
+    folder = Path(stage.folder("edited-run"))
+    found = optimized(
+        **stage.edited, out=str(folder / "out"), store=store, run=str(folder / "run"), settings=stage.settings
+    )
+    if found.digest != naive.digest:
+        raise BenchmarkError(
+            f"After {kind} the optimized arm of {name!r} gives another output ({found.digest}) than the naive one "
+            f"({naive.digest}); the counts mean nothing."
+        )
+    counts = found.work or {}
+    return {
+        what: (counts[anew], counts[rest] + (counts[anew] if rest.endswith("_reused") else 0))
+        for what, (anew, rest) in _COUNTED.items()
+        if anew in counts and rest in counts
+    }
+
+
+_COUNTED = {
+    "facts": ("facts_computed", "facts_reused"),
+    "chunks": ("chunks_processed", "chunks_reused"),
+    "documents": ("documents_rendered", "documents"),
+    "pairs": ("pairs_compared", "pairs_possible"),
+}
+"""What is counted, and where the work says how much of it was done, and how much was not or could have been."""
+
+
+def _corpus(workload: _Workload, source: Path | None, scale: Scale, config: Config, scratch: Path) -> Corpus:
     limits = {"quick": workload.quick_bytes, "default": workload.limit_bytes, "whole": None}
-    return select(source, seed=config.benchmark.seed, limit_bytes=limits[scale.source])
+    seed = config.benchmark.seed
+    corpus = select(source, seed=seed, limit_bytes=limits[scale.source])
+    if scale.source != "default" or not workload.large_bytes:
+        return corpus
+    copy = scratch / corpus.root.name
+    copy_corpus(corpus, copy)
+    amalgamate(select(source), copy, workload.large_bytes, seed)
+    return select(copy)
 
 
-def _staged(workload: _Workload, corpus: Corpus, scratch: Path, config: Config) -> _Stage:
-    """Copy the source, edit one function of a second copy, and make ready what the arms read of each."""
+def _staged(
+    workload: _Workload,
+    corpus: Corpus,
+    scratch: Path,
+    config: Config,
+    edit: Callable[[Path, int], Edit] = edit_one_function,
+) -> _Stage:
+    """Copy the source, edit a second copy, and make ready what the arms read of each."""
     # Both copies have the tree's own name, since it stands in the documents.
     copies = {state: scratch / state / corpus.root.name for state in ("original", "edited")}
     for copy in copies.values():
         copy_corpus(corpus, copy)
-    edit_one_function(copies["edited"], config.benchmark.seed)
+    edit(copies["edited"], config.benchmark.seed)
     inputs = {state: workload.inputs(copy, scratch / f"{state}-inputs", config) for state, copy in copies.items()}
     return _Stage(inputs["original"], inputs["edited"], scratch, config.model_dump(mode="json"))
 
@@ -176,13 +295,21 @@ def _planted(source: Path, scratch: Path, config: Config) -> Mapping[str, str]:
 
 
 WORKLOADS: Mapping[str, _Workload] = {
-    "document-creation": _Workload("documents", 5_500_000, 450_000, _source),
-    "cross-validation": _Workload("validation", 2_900_000, 750_000, _planted),
+    "document-creation": _Workload("documents", 1_500_000, 3_000_000, 450_000, _source),
+    "cross-validation": _Workload("validation", 2_900_000, 0, 750_000, _planted),
 }
 """The built-in workloads by name."""
 
 
-def _measure(name: str, stage: _Stage, config: Config, recorder: Recorder, scale: Scale, on_step: OnStep) -> Bench:
+def _measure(
+    name: str,
+    stage: _Stage,
+    config: Config,
+    recorder: Recorder,
+    scale: Scale,
+    on_step: OnStep,
+    earlier: Earlier | None,
+) -> Bench:
     work = WORKLOADS[name].work
     store = _filled_store(stage, work)
     naive = _naive_outcome(stage, work)
@@ -206,6 +333,7 @@ def _measure(name: str, stage: _Stage, config: Config, recorder: Recorder, scale
         band_ratio=settings.band_ratio,
         on_progress=step,
         adopt=lambda folder: _adopt(folder, recorder),
+        earlier=earlier,
     )
     _compare_edited(name, naive, bench)
     return bench
@@ -221,10 +349,20 @@ def _arms(stage: _Stage, work: str, store: str, config: Config) -> Iterator[Arm]
     def optimized(state: State, arguments: Mapping[str, Any], workers: int = config.workers) -> Arm:
         inputs = "edited" if state == "incremental" else "original"
         target = f"{_ARMS}:optimized_{work}"
-        return Arm("optimized", target, arguments, setup=setup, state=state, workers=workers, inputs=inputs)
+        return Arm(
+            "optimized",
+            target,
+            arguments,
+            setup=setup,
+            state=state,
+            workers=workers,
+            inputs=inputs,
+            libraries=_LIBRARIES,
+            in_memory_runs={"run": None},
+        )
 
     naive = {**stage.original, "scratch": stage.folder("baseline")}
-    yield Arm("baseline", f"{_ARMS}:naive_{work}", naive, setup=setup, inputs="original")
+    yield Arm("baseline", f"{_ARMS}:naive_{work}", naive, setup=setup, inputs="original", libraries=_LIBRARIES)
     yield optimized("cold", cold)
     if config.workers > 1:
         yield optimized("cold", serial, workers=1)

@@ -9,7 +9,15 @@ import pytest
 
 from perflab.analyze.expression import parse
 from perflab.analyze.metrics import Metric, metrics, table
-from perflab.analyze.targets import GUIDE_TARGETS, Target, config_targets, exit_code, judge, targets_for
+from perflab.analyze.targets import (
+    GUIDE_TARGETS,
+    Target,
+    config_targets,
+    exit_code,
+    judge,
+    targets_for,
+    user_targets,
+)
 from perflab.config import Config
 from perflab.errors import ConfigError
 from perflab.record import Recorder, columns
@@ -115,3 +123,12 @@ def test_a_config_sets_its_own_bounds():
 )
 def test_exit_codes(verdicts, code):
     assert exit_code(pd.Series(verdicts, dtype=str)) == code
+
+
+def test_a_bound_of_the_users_own_takes_the_unit_of_its_metric_and_short_names():
+    (hits, efficiency) = user_targets(["cache.hit_rate > 0.9", "parallel_efficiency > 70%"])
+    rows = [metric(), metric("optimization.parallel_efficiency", 0.8, 0.75, 0.85)]
+    found = judge(table(rows), [hits, efficiency])
+    assert list(found["verdict"]) == ["pass", "pass"]
+    assert list(found["unit"]) == ["ratio", "ratio"]
+    assert judge(table([]), [hits])["verdict"].iloc[0] == "unavailable"

@@ -124,3 +124,31 @@ def records(folder: str) -> Outcome:
 
 def import_path() -> bool:
     return str(Path(__file__).parent) in sys.path
+
+
+def computes() -> int:
+    return sum(range(20_000))
+
+
+def waits() -> None:
+    time.sleep(0.003)
+
+
+def forks() -> int:
+    if os.fork() == 0:
+        return 1  # the child goes on as if it were the measuring process
+    os.wait()
+    return 1
+
+
+def shouts() -> int:
+    for _ in range(400):
+        os.write(2, b"x" * 65_536)
+    return 1
+
+
+def removes_its_folder(folder: str) -> int:
+    Path(folder).mkdir(exist_ok=True)
+    os.chdir(folder)
+    Path(folder).rmdir()
+    return 1

@@ -253,3 +253,24 @@ def test_rows_on_their_way_into_the_finished_run_are_not_dropped_for_those_that_
     kept = perflab.open_run(tmp_path / "run").frames.accesses["key"].tolist()
     assert kept == [f"before {number}" for number in range(300)]
     assert len(recorder.frames.accesses) + recorder.rows_dropped == 3_300
+
+
+def _sorted() -> list[int]:
+    return sorted(range(5_000, 0, -1))
+
+
+def _listed() -> list[int]:
+    return list(range(1, 5_001))
+
+
+def test_a_benchmark_whose_disk_fills_up_keeps_its_samples_in_memory(disk: Path) -> None:
+    def fill_at_once(what: str, done: int, total: int, remaining_s: float | None) -> None:
+        del what, total, remaining_s
+        if done == 1:
+            fill(disk)
+
+    with pytest.warns(RuntimeWarning, match="run folder"):
+        result = perflab.benchmark(_sorted, _listed, pairs=8, budget_s=0, run_dir=disk / "run", on_step=fill_at_once)
+    assert len(result.run.frames.samples) == 20
+    assert result.verdict in ("faster", "unclear")
+    assert perflab.open_run(disk / "run").status != "finished"

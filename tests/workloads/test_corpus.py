@@ -9,7 +9,7 @@ import pytest
 
 from perflab.errors import SourceError
 from perflab.workloads.corpus import copy_corpus, select
-from perflab.workloads.edit import edit_one_function
+from perflab.workloads.edit import EDITS, add_file, delete_file, edit_one_function, rename_one_function
 
 
 def write(root: Path, path: str, data: bytes) -> Path:
@@ -153,3 +153,25 @@ def test_a_tree_without_functions_cannot_be_edited(tmp_path: Path) -> None:
     write(tmp_path, "a.py", b"def f(): return 1\ndef g():\n    'only a docstring'\n")
     with pytest.raises(SourceError, match="no Python function"):
         edit_one_function(tmp_path)
+
+
+def test_a_rename_reaches_every_mention_in_its_file(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("def find():\n    return 1\n\n\nx = [find(), 'refind find']\n")
+    edit = rename_one_function(tmp_path, 7)
+    assert (edit.path, edit.function, edit.line) == ("a.py", "find", 1)
+    assert (tmp_path / "a.py").read_text() == "def find_7():\n    return 1\n\n\nx = [find_7(), 'refind find_7']\n"
+
+
+def test_files_are_added_beside_others_and_removed_from_them(tmp_path: Path) -> None:
+    for name in ("a.py", "b.py", "alone/c.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x = 1\n")
+    assert delete_file(tmp_path, 1).path in ("a.py", "b.py")
+    assert (tmp_path / add_file(tmp_path, 1).path).read_text().count("def added") == 1
+    assert len(list(tmp_path.rglob("*.py"))) == 3
+
+
+@pytest.mark.parametrize("kind", EDITS)
+def test_a_tree_without_python_cannot_be_edited(tmp_path: Path, kind: str) -> None:
+    with pytest.raises(SourceError, match="give a copy of a tree that has one"):
+        EDITS[kind](tmp_path, 1)

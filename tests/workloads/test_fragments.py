@@ -151,6 +151,24 @@ def test_what_chunks_tell_is_what_the_file_tells(text: str, max_bytes: int) -> N
 LONG = "def long():\n" + "    value = call()\n" * 20 + "    if value: return 1\n"
 
 
+LIST = b"x = [\n" + b"    (1, 2),\n" * 40 + b"]\n"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(LIST, id="long list"),
+        pytest.param(b"x = '''\n" + b"def no(): pass\n" * 20 + b"'''\n", id="long text like code"),
+        pytest.param(b"import os\n" * 20 + (LIST + b"os.sep\n") * 2, id="lists among others"),
+        pytest.param(b"x = '''\n" + b"(not code\n" * 20 + b"'''\n\n\ndef f():\n    pass\n", id="long text"),
+        pytest.param(b"# " + b"word" * 60 + b"\nx = 1\n", id="line cut inside"),
+    ],
+)
+def test_a_statement_or_a_line_that_was_cut_is_looked_at_together(data: bytes) -> None:
+    assert len(split(data, path="m.py", max_bytes=100)) > 2
+    assert chunked(data, 100) == file_facts(PATH, data)
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -161,9 +179,6 @@ LONG = "def long():\n" + "    value = call()\n" * 20 + "    if value: return 1\n
         pytest.param(b"x = 1\n" * 40 + b"y = '\xff'\n", id="invalid UTF-8"),
         pytest.param(b"x = 1\n" * 40 + b"y = 2\rdef f(): pass\n" + b"z = 1\n" * 20, id="lone CR"),
         pytest.param(b"x = 1\n" * 40 + b"# y\rdef f(): pass\n" + b"z = 1\n" * 20, id="lone CR in a comment"),
-        pytest.param(b"x = [\n" + b"    (1, 2),\n" * 40 + b"]\n", id="long list"),
-        pytest.param(b"x = '''\n" + b"def no(): pass\n" * 20 + b"'''\n", id="long text like code"),
-        pytest.param(b"# " + b"word" * 60 + b"\n", id="line cut inside"),
         pytest.param(b"x = 1\n" * 40 + "\ufeffy = 1\n".encode() + b"z = 1\n" * 40, id="mark inside"),
         pytest.param(b"".join(b" " * n + b"if x:\n" for n in range(101)) + b" " * 101 + b"y\n", id="too deep"),
         pytest.param(b"x = 1\n" * 40 + b"y = 1\0\n", id="NUL"),

@@ -11,7 +11,8 @@ from perflab import Config, benchmark, open_run
 from perflab.bench import Outcome
 from perflab.errors import BenchmarkError, SourceError
 from perflab.workloads import arms
-from perflab.workloads.suite import QUICK_PAIRS, Scale
+from perflab.workloads.edit import EDITS
+from perflab.workloads.suite import QUICK_PAIRS, Scale, count_edits
 
 CONFIG = Config(parallel={"workers": 2}, benchmark={"pairs": 1, "warmup_blocks": 0})
 ARMS = {("baseline", "any"), ("optimized", "cold"), ("optimized", "warm"), ("optimized", "incremental")}
@@ -52,7 +53,7 @@ def test_the_optimized_arms_rows_come_home_and_count_the_work(tmp_path: Path, so
     benchmark("document-creation", config=CONFIG, source=source, run_dir=tmp_path / "run")
     frames = open_run(tmp_path / "run").frames
     optimized = frames.samples[frames.samples["arm"] == "optimized"]
-    assert set(optimized["arm_run_id"]) == set(frames.accesses["run_id"].astype(str))
+    assert set(optimized["arm_run_id"].dropna()) == set(frames.accesses["run_id"].astype(str))
     work = {state: json.loads(rows["work"].iloc[0]) for state, rows in optimized.groupby("state", observed=True)}
     files = work["cold"]["files"]
     assert work["cold"]["facts_computed"] == files == 6
@@ -169,3 +170,18 @@ def test_the_scale_follows_config_and_overrides() -> None:
     assert Scale.of(config, None, pairs=None, quick=False) == Scale("default", 9, 3, 1)
     assert Scale.of(config, Path(), pairs=4, quick=False) == Scale("whole", 4, 3, 1)
     assert Scale.of(config, None, pairs=None, quick=True) == Scale("quick", QUICK_PAIRS, 1, 0)
+
+
+@pytest.mark.parametrize("workload", ["document-creation", "cross-validation"])
+def test_every_kind_of_edit_computes_a_part_anew_and_gives_the_naive_output(source: Path, workload: str) -> None:
+    scale = Scale.of(CONFIG, source, pairs=1, quick=False)
+    rows = count_edits(workload, config=CONFIG, source=source, scale=scale)
+    assert {row["edit"] for row in rows} == set(EDITS)
+    assert all(0 <= row["recomputed"] <= row["possible"] for row in rows)
+    counted = "facts" if workload == "document-creation" else "pairs"
+    computed = {row["edit"]: row["recomputed"] for row in rows if row["counted"] == counted}
+    if workload == "document-creation":
+        assert computed == {"one body": 1, "a rename": 1, "a new file": 1, "a deleted file": 0}
+    else:
+        possible = {row["edit"]: row["possible"] for row in rows if row["counted"] == counted}
+        assert all(computed[edit] < possible[edit] for edit in EDITS)

@@ -11,6 +11,7 @@ from perflab.analyze.metrics.accesses import cache
 from perflab.analyze.metrics.concurrency import concurrency
 from perflab.analyze.metrics.elapsed import elapsed
 from perflab.analyze.metrics.memory import memory
+from perflab.analyze.metrics.operations import operations
 from perflab.analyze.metrics.optimization import optimization
 from perflab.analyze.metrics.processor import cpu
 from perflab.analyze.metrics.row import Metric, table
@@ -27,6 +28,7 @@ __all__ = [
     "elapsed",
     "memory",
     "metrics",
+    "operations",
     "optimization",
     "table",
 ]
@@ -87,7 +89,8 @@ def metrics(
             *memory(samples, resources := frames.resources, confidence),
             *cached,
             *cpu(resources, samples, confidence),
-            *concurrency(frames.operations, samples),
+            *concurrency(done := frames.operations, samples),
+            *operations(done, samples, confidence),
             *optimization(samples, cached[0], cores, confidence),
         ]
     )

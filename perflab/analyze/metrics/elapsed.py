@@ -18,6 +18,7 @@ from perflab.analyze.metrics.select import (
     optimized_rows,
     slug,
     states,
+    time_column,
     workloads,
 )
 
@@ -62,33 +63,37 @@ def _workload(name: str, rows: pd.DataFrame, confidence: float) -> Iterator[Metr
         for metric, unit in _UNITS.items():
             yield unavailable(f"{prefix}.{metric}", unit, f"no optimized arm of {name} was timed")
         return
-    naive = by_block(baseline_rows(rows, found[0]), "wall_s")
+    naive = by_block(baseline_rows(rows, found[0]), time_column(rows))
     yield measured(
-        f"{prefix}.time_naive", "s", intervals.median(list(naive.values()), confidence), "wall time, baseline"
+        f"{prefix}.time_naive", "s", intervals.median(list(naive.values()), confidence), f"{_clock(rows)}, baseline"
     )
     for state in found:
         yield from _state(prefix if state == found[0] else f"{prefix}.{state}", state, rows, confidence)
 
 
 def _state(prefix: str, state: str, rows: pd.DataFrame, confidence: float) -> Iterator[Metric]:
-    naive = by_block(baseline_rows(rows, state), "wall_s")
-    optimized = by_block(optimized_rows(rows, state), "wall_s")
+    naive = by_block(baseline_rows(rows, state), time_column(rows))
+    optimized = by_block(optimized_rows(rows, state), time_column(rows))
     time = intervals.median(list(optimized.values()), confidence)
-    yield measured(f"{prefix}.time", "s", time, f"wall time, optimized, {state}")
+    yield measured(f"{prefix}.time", "s", time, f"{_clock(rows)}, optimized, {state}")
     yield measured(
         f"{prefix}.time_reduction",
         "ratio",
         reduction(naive, optimized, confidence),
-        f"1 - optimized / baseline, wall time, {state}",
+        f"1 - optimized / baseline, {_clock(rows)}, {state}",
     )
+
+
+def _clock(rows: pd.DataFrame) -> str:
+    return "CPU time" if time_column(rows) == "cpu_s" else "wall time"
 
 
 def _primary(rows: pd.DataFrame) -> tuple[dict[int, float], dict[int, float]] | None:
     found = states(rows)
     if not found:
         return None
-    naive = by_block(baseline_rows(rows, found[0]), "wall_s")
-    optimized = by_block(optimized_rows(rows, found[0]), "wall_s")
+    naive = by_block(baseline_rows(rows, found[0]), time_column(rows))
+    optimized = by_block(optimized_rows(rows, found[0]), time_column(rows))
     return (naive, optimized) if naive.keys() & optimized.keys() else None
 
 

@@ -22,6 +22,7 @@ __all__ = [
     "rows_of_primary",
     "slug",
     "states",
+    "time_column",
     "workloads",
 ]
 
@@ -77,6 +78,12 @@ def by_block(rows: pd.DataFrame, column: str) -> dict[int, float]:
     """Return a column's values by the block in which they were measured."""
     present = rows[rows[column].notna()]
     return {int(pair): float(value) for pair, value in zip(present["pair"], present[column], strict=True)}
+
+
+def time_column(rows: pd.DataFrame) -> str:
+    """Return the column of the time that these samples are judged on: `cpu_s` where all say so, else `wall_s`."""
+    clocks = set(rows["clock"].dropna()) if "clock" in rows else set()
+    return "cpu_s" if clocks == {"cpu"} else "wall_s"
 
 
 def rows_of_optimized(frame: pd.DataFrame, samples: pd.DataFrame, state: str | None = None) -> pd.DataFrame:
