@@ -69,7 +69,8 @@ class Files:
             Called with a `Chunk`, in a worker; see `perflab.chunk.process_file` on what it may depend on.
         errors
             `raise` the first exception of `fn`, with a note that names the chunk, or `collect` them in the result. What
-            was finished is in the cache either way.
+            was finished is in the cache either way. A killed worker is such an error, and `collect` tells which chunk
+            killed it.
         join
             Called with an iterator of the values in the file's order, such as `sum` or `b"".join`; what it returns is
             `.joined`, and the values are not kept.
