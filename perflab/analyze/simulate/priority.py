@@ -29,9 +29,8 @@ def priority(
 ) -> None:
     """Evict the lowest priority, by a heap that hears of a risen one when the key comes up in it.
 
-    Without `greedy` (LFU) the priority is the number of uses. With it (GDSF; Cherkasova, HPL-98-69R1) it is
-    `clock + uses * cost / weight`, and the clock is the priority of what left last. Of several the one used longest ago
-    leaves.
+    Without `greedy` (LFU) the priority is the number of uses. With it (GDSF; Cherkasova, HPL-98-69R1) it is `clock +
+    uses * cost / weight`, and the clock is the priority of what left last. Of several the one used longest ago leaves.
     """
     uses = np.zeros(keys, np.int64)
     held = np.zeros(keys, np.int64)
