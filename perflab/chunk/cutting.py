@@ -110,7 +110,7 @@ class Cut:
             yield from self.splitter.chunks(read)
             return
         for window, sections in self._windows(read):
-            yield from _placed(self.splitter.path, window, sections)
+            yield from self.splitter.placed(window, sections)
 
     def _first(self, data: bytes) -> Generator[Chunk, None, Layout]:
         if self._is_for_one(len(data)):
@@ -119,7 +119,7 @@ class Cut:
             return layout
         found: list[Section] = []
         for window, sections in self._windows(_behind(data, lambda _: b"")):
-            yield from _placed(self.splitter.path, window, sections)
+            yield from self.splitter.placed(window, sections)
             found += sections
         sectioning = replace(self.splitter, note=None).sectioning(data)
         return Layout(self.splitter, sectioning, tuple(found), len(found))
@@ -180,14 +180,6 @@ def _cut(splitter: Splitter, window: Window) -> tuple[list[Section], list[str]]:
 
 def _as_text(window: Window) -> Window:
     return replace(window, language=None)
-
-
-def _placed(path: str, window: Window, sections: Iterable[Section]) -> Iterator[Chunk]:
-    at, line = 0, window.line
-    for section in sections:
-        for piece in section.pieces:
-            yield piece.at(path, window.start + at, line, window.data[at : at + piece.nbytes])
-            at, line = at + piece.nbytes, line + piece.feeds
 
 
 def _behind(head: bytes, read: Callable[[int], bytes]) -> Callable[[int], bytes]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import codecs
 from dataclasses import dataclass
 
-__all__ = ["UTF8", "Encoding", "encoding_named", "encoding_of"]
+__all__ = ["SNIFFED_BYTES", "UTF8", "Encoding", "encoding_named", "encoding_of"]
 
-_SNIFFED_BYTES = 8192  # how far a NUL is looked for, as git does
+SNIFFED_BYTES = 8192  # how far a NUL is looked for, as git does
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,4 +85,4 @@ def encoding_of(head: bytes) -> Encoding:
     for mark, encoding in _BY_MARK:
         if head.startswith(mark):
             return encoding
-    return _BINARY if b"\0" in head[:_SNIFFED_BYTES] else UTF8
+    return _BINARY if b"\0" in head[:SNIFFED_BYTES] else UTF8

@@ -87,7 +87,6 @@ class Slots:
         self._under_way: deque[Slot] = deque()
         self._by_key: dict[Any, Slot] = {}
         self._error_of_file: Exception | None = None
-        self._warned = False
 
     @property
     def is_stopped(self) -> bool:

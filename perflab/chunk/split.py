@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
 from perflab.chunk.chunk import Chunk
-from perflab.chunk.encoding import UTF8, Encoding, encoding_of
+from perflab.chunk.encoding import SNIFFED_BYTES, UTF8, Encoding, encoding_of
 from perflab.chunk.grammar import Grammar, grammar_of, language_of
 from perflab.chunk.parsing import Patience, parse
 from perflab.chunk.section import Cutter, Section
@@ -147,11 +147,11 @@ class Splitter:
         cutter = self.cutter()
         for window in self.windows(read):
             cutter.is_whole = window.is_whole
-            yield from self._placed(window, self._sections(window, cutter))
+            yield from self.placed(window, self._sections(window, cutter))
 
     def windows(self, read: Callable[[int], bytes]) -> Iterator[Window]:
         """Yield what `read(n)` gives in windows, each `window_bytes` and at most one section long."""
-        room = 2 * self.window_bytes + _LOOK_AHEAD_BYTES
+        room = max(2 * self.window_bytes, SNIFFED_BYTES) + _LOOK_AHEAD_BYTES
         data = read(room)
         sectioning = self.sectioning(data)
         language = None if sectioning.grammar is None else sectioning.grammar.name
@@ -167,7 +167,7 @@ class Splitter:
 
     def cut(self, window: Window) -> list[Chunk]:
         """Return the chunks of a window; `timeout_s` counts for it alone."""
-        return list(self._placed(window, self.sections(window)))
+        return list(self.placed(window, self.sections(window)))
 
     def sections(self, window: Window) -> Iterator[Section]:
         """Yield the sections of a window, cut; `timeout_s` counts for it alone."""
@@ -195,7 +195,8 @@ class Splitter:
             yield section
             start, line, inside_line = stop, line + section.feeds, not data.endswith(b"\n")
 
-    def _placed(self, window: Window, sections: Iterator[Section]) -> Iterator[Chunk]:
+    def placed(self, window: Window, sections: Iterable[Section]) -> Iterator[Chunk]:
+        """Yield the chunks of a window's sections."""
         at, line = 0, window.line
         for section in sections:
             for piece in section.pieces:

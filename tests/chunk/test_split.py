@@ -139,6 +139,11 @@ def test_binary_is_named_so() -> None:
     assert {chunk.language for chunk in chunks} == {None}
 
 
+def test_windows_smaller_than_what_an_encoding_is_told_from_see_a_late_nul() -> None:
+    data = b"def f():\n    return 1\n" * 20 + b"\0"
+    assert {chunk.kind for chunk in split(data, path="m.py", max_bytes=64, window_bytes=128)} == {"binary"}
+
+
 def test_definitions_that_fit_stay_whole() -> None:
     folder = Path(sysconfig.get_path("stdlib"))
     seen = 0
