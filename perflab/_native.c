@@ -9,11 +9,13 @@
 
 typedef struct {
     PyObject_HEAD
-    PyObject *hot;         /* dict: key -> entry */
+    PyObject *hot;         /* dict: key -> entry, of entries that never expire */
+    PyObject *dated;       /* dict: key -> entry, of those that do; what its other keys are is not for here */
     PyObject *current;     /* ContextVar: the tape, or an operation that has none so far */
     PyTypeObject *entry;   /* the class of the entries */
     Py_ssize_t key_at;
     Py_ssize_t value_at;
+    Py_ssize_t expires_at;
     Py_ssize_t full;       /* items on a tape that are to be cut off */
     int exact;             /* a time goes before each entry */
     double due;            /* a hit at or after this time is timed */
@@ -26,6 +28,7 @@ reads_traverse(Reads *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(self->hot);
+    Py_VISIT(self->dated);
     Py_VISIT(self->current);
     Py_VISIT(self->entry);
     return 0;
@@ -35,6 +38,7 @@ static int
 reads_clear(Reads *self)
 {
     Py_CLEAR(self->hot);
+    Py_CLEAR(self->dated);
     Py_CLEAR(self->current);
     Py_CLEAR(self->entry);
     return 0;
@@ -53,12 +57,12 @@ reads_dealloc(Reads *self)
 static PyObject *
 reads_watch(Reads *self, PyObject *args)
 {
-    PyObject *hot, *current;
+    PyObject *hot, *dated, *current;
     PyTypeObject *entry;
-    Py_ssize_t full, key_at, value_at;
+    Py_ssize_t full, key_at, value_at, expires_at;
     int exact;
-    if (!PyArg_ParseTuple(args, "O!O!O!np", &PyDict_Type, &hot, &PyContextVar_Type, &current, &PyType_Type, &entry,
-                          &full, &exact)) {
+    if (!PyArg_ParseTuple(args, "O!O!O!O!np", &PyDict_Type, &hot, &PyDict_Type, &dated, &PyContextVar_Type, &current,
+                          &PyType_Type, &entry, &full, &exact)) {
         return NULL;
     }
     if (self->hot != NULL) {
@@ -67,30 +71,53 @@ reads_watch(Reads *self, PyObject *args)
     }
     key_at = slot_offset(entry, "key");
     value_at = slot_offset(entry, "value");
-    if (key_at < 0 || value_at < 0) {
-        PyErr_Format(PyExc_TypeError, "the class %s has no slots 'key' and 'value'", entry->tp_name);
+    expires_at = slot_offset(entry, "expires");
+    if (key_at < 0 || value_at < 0 || expires_at < 0) {
+        PyErr_Format(PyExc_TypeError, "the class %s has no slots 'key', 'value' and 'expires'", entry->tp_name);
         return NULL;
     }
     Py_XSETREF(self->hot, Py_NewRef(hot));
+    Py_XSETREF(self->dated, Py_NewRef(dated));
     Py_XSETREF(self->current, Py_NewRef(current));
     Py_XSETREF(self->entry, (PyTypeObject *)Py_NewRef((PyObject *)entry));
     self->key_at = key_at;
     self->value_at = value_at;
+    self->expires_at = expires_at;
     self->full = full;
     self->exact = exact;
     self->due = 0.0;
     Py_RETURN_NONE;
 }
 
+/* Return the entry of a key, borrowed, that never expires or is not due, and in `now` the time if it was asked for;
+   NULL without an error if there is none. */
+static PyObject *
+live(Reads *self, PyObject *key, double *now)
+{
+    PyObject *found = PyDict_GetItemWithError(self->hot, key), *expires;
+    /* Other keys are filed under something else in `dated`. */
+    if (found != NULL || PyErr_Occurred() || PyDict_GET_SIZE(self->dated) == 0
+        || !(PyUnicode_CheckExact(key) || PyLong_CheckExact(key))) {
+        return found;
+    }
+    found = PyDict_GetItemWithError(self->dated, key);
+    if (found == NULL || !Py_IS_TYPE(found, self->entry)) {
+        return NULL;
+    }
+    expires = SLOT(found, self->expires_at);
+    *now = seconds_now();
+    return expires != NULL && PyFloat_CheckExact(expires) && PyFloat_AS_DOUBLE(expires) > *now ? found : NULL;
+}
+
 /* Return a new reference to the entry of a key and its tape if this hit can be noted here; 0 if not, -1 on errors. */
 static int
-find(Reads *self, PyObject *key, PyObject **entry, PyObject **tape)
+find(Reads *self, PyObject *key, PyObject **entry, PyObject **tape, double *now)
 {
     PyObject *found, *its_key;
     if (self->hot == NULL) {
         return 0;
     }
-    found = PyDict_GetItemWithError(self->hot, key);
+    found = live(self, key, now);
     if (found == NULL) {
         return PyErr_Occurred() ? -1 : 0;
     }
@@ -142,8 +169,8 @@ static int
 after_hit(Reads *self, PyObject *tape, PyObject *key)
 {
     PyObject *again = NULL, *done, *took;
-    double start = seconds_now(), end;
-    if (PyDict_GetItemWithError(self->hot, key) == NULL && PyErr_Occurred()) {
+    double start = seconds_now(), now, end;
+    if (live(self, key, &now) == NULL && PyErr_Occurred()) {
         return -1;
     }
     if (PyContextVar_Get(self->current, NULL, &again) < 0) {
@@ -161,19 +188,16 @@ after_hit(Reads *self, PyObject *tape, PyObject *key)
     return done == NULL ? -1 : 0;
 }
 
+/* Return the value of a key whose hit was noted here; NULL without an error if it cannot be. */
 static PyObject *
-read_key(Reads *self, PyObject *key, PyObject *otherwise)
+hit(Reads *self, PyObject *key)
 {
     PyObject *entry, *tape, *value;
     double now = 0.0;
-    int found = find(self, key, &entry, &tape);
-    if (found < 0) {
+    if (find(self, key, &entry, &tape, &now) <= 0) {
         return NULL;
     }
-    if (!found) {
-        return PyObject_CallMethodObjArgs((PyObject *)self, str_look, key, otherwise, NULL);
-    }
-    if (self->exact) {
+    if (self->exact && now == 0.0) {
         now = seconds_now();
     }
     value = NULL;
@@ -188,6 +212,28 @@ read_key(Reads *self, PyObject *key, PyObject *otherwise)
     Py_DECREF(entry);
     Py_DECREF(tape);
     return value;
+}
+
+static PyObject *
+read_key(Reads *self, PyObject *key, PyObject *otherwise)
+{
+    PyObject *value = hit(self, key);
+    if (value == NULL && !PyErr_Occurred()) {
+        return PyObject_CallMethodObjArgs((PyObject *)self, str_look, key, otherwise, NULL);
+    }
+    return value;
+}
+
+static PyObject *
+reads_held(Reads *self, PyObject *const *args, Py_ssize_t count)
+{
+    PyObject *value;
+    if (count != 2) {
+        PyErr_Format(PyExc_TypeError, "held() takes a key and a default, not %zd arguments", count);
+        return NULL;
+    }
+    value = hit(self, args[0]);
+    return value == NULL && !PyErr_Occurred() ? Py_NewRef(args[1]) : value;
 }
 
 static PyObject *
@@ -235,9 +281,12 @@ reads_subscript(Reads *self, PyObject *key)
 static PyMethodDef reads_methods[] = {
     {"get", (PyCFunction)(void (*)(void))reads_get, METH_FASTCALL | METH_KEYWORDS,
      PyDoc_STR("get($self, /, key, default=None)\n--\n\nReturn the value of a key, or the default; one access.")},
+    {"held", (PyCFunction)(void (*)(void))reads_held, METH_FASTCALL,
+     PyDoc_STR("held($self, key, default, /)\n--\n\n"
+               "Return the value of a key that is found the quick way, one access; else the default, and none.")},
     {"_watch", (PyCFunction)reads_watch, METH_VARARGS,
-     PyDoc_STR("_watch($self, hot, current, entry, full, exact, /)\n--\n\n"
-               "Find entries of a class in `hot`, and note the hits on the tape that `current` holds.")},
+     PyDoc_STR("_watch($self, hot, dated, current, entry, full, exact, /)\n--\n\n"
+               "Find entries of a class in two dicts, and note the hits on the tape that `current` holds.")},
     {NULL, NULL, 0, NULL},
 };
 
@@ -298,28 +347,37 @@ number_of(PyObject *entry, Py_ssize_t code_at, PyObject *name, PyObject *distinc
     return PyList_Append(distinct, entry) < 0 ? -1 : count;
 }
 
+/* Return how many hits there are, or -1 with an error: no lists, or more than are numbered at once. */
+static Py_ssize_t
+hits_in(PyObject *batches)
+{
+    Py_ssize_t total = 0, place;
+    int lists = PyList_Check(batches);
+    for (place = 0; lists && place < PyList_GET_SIZE(batches); place++) {
+        PyObject *counted = PyList_GET_ITEM(batches, place);
+        lists = PyList_Check(counted);
+        total += lists ? PyList_GET_SIZE(counted) : 0;
+    }
+    if (!lists) {
+        PyErr_SetString(PyExc_TypeError, "hits come as a list of lists of entries");
+        return -1;
+    }
+    if (total > INT32_MAX) {
+        PyErr_SetString(PyExc_OverflowError, "more hits at once than a number of 32 bits counts");
+        return -1;
+    }
+    return total;
+}
+
 static PyObject *
 numbered(PyObject *module, PyObject *batches)
 {
     /* An attribute that is a property may drop the batches and what is in them: each is held while it is read. */
     PyObject *distinct = NULL, *name = NULL, *codes = NULL, *result = NULL, *batch = NULL;
     PyTypeObject *type = NULL;
-    Py_ssize_t total = 0, place, row, code_at = -1;
+    Py_ssize_t total = hits_in(batches), place, row, code_at = -1;
     int32_t *next;
-    if (!PyList_Check(batches)) {
-        PyErr_SetString(PyExc_TypeError, "hits come as a list of lists of entries");
-        return NULL;
-    }
-    for (place = 0; place < PyList_GET_SIZE(batches); place++) {
-        PyObject *counted = PyList_GET_ITEM(batches, place);
-        if (!PyList_Check(counted)) {
-            PyErr_SetString(PyExc_TypeError, "hits come as a list of lists of entries");
-            return NULL;
-        }
-        total += PyList_GET_SIZE(counted);
-    }
-    if (total > INT32_MAX) {
-        PyErr_SetString(PyExc_OverflowError, "more hits at once than a number of 32 bits counts");
+    if (total < 0) {
         return NULL;
     }
     distinct = PyList_New(0);

@@ -107,8 +107,8 @@ def test_a_read_before_the_cache_is_made_finds_nothing() -> None:
             return key, default
 
     assert Bare().get("a", 5) == ("a", 5)
-    with pytest.raises(TypeError, match="'key' and 'value'"):
-        Bare()._watch({}, Recorder().current, Plain, 10, True)
+    with pytest.raises(TypeError, match="'key', 'value' and 'expires'"):
+        Bare()._watch({}, {}, Recorder().current, Plain, 10, True)
 
 
 def test_an_error_of_the_slow_way_reaches_the_caller() -> None:
@@ -169,8 +169,8 @@ def test_slots_of_another_class_are_no_places_in_an_instance() -> None:
     class Bare(native.Reads):  # type: ignore[misc, name-defined]  # a module that may not be there
         pass
 
-    with pytest.raises(TypeError, match="'key' and 'value'"):
-        Bare()._watch({}, Recorder().current, Stranger, 10, True)
+    with pytest.raises(TypeError, match="'key', 'value' and 'expires'"):
+        Bare()._watch({}, {}, Recorder().current, Stranger, 10, True)
 
 
 def test_an_interrupt_while_a_hit_is_timed_is_not_lost() -> None:
@@ -191,7 +191,7 @@ def test_an_interrupt_while_a_hit_is_timed_is_not_lost() -> None:
 
     recorder = Recorder()
     tape, bare = recorder.tapes.tape(), Bare()
-    bare._watch({Key(): Entry(Key(), "value", 8)}, recorder.current, Entry, 10, True)
+    bare._watch({Key(): Entry(Key(), "value", 8)}, {}, recorder.current, Entry, 10, True)
     with pytest.raises(KeyboardInterrupt):
         bare.get(Key())
     bare._due_s = float("inf")
@@ -204,9 +204,9 @@ def test_reads_watch_one_dict() -> None:
         pass
 
     bare = Bare()
-    bare._watch({}, Recorder().current, Entry, 10, True)
+    bare._watch({}, {}, Recorder().current, Entry, 10, True)
     with pytest.raises(RuntimeError, match="watch one dict"):
-        bare._watch({}, Recorder().current, Entry, 10, True)
+        bare._watch({}, {}, Recorder().current, Entry, 10, True)
 
 
 def unzipped_while_garbage_is_collected(threshold: int) -> tuple[int, int] | None:

@@ -225,14 +225,16 @@ def _steps(found: Ints, heaviest: int) -> Ints:
     """Return sizes from the largest value on at which hits are added, at most so many."""
     import numpy as np
 
-    steps = np.unique(found[found >= 0])
-    steps = np.unique(np.maximum(steps, max(1, heaviest)))
-    if len(steps) <= _MOST_STEPS:
-        return steps
-    ordered = np.sort(found[found >= 0])
+    ordered = np.sort(found)
+    ordered = ordered[np.searchsorted(ordered, 0) :]
+    np.maximum(ordered, max(1, heaviest), out=ordered)
+    rises = np.ones(len(ordered), dtype=bool)
+    rises[1:] = ordered[1:] != ordered[:-1]
+    if np.count_nonzero(rises) <= _MOST_STEPS:
+        return ordered[rises]
     chosen = ordered[np.linspace(0, len(ordered) - 1, _MOST_STEPS // 2).astype(np.int64)]
-    spaced = np.geomspace(max(1, heaviest), ordered[-1], _MOST_STEPS // 2).astype(np.int64)
-    return np.unique(np.maximum(np.concatenate((chosen, spaced, ordered[-1:])), max(1, heaviest)))
+    spaced = np.geomspace(ordered[0], ordered[-1], _MOST_STEPS // 2).astype(np.int64)
+    return np.unique(np.concatenate((chosen, spaced, ordered[-1:])))
 
 
 def _below(work: Workload) -> Ints:

@@ -27,7 +27,6 @@ __all__ = ["Cut", "Layouts", "WindowWorkers"]
 WHOLE_BYTES = 32 << 20
 """Files up to this size are read whole, so that what stayed the same is not cut again."""
 
-_HEAD_BYTES = 8192  # what a file's encoding is told from
 _FEW_WINDOWS = 2
 _NUMBER = re.compile(r"\d+")
 _MOST_CHUNKS = 200_000  # of all files that are remembered, some 60 MB
@@ -122,7 +121,7 @@ class Cut:
         for window, sections in self._windows(_behind(data, lambda _: b"")):
             yield from _placed(self.splitter.path, window, sections)
             found += sections
-        sectioning = replace(self.splitter, note=None).sectioning(data[:_HEAD_BYTES])
+        sectioning = replace(self.splitter, note=None).sectioning(data)
         return Layout(self.splitter, sectioning, tuple(found), len(found))
 
     def _is_for_one(self, nbytes: int) -> bool:

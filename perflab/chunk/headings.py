@@ -3,7 +3,12 @@
 In: windows of a Markdown stream. Out: the borders of its sections, and the headings that an offset lies under.
 
 Headings are those of CommonMark 0.31 at the top level: `#` to `######`, and lines under which `===` or `---` stands;
-not in fenced code, and not in the metadata that a file may begin with. Those in quotes and lists are not looked for.
+not in fenced code, and not in the metadata that a file may begin with. Those in quotes and lists are not looked for:
+they name a part of a quote or an item, and no section of the file.
+
+The grammar of `perflab.chunk.languages` cuts Markdown too, with chunks that know of lists and tables. A syntax tree of
+gigabytes takes minutes, though, which is why there is this second way, for files that are streamed. What both call a
+heading is held equal in `tests/chunk/test_headings.py`.
 """
 
 from __future__ import annotations
@@ -17,7 +22,9 @@ __all__ = ["Heading", "Headings"]
 _SIGN = rb"( {0,3}(?:#{1,6}(?=[ \t\r\n]|\Z)|`{3,}|~{3,}|(?:=+|-+)[ \t]*\r?(?:\n|\Z)))"
 _MARK = re.compile(rb"\n" + _SIGN)
 _FIRST = re.compile(rb"(?:\xef\xbb\xbf)?" + _SIGN)
-_HEADING = re.compile(rb"#{1,6}(?:[ \t]|\Z)")
+_CONTAINER = re.compile(rb" {0,3}(?:[>|]|[-*+][ \t]+[^ \t\r\n]|\d{1,9}[.)][ \t]|:?-+:?[ \t]*\|)")
+_RULE = rb"(?:\*\s*){3,}$|(?:-\s*){3,}$|(?:_\s*){3,}$"
+_NO_PARAGRAPH = re.compile(rb"\s*$| {0,3}(?:#{1,6}(?:\s|$)|```|~~~|[=-]+[ \t]*\r?$|" + _RULE + rb")", re.MULTILINE)
 _CLOSING = re.compile(r"(?:^|[ \t]+)#+[ \t]*$")
 _MATTER = re.compile(rb"\A(?:\xef\xbb\xbf)?---[ \t]*\r?\n(?s:.*?)\n(?:---|\.\.\.)[ \t]*(?=\r?\n)")
 _NAME_BYTES = 200
@@ -93,7 +100,7 @@ class Headings:
             self._toggle(window, sign, mark.end())
         elif kind == b"#" and not self._fence:
             self._add(base + start, len(sign), window[mark.end() : mark.end() + _NAME_BYTES])
-        elif not self._fence and (above := _line_above(window, start)) is not None:
+        elif not self._fence and (above := _paragraph_above(window, start)) is not None:
             self._add(base + above, 1 if kind == b"=" else 2, window[above : min(start, above + _NAME_BYTES)])
         return mark.end() - mark[0].endswith(b"\n")
 
@@ -114,11 +121,17 @@ class Headings:
         self._found.append(self._open)
 
 
-def _line_above(window: bytes, start: int) -> int | None:
-    """Return where the line before `start` begins if it may be a heading; None if it is blank or something else."""
-    if start == 0:
-        return None
-    above = window.rfind(b"\n", 0, start - 1) + 1
-    line = window[above : start - 1].strip()
-    other = not line or line[:1] in b">|-*+=`~" or window[above : above + 4] == b"    " or _HEADING.match(line)
-    return None if other else above
+def _paragraph_above(window: bytes, start: int) -> int | None:
+    """Return where the paragraph that ends before `start` begins; None if there is none, or a list, quote or table."""
+    first, stop = None, start
+    while stop > 0:
+        above = window.rfind(b"\n", 0, stop - 1) + 1
+        line = window[above:stop]
+        if _CONTAINER.match(line):
+            return None
+        if _NO_PARAGRAPH.match(line):
+            break
+        if not line.startswith(b"    "):  # an indented line may go on with a paragraph, and is code before one
+            first = above
+        stop = above
+    return first

@@ -17,7 +17,6 @@ from perflab.chunk.split import Splitter
 
 __all__ = ["Layout", "lay_out"]
 
-_HEAD_BYTES = 8192  # what a file's encoding is told from
 _MARGIN_BYTES = 64  # how much further than its reach a section's end is chosen by what follows it
 
 
@@ -77,7 +76,7 @@ class Layout:
 
         Everything is cut if other first bytes changed the file's encoding.
         """
-        if self.splitter.sectioning(data[:_HEAD_BYTES]) != self.sectioning:
+        if self.splitter.sectioning(data) != self.sectioning:
             return lay_out(data, self.splitter)
         kept, joints = self._kept(data)
         again = list(self._again(data, kept, joints))
@@ -129,7 +128,7 @@ class Layout:
 
 def lay_out(data: bytes, splitter: Splitter) -> Layout:
     """Return the layout of a file from its bytes."""
-    sectioning = splitter.sectioning(data[:_HEAD_BYTES])
+    sectioning = splitter.sectioning(data)
     stops = list(sectioning.ends(data, 0, len(data)))
     cutter = splitter.cutter(is_whole=len(stops) == 1)
     found: list[Section] = []

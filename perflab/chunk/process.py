@@ -22,7 +22,7 @@ from perflab.chunk.job import Job, Outcome
 from perflab.chunk.kept import ChunkCache
 from perflab.chunk.output import write_values
 from perflab.chunk.result import ChunkResult, FileResult, Tally, without_bytes
-from perflab.chunk.slots import Rows, Slots, where
+from perflab.chunk.slots import Rows, Slot, Slots, where
 from perflab.chunk.source import SourceLike, opened, shown
 from perflab.chunk.split import Splitter
 from perflab.chunk.stream import At, stream, tell_change
@@ -173,8 +173,7 @@ class ChunkWork(Generic[Value]):
                 more = False
             except BrokenExecutor as error:
                 if self.errors == "raise":
-                    lost = slots.under_way()
-                    error.add_note(f"while processing {where(lost[0].chunk) if lost else 'a file'} or a chunk after it")
+                    error.add_note(_lost(slots.under_way()))
                     raise
                 yield from self._one_by_one(slots, job)
 
@@ -300,6 +299,15 @@ def digest_of_code(fn: Callable[..., object]) -> str:
     from perflab.cache import callable_digest
 
     return callable_digest(fn)
+
+
+def _lost(slots: list[Slot]) -> str:
+    """Return a note on a worker that was killed: where that was, and how to learn which chunk it is."""
+    place = where(slots[0].chunk) if slots else "a file"
+    return (
+        f"while processing {place} or one of {max(len(slots) - 1, 0)} chunks after it; what was finished is in the "
+        "cache; call again with errors='collect' to have all others and the name of the chunk that kills its worker"
+    )
 
 
 def _name(fn: Callable[..., object]) -> str:

@@ -174,7 +174,7 @@ class Splitter:
         return self._sections(window, self.cutter(is_whole=window.is_whole))
 
     def sectioning(self, head: bytes) -> Sectioning:
-        """Return how the file with these first bytes falls into sections."""
+        """Return how the file with these first bytes, as many as are at hand, falls into sections."""
         encoding, grammar = encoding_of(head), self.grammar
         if grammar is not None and encoding is not UTF8:
             self._tell(f"{self._name} is {encoding.name}, so that it is cut without the {grammar.name} grammar")

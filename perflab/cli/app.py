@@ -174,6 +174,7 @@ def whatif(
     by: Annotated[str | None, typer.Option("--by", help="bytes, if sizes are known, or entries.")] = None,
     current: Annotated[str | None, typer.Option("--current", help="The cache as it is now, such as lru:50MB.")] = None,
     kind: Annotated[str | None, typer.Option("--format", help="Format of the file, if its name does not tell.")] = None,
+    times: Annotated[bool, typer.Option(help="Use the times of the file; they must not go back.")] = True,
     report: Annotated[Path | None, typer.Option("--report", help="Where to write an HTML report.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
@@ -184,7 +185,7 @@ def whatif(
     from perflab.cli.whatif import run
 
     with ending():
-        raise typer.Exit(run(trace, target, policies, by, current, kind, report, as_json))
+        raise typer.Exit(run(trace, target, policies, by, current, kind, times, report, as_json))
 
 
 def main() -> None:

@@ -36,12 +36,13 @@ def run(
     by: str | None,
     current: str | None,
     kind: str | None,
+    times: bool,
     report: Path | None,
     as_json: bool,
 ) -> int:
     """Answer, and return 0; 3 if there is not enough data or no setting reaches the target."""
     names = _names(policies)
-    trace = _read(source, kind, Console(stderr=True))
+    trace = _read(source, kind, times, Console(stderr=True))
     what_if = WhatIf(trace, by=by, current=_current(current))  # type: ignore[arg-type]  # it checks the unit itself
     allowed = [name for name in names if name in RECOMMENDABLE]
     found = what_if.recommend(constraints={"hit_rate": target}, policies=allowed)
@@ -70,11 +71,13 @@ def _current(text: str | None) -> tuple[str, str | int] | None:
     return policy, int(size) if size.isdigit() else size
 
 
-def _read(source: Path, kind: str | None, console: Console) -> Trace:
+def _read(source: Path, kind: str | None, times: bool, console: Console) -> Trace:
     columns = (TextColumn("reading {task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(source.name, total=None)
-        return read_trace(source, kind, progress=lambda done, total: progress.update(task, completed=done, total=total))
+        return read_trace(
+            source, kind, times=times, progress=lambda done, total: progress.update(task, completed=done, total=total)
+        )
 
 
 def _answer(what_if: WhatIf, names: list[str], found: Recommendation) -> dict[str, Any]:

@@ -247,8 +247,11 @@ def _validity(missing: np.ndarray[Any, Any]) -> pa.Buffer | None:
     return pa.py_buffer(np.packbits(~missing, bitorder="little")) if missing.any() else None
 
 
-def _texts(values: Sequence[object]) -> Sequence[str | None]:
-    if set(map(type, values)) <= {str, type(None)}:
+def _texts(values: Sequence[Any]) -> Sequence[str | None]:
+    types = set(map(type, values))
+    if types == {str} and max(map(len, values)) <= LONGEST_TEXT and "".join(values).isascii():
+        return values  # what `as_text` would give, of thousands of digests much sooner
+    if types <= {str, type(None)}:
         texts = {value: as_text(value) for value in set(values)}
         return [texts[value] for value in values]
     # Other keys may be slow to print and need no honest hash; `values` keeps each alive, so its id stands for it.

@@ -6,19 +6,17 @@ In: a config. Out: work done faster, every operation of it in a frame.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import math
 import os
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from concurrent.futures import Executor
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar, Unpack
 
 from perflab.cache import build_tiers, cached
-from perflab.chunk import Chunk, chunks
-from perflab.chunk.operations import function_of
 from perflab.config import Config
 from perflab.errors import PerflabError
 from perflab.events import Events
@@ -27,25 +25,37 @@ from perflab.optimize import AutoOptimizer, OptimizationResult, Prefetcher, Reli
 from perflab.record import Frames, Operation
 from perflab.record.where import Filters
 from perflab.system import remote
-from perflab.system.corpus import expanded, process_all
 from perflab.system.files import FileWork
 from perflab.system.hotset import hot_set_path
+from perflab.system.large_files import Files
 from perflab.system.memory import load_frames, rest_workers
 from perflab.system.recording import begin_recording
 from perflab.system.run import Run, describe_run
 from perflab.system.traces import with_setting
-from perflab.system.watching import watch
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from perflab.chunk import ChunkResult, FileResult
-    from perflab.chunk.source import SourceLike
     from perflab.present import Picture
     from perflab.system.result import BenchmarkResult
     from perflab.trace import Trace
 
 __all__ = ["PerformanceSystem"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _of_files(
+    method: Callable[Concatenate[Files, P], R],
+) -> Callable[Concatenate[PerformanceSystem, P], R]:
+    """Return the method of a system that a method of its files is, with the same docstring and types."""
+
+    @functools.wraps(method)
+    def forwarded(self: PerformanceSystem, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        return method(self._files, *args, **kwargs)
+
+    return forwarded
 
 
 class PerformanceSystem:
@@ -112,8 +122,9 @@ class PerformanceSystem:
         config = self.config
         load_frames()
         self.cache = build_tiers(config, self._recorder)
-        self._files = FileWork(config, self.cache, self._recorder, self._events, executor)
-        self._workers = self._files.workers
+        work = FileWork(config, self.cache, self._recorder, self._events, executor)
+        self._workers = work.workers
+        self._files = Files(config, work)
         self._monitor = Monitor(self._recorder, self._events, config.resource_monitoring)
         self._prefetcher = Prefetcher(self.cache)
         self._relief = Relief(self.cache)
@@ -164,146 +175,11 @@ class PerformanceSystem:
         """
         return cached(self.cache, fn, ttl=ttl, key=key, tier=tier, cost=cost)
 
-    def chunks(self, path: str | os.PathLike[str]) -> Iterator[Chunk]:
-        """Yield the semantic chunks of a file; joined, their bytes are the file's."""
-        settings = self.config.chunks
-        yield from chunks(
-            Path(path),
-            max_bytes=settings.max_bytes,
-            window_bytes=settings.window_bytes,
-            timeout_s=settings.parse_timeout_s,
-        )
-
-    def process_large_file(
-        self,
-        path: SourceLike,
-        fn: Callable[[Chunk], Any],
-        *,
-        errors: Literal["raise", "collect"] = "raise",
-        join: Callable[[Iterator[Any]], Any] | None = None,
-        output: str | os.PathLike[str] | None = None,
-        cancel: threading.Event | None = None,
-    ) -> FileResult[Any]:
-        """Call `fn` with every chunk of a file, in parallel; chunks computed before are taken from the cache.
-
-        Files from `streaming_threshold_bytes` are read in windows, so that memory does not grow with them; large
-        Markdown is then cut at its headings without a syntax tree. Very large files have larger chunks: at the most
-        16,384.
-
-        Parameters
-        ----------
-        path
-            A path, an fsspec URL such as `s3://bucket/key`, or an open binary file such as a pipe.
-        fn
-            Called with a `Chunk`, in a worker; see `perflab.chunk.process_file` on what it may depend on.
-        errors
-            `raise` the first exception of `fn`, with a note that names the chunk, or `collect` them in the result. What
-            was finished is in the cache either way.
-        join
-            Called with an iterator of the values in the file's order, such as `sum` or `b"".join`; what it returns is
-            `.joined`, and the values are not kept.
-        output
-            A file that the values, bytes or text, are written to in order. It appears as a whole, or not at all.
-        cancel
-            An event; once another thread sets it, no further chunk is begun and `CancelledError` is raised.
-
-        Returns
-        -------
-        FileResult
-            The values stand in the file's order in `.results`. `iterate_large_file` yields them instead.
-
-        Examples
-        --------
-        >>> import tempfile
-        >>> folder = tempfile.TemporaryDirectory()
-        >>> path = Path(folder.name, "module.py")
-        >>> _ = path.write_text("def one():\\n    return 1\\n")
-        >>> with PerformanceSystem(Config(parallel={"workers": 1})) as system:
-        ...     first = system.process_large_file(path, len)
-        ...     again = system.process_large_file(path, len, join=sum)
-        >>> first.results, again.joined, again.processed, again.reused
-        ((24,), 24, 0, 1)
-        >>> folder.cleanup()
-        """
-        return self._files.process(path, fn, errors=errors, join=join, output=output, cancel=cancel)
-
-    def iterate_large_file(
-        self,
-        path: SourceLike,
-        fn: Callable[[Chunk], Any],
-        *,
-        errors: Literal["raise", "collect"] = "raise",
-        cancel: threading.Event | None = None,
-    ) -> Iterator[ChunkResult[Any]]:
-        """Yield each chunk's result of `process_large_file` as soon as those before it are known.
-
-        Only what is in flight is in memory. Closing the iterator cancels what has not begun.
-        """
-        yield from self._files.results(path, fn, errors=errors, cancel=cancel)
-
-    def optimize_files(
-        self,
-        paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
-        operation: str | Callable[[Chunk], Any] = "analyze",
-        *,
-        function: Callable[[Chunk], Any] | None = None,
-        output: str | os.PathLike[str] | None = None,
-        errors: Literal["raise", "collect"] = "raise",
-        progress: bool = False,
-    ) -> pd.DataFrame:
-        """Process several files at once and return a row a file, in the order of the paths.
-
-        Parameters
-        ----------
-        paths
-            Files and patterns such as `src/**/*.py`; each file is processed once.
-        operation
-            `parse`, `analyze`, `index`, `transform`, or a function of a chunk.
-        function
-            What `transform` makes of a chunk: bytes, text, or None to leave it.
-        output
-            Folder that the values, bytes or text, are written to, a file for each.
-        errors
-            `raise` the first error, or `collect`: a file that cannot be read is a row with an `error`, and so is the
-            first chunk of a file that failed.
-        progress
-            Show a bar, in a notebook or a terminal.
-
-        Returns
-        -------
-        pandas.DataFrame
-            `path`, `nbytes`, `chunks`, `processed`, `reused`, `failed`, `duration_s`, `efficiency_ratio` (time that
-            workers computed / time they could have; missing if all was reused), `error`.
-        """
-        name = operation if isinstance(operation, str) else None
-        fn = function_of(operation, function)
-        at_once = self.config.max_parallel_operations
-        return process_all(
-            self._files,
-            expanded(paths),
-            fn,
-            name,
-            at_once=at_once,
-            errors=errors,
-            output=output,
-            progress=progress,
-        )
-
-    def watch(
-        self,
-        paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
-        operation: str | Callable[[Chunk], Any] = "analyze",
-        *,
-        stop: threading.Event | None = None,
-    ) -> Iterator[FileResult[Any]]:
-        """Process files now and, chunks that changed, again whenever one is saved; yield each result.
-
-        It goes on until `stop` is set or the iterator is closed. A file that is missing for a moment, as while an
-        editor replaces it, is processed when it is back. See `perflab.system.watching.watch`.
-        """
-        name = operation if isinstance(operation, str) else None
-        fn = function_of(operation, None)
-        yield from watch(partial(self._files.process, fn=fn, operation=name, errors="collect"), expanded(paths), stop)
+    chunks = _of_files(Files.chunks)
+    process_large_file = _of_files(Files.process_large_file)
+    iterate_large_file = _of_files(Files.iterate_large_file)
+    optimize_files = _of_files(Files.optimize_files)
+    watch = _of_files(Files.watch)
 
     @property
     def frames(self) -> Frames:

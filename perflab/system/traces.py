@@ -25,6 +25,7 @@ def read_trace(
     path: str | os.PathLike[str],
     kind: str | None = None,
     *,
+    times: bool = True,
     progress: Progress | None = None,
 ) -> Trace:
     """Return the trace of a run folder, or of a file, compressed (`.gz`, `.xz`, `.zst`) or not.
@@ -37,6 +38,8 @@ def read_trace(
         numbers; ARC's `.lis`.
     kind
         One of `perflab.trace.FORMATS`, for a file; None tells by name and content.
+    times
+        False leaves the times out, of a file in which they go back.
     progress
         Called with the bytes of the file that were read, and all of them, a block at a time.
 
@@ -54,7 +57,7 @@ def read_trace(
     """
     source = Path(path)
     if not source.is_dir():
-        return read_file(source, kind, progress=progress)
+        return read_file(source, kind, times=times, progress=progress)
     from perflab.system.run import open_run
 
     run = open_run(source)

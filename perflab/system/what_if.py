@@ -60,7 +60,8 @@ class WhatIf:
     -----
     Sizes are whole numbers, or for bytes texts such as `"50MB"`. Policies are those of `perflab.cache.policy` with the
     same hits, access by access, and two that no cache here has: `clock`, and `belady`, which knows the future and so is
-    a bound. Without numba only the curve of `lru` is there, estimated.
+    a bound. The hits of `tinylfu` depend on hashes of the keys, which for texts differ from process to process, here as
+    in a live cache. Without numba only the curve of `lru` is there, estimated.
 
     Examples
     --------

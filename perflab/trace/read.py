@@ -28,7 +28,9 @@ _LEAST_SOUND = 0.5
 """Where less than this share of the lines is sound, the file is of another format."""
 
 
-def read_file(path: str | os.PathLike[str], kind: str | None = None, *, progress: Progress | None = None) -> Trace:
+def read_file(
+    path: str | os.PathLike[str], kind: str | None = None, *, times: bool = True, progress: Progress | None = None
+) -> Trace:
     """Return the trace of a file, compressed (`.gz`, `.xz`, `.zst`) or not.
 
     Parameters
@@ -37,6 +39,8 @@ def read_file(path: str | os.PathLike[str], kind: str | None = None, *, progress
         The file.
     kind
         One of `FORMATS`; None tells by name and content.
+    times
+        False leaves the times out, of a file in which they go back.
     progress
         Called with the bytes that were read and all bytes of the file, a block at a time.
 
@@ -51,7 +55,7 @@ def read_file(path: str | os.PathLike[str], kind: str | None = None, *, progress
     if kind is not None and kind not in FORMATS:
         raise ConfigError(f"the format is {kind!r}; it must be one of {', '.join(FORMATS)}")
     wrong = Wrong()
-    trace = _joined(FORMATS[kind or _sniffed(file)](file, wrong, progress), file, wrong)
+    trace = _joined(FORMATS[kind or _sniffed(file)](file, wrong, progress), file, wrong, times)
     sound = len(trace)
     if not sound or sound < _LEAST_SOUND * (sound + wrong.count):
         raise SourceError(_no_trace(file, wrong))
@@ -101,7 +105,7 @@ def _by_content(path: Path) -> str:
     return "integers" if sum(map(bytes.isdigit, words)) > _LEAST_SOUND * len(words) else "keys"
 
 
-def _joined(blocks: Iterator[Columns], file: Path, wrong: Wrong) -> Trace:
+def _joined(blocks: Iterator[Columns], file: Path, wrong: Wrong, times: bool) -> Trace:
     labels, operations = Labels(), Labels()
     parts: dict[str, list[npt.NDArray[Any]]] = {}
     for block in blocks:
@@ -114,7 +118,7 @@ def _joined(blocks: Iterator[Columns], file: Path, wrong: Wrong) -> Trace:
         columns.get("key", np.zeros(0, dtype=np.int32)),
         labels.in_order(),
         columns.get("size"),
-        columns.get("time"),
+        columns.get("time") if times else None,
         columns.get("cost"),
         columns.get("operation"),
         tuple(map(str, operations.in_order())),

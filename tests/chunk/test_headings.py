@@ -16,6 +16,7 @@ from perflab.chunk.parsing import parse
 from perflab.chunk.records import Separators, pieces_of
 
 LINES = ("# One", "## Two ##", "### Three", "not # one", "words", "", "```", "```python", "~~~~", "====", "    # code")
+PARTS = ("words", "*more* words", "    indented", "# One", "- item", "> quote", "***")
 
 
 def by_tree(text: bytes) -> Iterator[int]:
@@ -50,11 +51,27 @@ def test_headings_are_those_of_the_grammar(lines: list[str], size: int) -> None:
     assert [at for at in whole if text[at : at + 1] == b"#"] == sorted(atx)
 
 
+@settings(deadline=None, max_examples=300)
+@given(
+    st.lists(
+        st.tuples(st.lists(st.sampled_from(PARTS), max_size=5), st.sampled_from(["===", "---"])), min_size=1, max_size=3
+    )
+)
+def test_a_heading_of_several_lines_begins_where_the_grammar_says(blocks: list[tuple[list[str], str]]) -> None:
+    lines = [line for parts, underline in blocks for line in ("", *parts, underline, "", "words")]
+    text = "".join(f"{line}\n" for line in lines).encode()
+    assert found_in(text, len(text)) == sorted(by_tree(text))
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("# One\n\n## Two\n", [(0, ("One",)), (7, ("One", "Two"))]),
         ("One\n===\n\nTwo\n---\n", [(0, ("One",)), (9, ("One", "Two"))]),
+        ("Words\nOne\n  and two\n===\n", [(0, ("Words",))]),
+        ("# A\n    code\nOne\ntwo\n---\n", [(0, ("A",)), (13, ("A", "One"))]),
+        ("a | b\n--- | ---\n1 | 2\n---\n***\r\nOne\r\ntwo\r\n---\r\n", [(31, ("One",))]),
+        ("- item\nlazy\n---\n> quote\nlazy\n---\n", []),
         ("### Deep\n# Up #\n", [(0, ("Deep",)), (9, ("Up",))]),
         ("---\ntitle: no heading\n---\n# One\n", [(26, ("One",))]),
         ("\ufeff# One\r\n\r\ntext\r\n\r\n# Two\r\n", [(3, ("One",)), (20, ("Two",))]),

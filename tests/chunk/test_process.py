@@ -330,9 +330,21 @@ def test_a_chunk_that_kills_its_worker_fails_alone(source: Path, parts: Any) -> 
         assert (result.failed, result.processed) == (1, len(result.chunks) - 1)
         assert all(isinstance(error, BrokenExecutor) for error in result.errors)
         assert "function f7" in result.errors[0].__notes__[-1]
+
+
+def test_a_killed_worker_that_ends_the_call_costs_nothing_that_was_finished(source: Path, parts: Any) -> None:
+    cache, _, recorder = parts
+    with Workers(2, "processes", in_flight=4) as workers:
         with pytest.raises(BrokenExecutor) as raised:
-            _process(source, _kills, (type(cache)(), workers, recorder))
-    assert any(str(source) in note for note in raised.value.__notes__)
+            _process(source, _kills, (cache, workers, recorder))
+        kept = len(cache)
+        assert (
+            kept >= 4
+        )  # no more than four are in flight, so that the first four were finished before the eighth began
+        assert any(str(source) in note and "errors='collect'" in note for note in raised.value.__notes__)
+        again = _process(source, _kills, (cache, workers, recorder), errors="collect")
+    assert (again.reused, again.failed) == (kept, 1)
+    assert again.errors[0].__notes__[0].endswith("function f7")
 
 
 @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -64,6 +64,13 @@ def test_what_cannot_be_reached_and_what_is_too_little_end_with_3(trace: Path, t
     assert "not enough data" in said(few, "--policies", "lru")[1]
 
 
+def test_times_that_go_back_can_be_left_out(tmp_path: Path) -> None:
+    file = tmp_path / "t.csv"
+    file.write_text("time,key\n" + "2,a\n1,b\n" * 200)
+    assert said(file, "--policies", "lru")[0] == 2
+    assert said(file, "--policies", "lru", "--no-times")[0] == 0
+
+
 def test_wrong_lines_are_told(tmp_path: Path) -> None:
     file = tmp_path / "t.csv"
     file.write_text("key,size\n" + "a,1\nb,2\n" * 200 + "c,-1\n")

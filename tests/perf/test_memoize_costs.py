@@ -111,7 +111,7 @@ PAIRS: list[tuple[str, Callable[[], None], Callable[[], None], str]] = [
     ("hit, 4 names / cachetools.cached(LRU, lock)", partial(calling, "cachetools"), partial(calling, "scaled"), "none"),
     ("hit / cache.get", getting, partial(calling, "plain"), "none"),
     ("method hit / cachetools.cachedmethod", partial(calling, "cachetools method"), partial(calling, "method"), "none"),
-    ("hit with ttl / cachetools.cached(LRU, lock)", partial(calling, "cachetools"), partial(calling, "ttl"), "none"),
+    ("hit with ttl / cachetools.cached(LRU, lock)", partial(calling, "cachetools"), partial(calling, "ttl"), "1.0"),
 ]
 
 

@@ -183,6 +183,12 @@ def test_bad_paths_and_formats(tmp_path):
         perflab.read_trace(tmp_path / "t.parquet")
 
 
+def test_times_that_go_back_can_be_left_out(tmp_path):
+    trace = perflab.read_trace(write(tmp_path / "t.csv", "time,key\n2,a\n1,b\n"), times=False)
+    assert keys(trace) == ["a", "b"]
+    assert trace.times is None
+
+
 def test_a_recorded_run_in_memory_and_in_its_folder(tmp_path):
     config = perflab.Config(cache={"l1_bytes": "1MB", "l3_enabled": False}, enable_auto_optimization=False)
     with perflab.PerformanceSystem(config, run_dir=tmp_path / "run") as system:

@@ -73,7 +73,9 @@ def test_a_share_that_is_none_is_refused(share):
 
 
 def test_times_that_go_back_are_named():
-    with pytest.raises(SourceError, match=r"go back at access 3, from 5 to 4 s; sort it by time"):
+    with pytest.raises(
+        SourceError, match=r"go back at access 3, from 5 to 4 s; sort it by time, or read it with times=False"
+    ):
         Trace.of([1, 2, 3], times=[1, 5, 4])
     with pytest.raises(SourceError, match="go back at access 2"):
         Trace.of([1, 2], times=[1, np.nan])

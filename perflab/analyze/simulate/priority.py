@@ -29,9 +29,8 @@ def priority(
 ) -> None:
     """Evict the lowest priority, by a heap that hears of a risen one when the key comes up in it.
 
-    Without `greedy` (LFU) the priority is the number of uses, and of several the one used longest ago leaves. With it
-    (GDSF; Cherkasova, HPL-98-69R1) it is `clock + uses * cost / weight`, the clock is the priority of what left last,
-    and of several the one stored first leaves.
+    Without `greedy` (LFU) the priority is the number of uses. With it (GDSF; Cherkasova, HPL-98-69R1) it is `clock +
+    uses * cost / weight`, and the clock is the priority of what left last. Of several the one used longest ago leaves.
     """
     uses = np.zeros(keys, np.int64)
     held = np.zeros(keys, np.int64)
@@ -46,10 +45,8 @@ def priority(
         key = ids[i]
         if uses[key] > 0:
             uses[key] += 1
-            if greedy:
-                rank[key] = clock + uses[key] * dear[key] / max(1, held[key])
-            else:
-                rank[key], turn[key] = uses[key], i
+            rank[key] = clock + uses[key] * dear[key] / max(1, held[key]) if greedy else uses[key]
+            turn[key] = i
             continue
         missed[i] = 1
         weight = weights[i * stride]

@@ -103,10 +103,14 @@ class Workload:
 
     @property
     def priced_costs(self) -> npt.NDArray[np.float64]:
-        """The costs, 1 where they are not known: what an entry has to which no cost is given."""
+        """The costs; where they are not known the mean of the others, and 1 where none is known.
+
+        A live cache takes the mean of those that it has seen so far, so that its first hits may be others.
+        """
         import numpy as np
 
-        return np.nan_to_num(self.costs, nan=1.0)
+        known = self.costs[~np.isnan(self.costs)]
+        return np.nan_to_num(self.costs, nan=float(known.mean()) if len(known) else 1.0)
 
     @property
     def heaviest(self) -> int:

@@ -8,6 +8,7 @@ types; equal values give equal bytes.
 from __future__ import annotations
 
 import itertools
+import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -28,7 +29,8 @@ _ARRAYS = {
 }
 _VERSION = bytes((CODEC_VERSION,))
 _TEXT, _BYTES = _VERSION + WRITERS[str][0], _VERSION + WRITERS[bytes][0]
-_FIRST = len(_TEXT) + LENGTH.size
+_LEAD = struct.Struct(">2sQ")
+_FIRST = _LEAD.size
 
 
 def encode(value: object, key: object = None) -> bytes:
@@ -82,8 +84,8 @@ def decode(data: bytes, start: int = 0) -> Any:
     StoreError
         If the bytes are of another version, cut short, followed by more, or not written by `encode`.
     """
-    first, end = start + _FIRST, start + len(_BYTES)
-    if data[start:end] == _BYTES and data[end:first] == LENGTH.pack(max(len(data) - first, 0)):
+    first = start + _FIRST
+    if len(data) >= first and data[start:first] == _LEAD.pack(_BYTES, len(data) - first):
         return data[first:]
     if data[start : start + 1] != _VERSION:
         found = data[start : start + 1].hex() or "none"

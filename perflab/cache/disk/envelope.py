@@ -20,9 +20,10 @@ __all__ = [
     "ENVELOPE_VERSION",
     "HEADER_BYTES",
     "ROW_BYTES",
+    "OtherVersionError",
     "Times",
+    "opened",
     "payload_at",
-    "remaining_s",
     "row_cost",
     "seal",
     "tag_text",
@@ -31,7 +32,8 @@ __all__ = [
 
 ENVELOPE_VERSION = 3
 # version, checksum (xxh3, 128 bit), origin, created, expires (wall), deadline (the origin's own monotonic timer), cost
-# (NaN where it is not known), bytes of the tags, which come next
+# (NaN where it is not known), bytes of the tags, which come next. Version, checksum and what that covers stay where
+# they are in every version, so that what another one wrote is told from what is damaged.
 _HEADER = struct.Struct(">B16s8sddddH")
 _TOLD = struct.Struct(">dH")
 _CHECKED = 17
@@ -44,6 +46,10 @@ _MARK = "\x1f"
 
 ROW_BYTES = 80
 """What a row costs in the database beside its value and twice its key, over 10,000 rows of 100 bytes."""
+
+
+class OtherVersionError(StoreError):
+    """An entry is whole, and another version of this package wrote it."""
 
 
 class Times(NamedTuple):
@@ -85,8 +91,9 @@ def seal(payload: bytes, key: bytes, times: Times, cost: float | None = None, ta
     Examples
     --------
     >>> sealed = seal(b"payload", b"key", Times(b"writer-1", 100.0, 160.0, 7.0), 0.5, tag_text(("site",)))
-    >>> sealed[payload_at(sealed) :], remaining_s(sealed, b"key", b"writer-2", 5.0, 120.0), told(sealed)
-    (b'payload', 40.0, (0.5, ('site',)))
+    >>> left_s, start = opened(sealed, b"key", b"writer-2", 5.0, 120.0)
+    >>> left_s, sealed[start:], told(sealed)
+    (40.0, b'payload', (0.5, ('site',)))
     """
     held = tags.encode()
     if len(held) > MOST_TAG_BYTES:
@@ -96,28 +103,29 @@ def seal(payload: bytes, key: bytes, times: Times, cost: float | None = None, ta
     return bytes((ENVELOPE_VERSION,)) + _checksum(checked, key) + checked
 
 
-def remaining_s(data: bytes, key: bytes, reader: bytes, timer: float, wall: float) -> float:
-    """Check what `seal` wrote for this key and return the seconds that the value has left; 0 or less if it has none.
+def opened(data: bytes, key: bytes, reader: bytes, timer: float, wall: float) -> tuple[float, int]:
+    """Check what `seal` wrote for this key; return the seconds that the value has left and where its bytes begin.
 
-    The writer goes by its monotonic timer, so a step of the wall clock changes nothing inside its process. Everyone
-    else believes the value only while `created <= wall < expires`; before, the answer is minus infinity.
+    With 0 seconds or less it has no time left. The writer goes by its monotonic timer, so a step of the wall clock
+    changes nothing inside its process. Everyone else believes the value only while `created <= wall < expires`;
+    before, the answer is minus infinity.
 
     Raises
     ------
+    OtherVersionError
+        If the version is another one, and the checksum fits.
     StoreError
-        If the version is another one, or the checksum does not fit.
+        If the checksum does not fit.
     """
-    if len(data) < HEADER_BYTES:
-        raise StoreError(f"The stored entry has {len(data)} bytes; {HEADER_BYTES} or more are needed.")
-    version, checksum, origin, created, expires, deadline, _, _ = _HEADER.unpack_from(data)
-    if version != ENVELOPE_VERSION:
-        raise StoreError(f"The stored entry has the version {version}; allowed is {ENVELOPE_VERSION}.")
+    if len(data) < HEADER_BYTES or data[0] != ENVELOPE_VERSION:
+        raise _refusal(data, key)
+    _, checksum, origin, created, expires, deadline, _, tag_bytes = _HEADER.unpack_from(data)
     # A view takes longer to make than a small copy, and less long than a large one.
     checked = data[_CHECKED:] if len(data) < _LARGE else memoryview(data)[_CHECKED:]
     if checksum != _checksum(checked, key):
         raise StoreError("The stored entry does not fit its checksum.")
-    left: float = deadline - timer if origin == reader else expires - wall if created <= wall else -math.inf
-    return left
+    left = deadline - timer if origin == reader else expires - wall if created <= wall else -math.inf
+    return left, HEADER_BYTES + tag_bytes
 
 
 def tag_text(tags: Iterable[str]) -> str:
@@ -126,7 +134,7 @@ def tag_text(tags: Iterable[str]) -> str:
 
 
 def told(data: bytes) -> tuple[float | None, tuple[str, ...]]:
-    """Return cost and tags of what `remaining_s` has checked."""
+    """Return cost and tags of what `opened` has checked."""
     cost, size = _TOLD.unpack_from(data, _TOLD_AT)
     texts = data[HEADER_BYTES : HEADER_BYTES + size].decode().split(_MARK)
     return None if math.isnan(cost) else cost, tuple(json.loads(text) for text in texts if text)
@@ -141,6 +149,12 @@ def row_cost(key: bytes, data: bytes) -> int:
     """Return the bytes that a row is counted with: value, the row itself, and twice the key and the tags."""
     tag_bytes = payload_at(data) - HEADER_BYTES if len(data) >= HEADER_BYTES else 0
     return len(data) + tag_bytes + 2 * len(key) + ROW_BYTES
+
+
+def _refusal(data: bytes, key: bytes) -> StoreError:
+    if len(data) > _CHECKED and data[1:_CHECKED] == _checksum(data[_CHECKED:], key) and data[0] != ENVELOPE_VERSION:
+        return OtherVersionError(f"The stored entry has the version {data[0]}; allowed is {ENVELOPE_VERSION}.")
+    return StoreError(f"The stored entry of {len(data)} bytes is cut short, or does not fit its checksum.")
 
 
 def _checksum(checked: bytes | memoryview, key: bytes) -> bytes:

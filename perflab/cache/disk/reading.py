@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from perflab.cache.codec.packing import Packing
-from perflab.cache.disk.envelope import payload_at, row_cost, tag_text, told
+from perflab.cache.disk.envelope import row_cost, tag_text, told
 from perflab.cache.disk.marks import ReadMarks
 from perflab.cache.entry import NO_FACTS, Entry, Facts
 from perflab.cache.keys import decode_key, encode_key
@@ -84,7 +84,7 @@ class DiskReads(LockedMapping):
         found = self._rows.find(encode_key(key))
         if found is None:
             raise KeyError(key)
-        return found.remaining
+        return found[1]
 
     def tagged(self, tag: str) -> list[Hashable]:
         """Return the keys that were stored with a tag; it goes over all rows."""
@@ -108,14 +108,16 @@ class DiskReads(LockedMapping):
         value = MISSING if found is None else self._value(encoded, found, MISSING)
         if found is None or value is MISSING:
             return None
-        facts = Facts(self._timer() + found.remaining, *told(found.data))
-        return Entry(key, value, row_cost(encoded, found.data), facts=facts if facts != NO_FACTS else NO_FACTS)
+        data, remaining, _ = found
+        facts = Facts(self._timer() + remaining, *told(data))
+        return Entry(key, value, row_cost(encoded, data), facts=facts if facts != NO_FACTS else NO_FACTS)
 
     def _value(self, encoded: bytes, found: Found, default: Any) -> Any:
+        data, _, start = found
         try:
-            value = self._packing.unpack(found.data, payload_at(found.data), encoded)
+            value = self._packing.unpack(data, start, encoded)
         except StoreError as error:
-            self._rows.store.quarantine(encoded, "codec", error, found.data)
+            self._rows.store.quarantine(encoded, "codec", error, data)
             return default
         self._marks.note(encoded)
         return value

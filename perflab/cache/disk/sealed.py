@@ -9,10 +9,10 @@ import functools
 import math
 import os
 from collections.abc import Callable, Hashable, Sequence
-from typing import NamedTuple
+from typing import TypeAlias
 
 from perflab.cache.disk.behind import WriteBehind
-from perflab.cache.disk.envelope import Times, payload_at, remaining_s, row_cost, seal, tag_text, told
+from perflab.cache.disk.envelope import OtherVersionError, Times, opened, payload_at, row_cost, seal, tag_text, told
 from perflab.cache.disk.guard import GuardedStore
 from perflab.cache.disk.rowlog import RowLog
 from perflab.cache.disk.rows import Row
@@ -22,11 +22,9 @@ from perflab.errors import StoreError
 __all__ = ["Found", "SealedRows"]
 
 
-class Found(NamedTuple):
-    """A live row: its sealed value, and the seconds that it has left."""
-
-    data: bytes
-    remaining: float
+Found: TypeAlias = tuple[bytes, float, int]
+"""A live row: its sealed value, the seconds that it has left, and where the payload begins; to name them takes as long
+as to check them."""
 
 
 class SealedRows:
@@ -118,11 +116,12 @@ class SealedRows:
     def touch(self, key: bytes, lifetime: float, name: Hashable) -> bool:
         """Give the live row of a key a new time to live in seconds, from now; False if there is none, or 0 seconds."""
         while (found := self.find(key)) is not None:
+            data = found[0]
             if lifetime <= 0:
-                self._expire(key, found.data)
+                self._expire(key, data)
                 return False
             try:
-                return self._renew(key, found.data, lifetime, name)
+                return self._renew(key, data, lifetime, name)
             except ChangedRowError:
                 continue  # another process has written the key meanwhile; what it wrote gets the new time
         return False
@@ -170,12 +169,16 @@ class SealedRows:
 
     def _judged(self, key: bytes, data: bytes) -> Found | None:
         try:
-            remaining = remaining_s(data, key, self._origin, self._timer(), self._wall())
+            remaining, start = opened(data, key, self._origin, self._timer(), self._wall())
+        except OtherVersionError:
+            self.drop(key, data)
+            self._log.report(key, "invalidate", "version")
+            return None
         except StoreError as error:
             self.store.quarantine(key, "checksum", error, data)
             return None
         if remaining > 0:
-            return Found(data, remaining)
+            return data, remaining, start
         if remaining > -math.inf:  # else it is from the future: the clock was set back, and may be set right again
             self._expire(key, data)
         return None

@@ -204,7 +204,7 @@ class DiskCache(DiskReads):
             found = self._rows.find(encoded)
             self._rows.drop(encoded)
         if found is not None:
-            self._log.record(key, "invalidate", row_cost(encoded, found.data), reason)
+            self._log.record(key, "invalidate", row_cost(encoded, found[0]), reason)
         return found is not None
 
     def touch(self, key: Hashable, ttl: float | None = None) -> bool:

@@ -49,17 +49,17 @@ class Cached(Generic[P, R_co]):
     __slots__ = (
         "__dict__",
         "__weakref__",
+        "_aged",
         "_by_instance",
         "_cache",
         "_calls",
         "_changes",
         "_code",
-        "_get",
-        "_hot",
         "_in_memory",
         "_name",
         "_of_class",
         "_owner",
+        "_quick",
         "_terms",
     )
     __wrapped__: Callable[P, R_co]
@@ -76,10 +76,9 @@ class Cached(Generic[P, R_co]):
     ) -> None:
         functools.update_wrapper(self, fn)
         self._cache = cache
-        self._get = cache.get
-        # Text keys that never expire, which is all that a quick hit is for; a foreign first tier has no such dict.
-        self._hot: Mapping[Any, object] = getattr(cache.l1, "hot", {})
+        self._quick = cache.held
         self._terms = terms
+        self._aged = terms.get("ttl") is not None
         self._in_memory = in_memory
         self._by_instance = key is None
         self._of_class = of_class
@@ -98,10 +97,9 @@ class Cached(Generic[P, R_co]):
             code = self._code
             if code.same():
                 key = code.key_of(*args, **kwargs) if kwargs else code.key_of(*args)
-                if key in self._hot:
-                    value = self._get(key, MISSING)
-                    if value is not MISSING:
-                        return cast("R_co", value)
+                value = MISSING if self._aged and self._cache.refresh_ratio else self._quick(key, MISSING)
+                if value is not MISSING:
+                    return cast("R_co", value)
         except SlowArgumentsError as slow:
             value = self._held(slow.key)
             if value is not MISSING:
@@ -169,7 +167,8 @@ class Cached(Generic[P, R_co]):
         return MISSING
 
     def _held(self, key: str | None) -> Any:
-        return self._get(key, MISSING) if key in self._hot else MISSING
+        # What has a time to live may be due for a refresh, which `get_or_load` sees to.
+        return MISSING if key is None or (self._aged and self._cache.refresh_ratio) else self._quick(key, MISSING)
 
     def _load(self, named: Args, args: Args, kwargs: Mapping[str, Any]) -> Any:
         code, key = self._key(named, kwargs)

@@ -39,12 +39,14 @@ class StockedMapping(Stocked, LockedMapping):
     ----------
     hot : dict
         As of `Shelf`; a reader who needs no lock notes its hits for `follow`.
+    dated : dict
+        The others of `Shelf`, those that expire among them: likewise.
     """
 
     def __init__(self, stock: Stock, timer: Callable[[], float]) -> None:
         self.timer = timer
         self.hot = stock.shelf.hot
-        self._others = stock.shelf.others
+        self._others = self.dated = stock.shelf.others
         self._stock = stock
         self._tell: Callable[[], None] = stock.notices.deliver
         self._waiting = stock.notices.waiting

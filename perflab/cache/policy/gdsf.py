@@ -121,9 +121,10 @@ class GDSF:
         if cost is None:
             cost = self._costs / self._known if self._known else 1.0
         priority = self._clock + entry.uses * cost / max(1, entry.nbytes)
-        if priority not in self._levels:
-            self._push(priority)
+        is_new = priority not in self._levels
         self._level(priority).append(entry)
+        if is_new:
+            self._push(priority)  # after the level is there, since the heap may be made anew from the levels
 
     def _scale(self, ratio: float) -> None:
         """Put all priorities into another unit."""

@@ -11,7 +11,7 @@ from collections.abc import Hashable
 from contextlib import AbstractContextManager
 
 from perflab.cache.entry import Entry
-from perflab.cache.memory.notices import Listener
+from perflab.cache.memory.notices import Listener, Reason
 from perflab.cache.memory.tier import MemoryCache
 from perflab.cache.memory.ttl import TTLCache
 from perflab.cache.tiers.telling import Telling
@@ -53,6 +53,16 @@ class Exclusive:
         """Tell a listener what leaves memory, and why; None tells nobody any more."""
         with self.lock:
             self._telling = self.lock = Telling(listener, (self._l1, self._l2), self._inner)
+
+    @property
+    def heard(self) -> bool:
+        """Whether a listener hears what leaves."""
+        return self._telling is not None and self._telling.heard
+
+    def tell(self, entry: Entry, reason: Reason) -> None:
+        """Tell the listener of an entry that was in neither tier. The caller holds the lock."""
+        if self._telling is not None:
+            self._telling.put(entry, reason)
 
     def expire(self) -> int:
         """Remove what is due in memory and return how many entries that were."""

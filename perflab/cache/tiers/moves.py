@@ -164,10 +164,14 @@ class Tiers:
         """Remove a key from every tier on request; False if none had it."""
         with self.guard(key):
             waited = self.writes.forget((key,))
+            lone = self._told_of(key)
             found = self.l3 is not None and self.l3.delete(key)
             with self.memory.lock:
                 self._written(key)
-                return any([_deleted(self.l1, key), _deleted(self.l2, key), found, waited])
+                held = any([_deleted(self.l1, key), _deleted(self.l2, key)])
+                if lone is not None and not held:
+                    self.memory.tell(lone, "invalidated")
+                return held or found or waited
 
     def stale(self, key: Hashable) -> Entry | None:
         """Return the entry of a key that is due and still in memory, or the live one."""
@@ -258,6 +262,12 @@ class Tiers:
         marks = [self._mark(key) for key in keys]
         found = zip(keys, marks, self.l3.entries(keys), strict=True)
         return [self._arrive(key, mark, entry, "promote", math.inf) for key, mark, entry in found]
+
+    def _told_of(self, key: Hashable) -> Entry | None:
+        """Return the entry of a key that lies on disk alone, if somebody wants to hear of its removal."""
+        if self.l3 is None or not self.memory.heard or self.peek(key) is not None:
+            return None
+        return self.l3.entry(key)
 
     def _mark(self, key: Hashable) -> object:
         mark = object()

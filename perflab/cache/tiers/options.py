@@ -36,8 +36,10 @@ class TierOptions(TierMapping):
         """`listener(key, value, reason)` hears what leaves memory, and why; None for none.
 
         Reasons are `evicted`, `expired`, `replaced`, `invalidated`, `cleared`, and `rejected` of a value that no tier
-        took. Moves between l1 and l2 are none of these; disk may have a copy of what was evicted. It is called when the
-        lock of the memory tiers is free, and takes the place of listeners that the tiers were made with.
+        took. Moves between l1 and l2 are none of these; disk may have a copy of what was evicted. Of values on disk
+        alone it hears when their keys are deleted or invalidated (`invalidated`), and not of what `clear` or the disk
+        tier itself removes: those are rows of `accesses`. It is called when the lock of the memory tiers is free, and
+        takes the place of listeners that the tiers were made with.
         """
         return self._listener
 

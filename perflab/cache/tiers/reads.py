@@ -1,6 +1,6 @@
 """The quick way of a read: a hit in the first tier, noted without a lock.
 
-In: a key. Out: the value if the key is in the tier's `hot` dict; else whatever the slow way says.
+In: a key. Out: the value if the tier has the key in a dict of its own and it is not due; else what the slow way says.
 
 A hit is one look-up and one append to a tape of the recorder. From the tape come both the recorded row and, later, the
 first tier's order of eviction (lazy promotion). `perflab._native` does the same in C; it is used where it was built.
@@ -11,7 +11,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Hashable
 from contextvars import ContextVar
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, Any
 
 from perflab.cache.entry import Entry
@@ -28,6 +28,9 @@ TIMED_EVERY_S = 50e-6
 """Hits with exact times are timed this far apart at the least: timing one takes as long as the hit."""
 
 
+_NOT_HELD: Any = object()
+
+
 class PythonReads:
     """`perflab._native.Reads` in Python, where that was not built."""
 
@@ -36,14 +39,16 @@ class PythonReads:
     def _watch(
         self,
         hot: dict[Hashable, Any],
+        dated: dict[Hashable, Any],
         current: ContextVar[Any],
         entry: type,  # noqa: ARG002 - of whose slots the module in C must know the places
         full: int,
         exact: bool,
         /,
     ) -> None:
-        """Find entries of a class in `hot`, and note the hits on the tape that `current` holds."""
+        """Find entries of a class in two dicts, and note the hits on the tape that `current` holds."""
         self._hot = hot
+        self._dated = dated
         self._current = current.get
         self._full_items = full
         self._exact = exact
@@ -55,22 +60,35 @@ class PythonReads:
         """Return the value of a key, or the default; one access."""
         return self._read(key, default)
 
-    def _read(self, key: Hashable, default: Any) -> Any:
-        entry = self._hot.get(key)
+    def held(self, key: Hashable, default: Any, /) -> Any:
+        """Return the value of a key that is found the quick way, one access; else the default, and none."""
+        entry = self._live(key)
         if entry is None or type(entry.key) is not type(key):  # True finds 1
-            return self._look(key, default)
+            return default
         tape = self._current(None)
         if not isinstance(tape, Tape):
-            return self._look(key, default)  # which makes it
+            return default  # the slow way makes it
         now = perf_counter() if self._exact else 0.0
         tape.note(entry, now)
         if len(tape) >= self._full_items or (self._exact and now >= self._due_s):
             self._after_hit(tape, self._repeated_s(key))
         return entry.value
 
+    def _read(self, key: Hashable, default: Any) -> Any:
+        value = self.held(key, _NOT_HELD)
+        return self._look(key, default) if value is _NOT_HELD else value
+
+    def _live(self, key: Hashable) -> Entry | None:
+        entry: Entry | None = self._hot.get(key)
+        # Other keys are filed under something else in `_dated`.
+        if entry is None and (type(key) is str or type(key) is int):
+            entry = self._dated.get(key)
+            return entry if type(entry) is Entry and entry.expires > monotonic() else None
+        return entry
+
     def _repeated_s(self, key: Hashable) -> float:
         start = perf_counter()
-        self._hot.get(key)  # it may have left meanwhile
+        self._live(key)  # it may have left meanwhile
         self._current(None)
         return perf_counter() - start
 
@@ -101,7 +119,9 @@ class NotedReads(Reads, LockedMapping):
         tapes = self.recorder.tapes
         self._first = first
         self._full = self.recorder.tape_rows
-        self._watch(first.hot, tapes.current, Entry, self._full * tapes.stride, tapes.stride > 1)
+        # The quick way knows one clock.
+        dated = first.dated if first.timer is monotonic else {}
+        self._watch(first.hot, dated, tapes.current, Entry, self._full * tapes.stride, tapes.stride > 1)
         first.follow(self.recorder.follow(first.holds, first.counted))
 
     @abstractmethod

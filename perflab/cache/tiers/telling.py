@@ -39,6 +39,11 @@ class Telling:
         for tier in tiers:
             tier.notify(self._notices)
 
+    @property
+    def heard(self) -> bool:
+        """Whether there is a listener."""
+        return self._notices.heard
+
     def put(self, entry: Entry, reason: Reason) -> None:
         """Notice that an entry left."""
         self._notices.put(entry, reason)

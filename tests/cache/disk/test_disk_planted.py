@@ -8,10 +8,13 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+import xxhash
 from disk_faults import LARGE, Planted, events, sql, value_file
 
 from perflab.cache import DiskCache
+from perflab.cache.disk.envelope import ENVELOPE_VERSION
 from perflab.cache.disk.safe_disk import SafeDisk
+from perflab.cache.keys import encode_key
 from perflab.errors import StoreError
 from perflab.record import Recorder
 
@@ -152,3 +155,28 @@ def test_every_other_door_of_diskcache_is_shut(tmp_path: Path) -> None:
     ):
         with pytest.raises(StoreError):
             refused()
+
+
+@pytest.mark.parametrize("size", [1, 5_000], ids=["less than a header", "more"])
+@pytest.mark.parametrize("version", [ENVELOPE_VERSION - 1, ENVELOPE_VERSION + 1])
+@pytest.mark.filterwarnings("error")
+def test_what_another_version_wrote_is_a_miss_and_leaves_unsuspected(tmp_path: Path, size: int, version: int) -> None:
+    recorder, body = Recorder(), b"w" * size
+    checksum = xxhash.xxh3_128_digest(body, xxhash.xxh3_64_intdigest(encode_key("key")))
+    with DiskCache(tmp_path / "c", recorder=recorder) as cache:
+        cache["key"], cache["other"] = "old", "fine"
+        sql(tmp_path / "c", "UPDATE Cache SET value = ? WHERE rowid = 1", bytes((version,)) + checksum + body)
+        assert cache.get("key") is None
+        assert list(cache) == ["other"]
+        assert events(recorder)[-1] == ("key", "invalidate", "version")
+
+
+def test_a_damaged_version_is_damage(tmp_path: Path) -> None:
+    recorder = Recorder()
+    with DiskCache(tmp_path / "c", recorder=recorder) as cache:
+        cache["key"] = "value"
+        other = bytes((ENVELOPE_VERSION + 1,)) + bytes(100)
+        sql(tmp_path / "c", "UPDATE Cache SET value = ?", other)
+        with pytest.warns(RuntimeWarning, match="checksum"):
+            assert cache.get("key") is None
+        assert events(recorder)[-1] == ("key", "quarantine", "checksum")

@@ -55,6 +55,33 @@ def test_equal_calls_are_one_and_typed_arguments_are_many(cache: TieredCache) ->
     assert len(calls) == 9
 
 
+def test_a_result_with_a_time_to_live_hits_until_it_is_due_and_is_refreshed_ahead(cache: TieredCache) -> None:
+    calls: list[object] = []
+
+    @cached(cache, ttl=60)
+    def f(x: object) -> object:
+        calls.append(x)
+        return x
+
+    for argument in (1, (1, "a")):
+        calls.clear()
+        assert [f(argument) for _ in range(3)] == [argument] * 3
+        assert len(calls) == 1
+        cache.refresh_ratio = 1.0
+        f(argument)
+        deadline = time.monotonic() + 5
+        while len(calls) < 2 and time.monotonic() < deadline:
+            time.sleep(0.001)
+        assert len(calls) == 2
+        cache.refresh_ratio = 0.0
+        cache.touch(f.cache_key(argument), 0)
+        calls.clear()
+        f(argument)
+        assert len(calls) == 1
+    info = f.cache_info()
+    assert (info.hits, info.misses) == (6, 4)
+
+
 def test_info_counts_rows_and_invalidate_forgets_one(cache: TieredCache) -> None:
     @cached(cache)
     def f(x: int) -> int:

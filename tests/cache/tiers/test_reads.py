@@ -16,7 +16,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from perflab.cache import MISSING, MemoryCache, TieredCache, TTLCache
+from perflab.cache import MISSING, Entry, MemoryCache, TieredCache, TTLCache
+from perflab.cache.memory.aged import AgedEntry
 from perflab.cache.memory.tier import LEFT_BYTES
 from perflab.cache.tiers import reads
 from perflab.config import Config, RecordSettings
@@ -486,3 +487,42 @@ def test_threads_that_read_and_write_make_one_row_an_access(mode: Timestamps) ->
     assert found.count("set") == 4 * 600
     assert found.count("hit") + found.count("miss") == sum(read)
     assert cache.recorder.totals() == {event: found.count(event) for event in set(found)}
+
+
+@pytest.mark.parametrize("kind", [reads.Reads, reads.PythonReads], ids=lambda kind: kind.__module__)
+def test_the_quick_way_finds_what_is_not_due_and_notes_nothing_else(kind: Any) -> None:
+    class Bare(kind):  # type: ignore[misc]
+        def _after_hit(self, tape: object, duration_s: float) -> None: ...
+
+        def _look(self, key: Hashable, default: Any) -> Any:
+            return "slow", key, default
+
+    recorder, bare, now = Recorder(), Bare(), time.monotonic()
+    tape = recorder.tapes.tape()
+    hot = {"hot": Entry("hot", 1, 8)}
+    ends = {"late": now + 3_600, "due": now, 7: now + 3_600, b"bytes": now + 3_600}
+    dated: dict[Hashable, Any] = {key: Entry(key, key, 8, expires=end) for key, end in ends.items()}
+    dated["aged"] = AgedEntry("aged", 2, 8, expires=now + 3_600)
+    bare._watch(hot, dated, recorder.current, Entry, 100, True)
+    keys = ("hot", "late", 7, "due", True, 7.0, b"bytes", "aged", "absent")
+    assert [bare.held(key, None) for key in keys] == [1, "late", 7, None, None, None, None, None, None]
+    assert tape.rows == 3
+    assert [bare.get(key) for key in ("late", "due")] == ["late", ("slow", "due", None)]
+    assert tape.rows == 4
+    with pytest.raises(TypeError, match="held"):
+        bare.held("hot")
+
+
+def test_a_value_with_a_time_to_live_is_read_until_it_is_due_by_whatever_clock() -> None:
+    now = [1_000.0]
+    for timer in (time.monotonic, lambda: now[0]):
+        recorder = Recorder()
+        l1, l2 = MemoryCache(MB, timer=timer, recorder=recorder), TTLCache(0, timer=timer, recorder=recorder)
+        cache = TieredCache(l1, l2, None, recorder)
+        cache.set("key", "value", ttl=0.05)
+        assert cache["key"] == "value"
+        assert cache.get("key") == "value"
+        now[0] += 0.05
+        time.sleep(0.06)
+        assert cache.get("key") is None
+        assert events(cache) == ["set", "hit", "hit", "expire", "miss"]

@@ -468,6 +468,26 @@ def test_a_listener_hears_what_leaves_memory_and_no_moves(tmp_path: Path, policy
         assert {reason for *_, reason in heard} <= {"cleared"}
 
 
+def test_a_listener_hears_of_a_key_that_is_removed_and_was_on_disk_alone(tmp_path: Path) -> None:
+    with make(1, 0, disk=tmp_path / "c") as cache:
+        for key in "abcd":
+            cache.set(key, "x", tags="tag" if key == "b" else ())
+        heard = told(cache)
+        assert cache.delete("a")
+        assert not cache.delete("a")
+        assert cache.invalidate(tag="tag") == 1
+        assert cache.delete("d"), "it is in memory too"
+        assert heard == [(key, "x", "invalidated") for key in "abd"]
+        assert [row[:2] for row in events(cache)[-3:]] == [
+            ("b", "invalidate"),
+            ("d", "invalidate"),
+            ("d", "invalidate"),
+        ]
+        cache.listener = None
+        assert cache.delete("c")
+        assert len(heard) == 3
+
+
 def test_a_listener_hears_of_a_value_that_no_tier_took_once() -> None:
     with make(2, 3) as cache:
         heard = told(cache)
