@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from perflab.config import Config
-from perflab.workloads import arms, suite
+from perflab.workloads import arms, staging
 from perflab.workloads.corpus import copy_corpus, select
 
 SMALL = 1_200_000
@@ -19,10 +19,10 @@ CONFIG = Config(parallel_processing_enabled=False)
 
 def incremental_s(workload: str, limit: int, folder: Path) -> float:
     """Return the median CPU seconds of five optimized executions after one function was edited."""
-    found = suite.WORKLOADS[workload]
+    found = staging.WORKLOADS[workload]
     corpus = copy_corpus(select(limit_bytes=limit), folder / "source" / "library")
-    stage = suite._staged(found, corpus, folder / "stage", CONFIG)
-    store = suite._filled_store(stage, found.work)
+    stage = staging.staged(found, corpus, folder / "stage", CONFIG)
+    store = staging.filled_store(stage, found.work)
     run = getattr(arms, f"optimized_{found.work}")
     seconds = []
     for number in range(5):
@@ -34,7 +34,7 @@ def incremental_s(workload: str, limit: int, folder: Path) -> float:
     return statistics.median(seconds[1:])
 
 
-@pytest.mark.parametrize("workload", suite.WORKLOADS)
+@pytest.mark.parametrize("workload", staging.WORKLOADS)
 def test_twice_the_corpus_costs_little_more_than_twice(workload: str, tmp_path: Path) -> None:
     small, large = (incremental_s(workload, times * SMALL, tmp_path / str(times)) for times in (1, 2))
     print(
