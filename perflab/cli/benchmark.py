@@ -27,7 +27,8 @@ from perflab.system.own_targets import read_targets
 from perflab.system.result import BenchmarkResult
 from perflab.system.run import check_report_path
 from perflab.units import format_seconds
-from perflab.workloads.suite import OnStep, Scale, known_workloads
+from perflab.workloads.staging import Scale, known_workloads
+from perflab.workloads.suite import OnStep
 
 __all__ = ["Asked", "progress", "run"]
 

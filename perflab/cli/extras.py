@@ -55,8 +55,8 @@ def load_levels(workloads: Sequence[str], source: Path | None, config_file: Path
 
 def count_edits(workloads: Sequence[str], source: Path | None, config_file: Path | None) -> int:
     """Print what each kind of edit computes anew of what there is."""
-    from perflab.workloads.suite import Scale
-    from perflab.workloads.suite import count_edits as counted
+    from perflab.workloads.edit_counts import count_edits as counted
+    from perflab.workloads.staging import Scale
 
     config = Config.load(config_file)
     scale = Scale.of(config, source, pairs=None, quick=source is None)
@@ -70,7 +70,7 @@ def count_edits(workloads: Sequence[str], source: Path | None, config_file: Path
 
 
 def _named(workloads: Sequence[str]) -> Sequence[str]:
-    from perflab.workloads.suite import known_workloads
+    from perflab.workloads.staging import known_workloads
 
     return known_workloads(workloads)
 

@@ -27,7 +27,8 @@ from perflab.record.store import read_info, read_table
 from perflab.system.result import BenchmarkResult
 from perflab.system.run import Run, describe_run
 from perflab.workloads.corpus import select
-from perflab.workloads.suite import OnStep, Scale, known_workloads, run_workloads
+from perflab.workloads.staging import Scale, known_workloads
+from perflab.workloads.suite import OnStep, run_workloads
 
 __all__ = ["benchmark", "benchmark_workloads", "new_run_dir"]
 

@@ -394,3 +394,14 @@ def test_a_recorders_own_frames_are_understood():
     live = metrics(alone.frames).set_index("name")
     assert live["value"]["concurrency.operations"] == 1
     assert live["value"]["cache.hit_rate"] == 1.0
+
+
+def test_what_others_took_stands_beside_the_parallel_efficiency():
+    rows = [
+        sample("optimized", "cold", pair, seconds, workers=workers, others_cpu_ratio=0.4)
+        for pair in range(6)
+        for workers, seconds in ((1, 4.0), (2, 2.5))
+    ]
+    (found,) = parallel_efficiency(frame("samples", rows), 2)
+    assert found.value == pytest.approx(0.8)
+    assert "while other programs took 40% of all cores" in found.method

@@ -12,7 +12,8 @@ from perflab.bench import Outcome
 from perflab.errors import BenchmarkError, SourceError
 from perflab.workloads import arms
 from perflab.workloads.edit import EDITS
-from perflab.workloads.suite import QUICK_PAIRS, Scale, count_edits
+from perflab.workloads.edit_counts import count_edits
+from perflab.workloads.staging import QUICK_PAIRS, Scale
 
 CONFIG = Config(parallel={"workers": 2}, benchmark={"pairs": 1, "warmup_blocks": 0})
 ARMS = {("baseline", "any"), ("optimized", "cold"), ("optimized", "warm"), ("optimized", "incremental")}

@@ -5,6 +5,7 @@ In: the frames `samples` and `accesses`, and the number of usable cores. Out: th
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from perflab.analyze import pairs
@@ -64,9 +65,15 @@ def _of_workload(name: str, rows: pd.DataFrame, cores: int, confidence: float) -
                 _EFFICIENCY,
                 "ratio",
                 _divided(pairs.ratio(logs, confidence), used),
-                f"time on 1 worker / ({used} x time on {int(workers)} workers), {name}, {state}",
+                f"time on 1 worker / ({used} x time on {int(workers)} workers), {name}, {state}{_others(full)}",
             )
     return None
+
+
+def _others(rows: pd.DataFrame) -> str:
+    """Say what other programs took meanwhile: several workers lose by that what one does not."""
+    taken = float(rows["others_cpu_ratio"].median()) if "others_cpu_ratio" in rows else math.nan
+    return "" if math.isnan(taken) else f", while other programs took {taken:.0%} of all cores"
 
 
 def _divided(interval: Interval, by: int) -> Interval:
