@@ -37,10 +37,10 @@ check: $(STAMP)
 	$(BIN)/nbstripout --verify notebooks/*.ipynb
 
 perf: $(STAMP)
-	$(BIN)/python -m pytest -s -p no:cacheprovider --ignore=tests/perf/test_trust.py tests/perf
+	$(BIN)/python -m pytest -s -p no:cacheprovider --ignore=tests/perf/test_trials.py tests/perf
 
 trust: $(STAMP)
-	$(BIN)/python -m pytest -s -p no:cacheprovider tests/perf/test_trust.py
+	$(BIN)/python -m pytest -s -p no:cacheprovider tests/perf/test_trials.py
 
 peers: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[peers]'

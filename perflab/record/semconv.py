@@ -113,6 +113,7 @@ NAMES: tuple[SemanticName, ...] = (
     SemanticName("samples", "position", "perflab.sample.position", "", "attribute"),
     SemanticName("samples", "wall_s", "perflab.sample.duration", "s", "histogram"),
     SemanticName("samples", "cpu_s", "perflab.sample.cpu.time", "s", "histogram"),
+    SemanticName("samples", "waited_s", "perflab.sample.waited.time", "s", "histogram"),
     SemanticName("samples", "inner_loops", "perflab.sample.inner_loops", "{loop}", "gauge"),
     SemanticName("samples", "peak_bytes", "perflab.sample.memory.peak", "By", "gauge"),
     SemanticName("samples", "growth_bytes", "perflab.sample.memory.growth", "By", "gauge"),
