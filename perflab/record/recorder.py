@@ -122,7 +122,9 @@ class Recorder(Events):
         sources = {frame: sources[frame] for frame in FRAMES}
         self._logs = Logs(sources, self.clock.anchor, budget, self.flush)
         self._local = threading.local()
-        self._running = None if run_dir is None else self._start(run_dir, info or {})
+        self._running: RunningFolder | None = None  # its thread may ask for it before there is one
+        if run_dir is not None:
+            self._running = self._start(run_dir, info or {})
         self._ring = None if self._running is None else self._running.ring
         if self._ring is not None:
             self.begin = self._ring.began

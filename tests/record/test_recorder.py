@@ -15,6 +15,7 @@ from perflab.config import RecordSettings
 from perflab.errors import RunError
 from perflab.record import FRAMES, NULL_RECORDER, Recorder, columns
 from perflab.record.log import MERGE_PIECES
+from perflab.record.running import RunningFolder
 from perflab.record.store import RunFolder, read_info, read_table
 
 DTYPES = {
@@ -434,3 +435,17 @@ def test_the_frame_says_which_share_of_the_keys_it_has(ratio: float, tmp_path: P
     assert recorder.frames.operations.attrs["sample_ratio"] == 1
     assert len(accesses) / ratio == pytest.approx(400, rel=0.3)
     recorder.close()
+
+
+def test_a_flush_before_the_recorder_is_ready_ends_no_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    began = RunningFolder
+
+    def at_once(path: Path, facts: Any, flush: Any, interval_s: float) -> Any:
+        flush()  # as its thread may, with a short interval, before there is anything to assign
+        return began(path, facts, flush, interval_s)
+
+    monkeypatch.setattr("perflab.record.recorder.RunningFolder", at_once)
+    recorder = Recorder(tmp_path / "run")
+    recorder.access("key", "miss")
+    recorder.close()
+    assert len(recorder.frames.accesses) == 1
