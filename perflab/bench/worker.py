@@ -11,7 +11,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import asdict
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from perflab.bench.arm import resolve
@@ -90,6 +90,15 @@ def _guarded(take: Callable[[], dict[str, Any]], number: int, send: Send) -> dic
 
 
 def _source_digest(function: Callable[..., Any]) -> str:
+    try:
+        return _first_digest(function)
+    except TypeError:  # a callable without a hash
+        return _first_digest.__wrapped__(function)
+
+
+# Once a process: what a function keeps from one sample to the next is no other source.
+@lru_cache(64)
+def _first_digest(function: Callable[..., Any]) -> str:
     # Imported after the sample was taken: the import is heavier than many an arm.
     from perflab.cache import callable_digest
 

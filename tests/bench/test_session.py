@@ -102,3 +102,15 @@ def test_an_arm_that_forks_or_shouts_or_removes_its_folder_is_measured_all_the_s
     assert sorted(rows["arm"]) == ["forks", "removes", "shouts"]
     assert rows["wall_s"].notna().all()
     assert rows["error"].isna().all()
+
+
+def test_what_an_arm_keeps_from_one_sample_to_the_next_is_no_other_source() -> None:
+    found = run("test", (Arm("baseline", keeping), Arm("optimized", keeping)), isolated=False, pairs=2)
+    assert found.comparisons[0].comparison.pairs >= 2
+
+
+KEPT: dict[int, int] = {}
+
+
+def keeping() -> None:
+    KEPT[len(KEPT)] = 1
