@@ -5,13 +5,15 @@ In: a job on standard input. Out: messages, one JSON line each, on the descripto
 
 from __future__ import annotations
 
+import hashlib
+import inspect
 import json
 import os
 import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import asdict
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 from perflab.bench.arm import resolve
@@ -90,19 +92,17 @@ def _guarded(take: Callable[[], dict[str, Any]], number: int, send: Send) -> dic
 
 
 def _source_digest(function: Callable[..., Any]) -> str:
-    try:
-        return _first_digest(function)
-    except TypeError:  # a callable without a hash
-        return _first_digest.__wrapped__(function)
-
-
-# Once a process: what a function keeps from one sample to the next is no other source.
-@lru_cache(64)
-def _first_digest(function: Callable[..., Any]) -> str:
-    # Imported after the sample was taken: the import is heavier than many an arm.
-    from perflab.cache import callable_digest
-
-    return callable_digest(function)
+    """Return the digest of what a function was written as: what it keeps from one sample to the next is no source."""
+    while isinstance(function, partial):
+        function = function.func
+    written = inspect.unwrap(function)
+    code = getattr(written, "__code__", None)
+    found = hashlib.blake2b(digest_size=16)
+    found.update(type(written).__qualname__.encode() if code is None else code.co_code + code.co_name.encode())
+    if code is not None and os.path.isfile(code.co_filename):  # noqa: PTH113  # Python's own name of it
+        with open(code.co_filename, "rb") as file:  # noqa: PTH123
+            found.update(file.read())
+    return found.hexdigest()
 
 
 def _close_input() -> None:
