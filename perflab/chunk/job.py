@@ -6,7 +6,6 @@ In: a function and a chunk. Out: an `Outcome` that finds its way back from anoth
 from __future__ import annotations
 
 import os
-import pickle
 import threading
 import traceback
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from perflab.chunk.chunk import Chunk
+from perflab.parallel import portable
 
 __all__ = ["Job", "Outcome"]
 
@@ -54,17 +54,8 @@ class Job:
             value = self.fn(chunk)
         except Exception as raised:
             trace = traceback.format_exc()
-            error = raised if os.getpid() == self.home else _portable(raised)
+            error = raised if os.getpid() == self.home else portable(raised)
         elapsed = self.timer() - began
         pid = os.getpid()
         stream = threading.current_thread().name if pid == self.home else f"process-{pid}"
         return Outcome(value, error, trace, elapsed, stream, pid)
-
-
-def _portable(error: Exception) -> Exception:
-    """Return the exception, or one that says the same if it would not survive the way from another process."""
-    try:
-        pickle.loads(pickle.dumps(error))  # noqa: S301 - bytes made on the same line
-    except Exception:
-        return RuntimeError(f"{type(error).__name__}: {error}")
-    return error

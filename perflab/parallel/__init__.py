@@ -7,6 +7,6 @@ from __future__ import annotations
 
 from perflab.parallel.batch import BATCH_WEIGHT, Ready
 from perflab.parallel.pool import Kind, Workers
-from perflab.parallel.task import in_worker
+from perflab.parallel.task import in_worker, portable
 
-__all__ = ["BATCH_WEIGHT", "Kind", "Ready", "Workers", "in_worker"]
+__all__ = ["BATCH_WEIGHT", "Kind", "Ready", "Workers", "in_worker", "portable"]

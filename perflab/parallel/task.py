@@ -101,7 +101,7 @@ def run_batch(fn: Callable[[T], R], batch: list[T], origin: Origin) -> Outcome:
             for item in batch:
                 results.append(fn(item))  # noqa: PERF401 - the results before an error are wanted
     except Exception as error:
-        failed = error if origin.is_here else _portable(error)
+        failed = error if origin.is_here else _with_traceback(error)
     return Outcome(results, failed, time.perf_counter() - began, carried())
 
 
@@ -114,20 +114,27 @@ def _process() -> str:
     return f"{_interpreter}-{os.getpid()}"
 
 
-def _portable(error: Exception) -> Exception:
-    """Return an error that survives the way home, its traceback kept as a note.
+def portable(error: Exception) -> Exception:
+    """Return an error that survives the way home, or one that says the same.
 
     An exception whose constructor does not accept its own `args` cannot be unpickled, and would break the pool.
     """
     import pickle
-    import traceback
 
     import cloudpickle  # type: ignore[import-untyped]  # ships no type information
 
-    text = "".join(traceback.format_exception(error)).rstrip()
     try:
         pickle.loads(cloudpickle.dumps(error))  # noqa: S301 - our own bytes, made on this line
     except Exception:
-        error = PerflabError(f"{type(error).__name__}: {error}")
+        return PerflabError(f"{type(error).__name__}: {error}")
+    return error
+
+
+def _with_traceback(error: Exception) -> Exception:
+    """Return a portable error whose traceback, which does not travel, is kept as a note."""
+    import traceback
+
+    text = "".join(traceback.format_exception(error)).rstrip()
+    error = portable(error)
     error.add_note(f"in worker process {os.getpid()}:\n{text}")
     return error

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from perflab.chunk import Chunk, ChunkWork, process_file, split
 from perflab.chunk.cutting import Layouts
-from perflab.errors import CancelledError, ConfigError, SourceError, StoreError
+from perflab.errors import CancelledError, ConfigError, PerflabError, SourceError, StoreError
 from perflab.parallel import Workers
 from perflab.record.frames import columns
 
@@ -190,7 +190,7 @@ def _odd(chunk: Chunk) -> None:
 
 def test_errors_of_other_processes_come_home(source: Path, parts: Any) -> None:
     cache, _, recorder = parts
-    with pytest.raises(RuntimeError, match="OddError: 1 and") as raised:
+    with pytest.raises(PerflabError, match="OddError: 1 and") as raised:
         _process(source, _odd, (cache, OtherProcess(), recorder))
     with pytest.raises(OddError):
         _process(source, _odd, parts)

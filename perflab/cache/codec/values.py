@@ -151,7 +151,7 @@ def _write_array(value: object, out: bytearray) -> None:
         raise UnsupportedError(f"{type(value).__module__}.{type(value).__qualname__} is not a supported type")
     try:
         body = arrays.ENCODERS[name](value)
-    except (ValueError, TypeError, NotImplementedError) as error:
+    except (ValueError, TypeError, NotImplementedError) as error:  # the last is Arrow's, of a column type it lacks
         raise UnsupportedError(f"this {name} does not survive storing ({error})") from error
     out += _ARRAYS[name] + sized(body)
 
