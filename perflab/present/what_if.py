@@ -54,7 +54,7 @@ def what_if(
     Parameters
     ----------
     curves
-        One a policy; `belady` is drawn as the bound that it is, and the knee of the first curve is marked.
+        One a policy; `belady` is drawn apart, a bound where all values weigh alike. The knee of the first is marked.
     trace
         What they are of; told in the title.
     current
@@ -116,11 +116,11 @@ def _shown_size(curves: Sequence[Curve], current: Setting | None) -> int:
 
 def _line(axes: Axes, curve: Curve, place: int, size: int, palette: Palette) -> tuple[float, str, str, Any]:
     sizes, rates = _thinned(curve)
-    bound = curve.policy == "belady"
-    color = palette.muted if bound else palette.color(_ROLES[place % len(_ROLES)])
-    dashes = (0, (1, 1.5)) if bound else _DASHES[place % len(_DASHES)]
-    axes.plot(sizes, rates, color=color, linestyle=dashes, linewidth=1.3 if bound else 1.7)
-    name = "belady (bound)" if bound else curve.policy
+    future = curve.policy == "belady"
+    color = palette.muted if future else palette.color(_ROLES[place % len(_ROLES)])
+    dashes = (0, (1, 1.5)) if future else _DASHES[place % len(_DASHES)]
+    axes.plot(sizes, rates, color=color, linestyle=dashes, linewidth=1.3 if future else 1.7)
+    name = f"belady ({'bound' if curve.unit == 'entries' else 'foresees'})" if future else curve.policy
     rate = curve.at(size)
     return rate, f"{name} {rate * 100:.1f} %", color, dashes
 

@@ -42,7 +42,7 @@ def write_what_if(
     RunError
         If the path is a folder or cannot be written.
     """
-    lead = "The same accesses, answered by every size and policy; belady knows the future and is a bound for others."
+    lead = "The same accesses, answered by every size and policy; belady, where it is shown, knows the future."
     parts = [
         Part(
             "curves", "Curves", lead, (plotted(what_if_picture(curves, trace, current, target)), tabled(_rates(curves)))

@@ -35,7 +35,7 @@ def words(figure):
 @pytest.mark.parametrize("palette", [LIGHT, DARK])
 def test_lines_are_named_with_their_rate_at_the_current_size(palette):
     said = words(what_if(CURVES, TRACE, Setting("lru", 1_000), 0.55, palette=palette))
-    assert {"at 1.00 kB", "lru 40.0 %", "sieve 50.0 %", "belady (bound) 60.0 %", "target 55 %"} <= set(said)
+    assert {"at 1.00 kB", "lru 40.0 %", "sieve 50.0 %", "belady (foresees) 60.0 %", "target 55 %"} <= set(said)
     assert "now: lru, 1.00 kB" in said
     assert any(text.startswith("knee of lru: ") for text in said)
     assert any("lru: exact; sieve, belady: simulated." in text for text in said)
