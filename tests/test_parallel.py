@@ -230,7 +230,7 @@ def test_nothing_is_left_after_close(cancel):
     workers = Workers(2, "processes")
     assert child_processes() <= before
     list(workers.map(abs, range(8)))
-    assert sum("LokyProcess" in " ".join(child.cmdline()) for child in child_processes() - before) == 2
+    assert len(child_processes() - before) == 2
     workers.close(cancel=cancel)
     workers.close(cancel=cancel)
     assert child_processes() <= before

@@ -29,7 +29,7 @@ _ARMS = "perflab.workloads.arms"
 _LIBRARIES = (
     "diskcache",
     "jinja2",
-    "loky",
+    "perflab.parallel.processes",
     "numpy",
     "perflab.cache.build",
     "perflab.workloads.crossvalidate",
