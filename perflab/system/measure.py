@@ -57,6 +57,9 @@ def benchmark(
     source: str | Path | None = None,
     pairs: int | None = None,
     quick: bool = False,
+    files: int | None = None,
+    documents: int | None = None,
+    defects: int | None = None,
     setup: Function | None = None,
     state: State = "any",
     clock: Clock = "auto",
@@ -86,6 +89,11 @@ def benchmark(
         Interleaved pairs; by default that of the config for workloads, 48 to 96 for functions.
     quick
         Measure a built-in workload on a small part of the source in two pairs, too few for an interval.
+    files, documents
+        Bounds on the source files of a built-in workload, 1 or more, and on its documents, 7 or more; by default the
+        size at which the naive arm takes as long as the guide's starting points.
+    defects
+        Defects of each rule that cross-validation has to find, 0 to 1000; by default 3.
     setup
         Called before each sample, untimed; a mapping that it returns has the arguments of both functions.
     state
@@ -112,7 +120,7 @@ def benchmark(
     Raises
     ------
     BenchmarkError
-        If the workload is unknown, an arm fails, the arms' outputs differ, or their source changes meanwhile.
+        If the workload or a size is unknown, an arm fails, the arms' outputs differ, or their source changes meanwhile.
 
     Examples
     --------
@@ -127,7 +135,7 @@ give two functions.
     kept = _Kept(folder, before, tuple(targets))
     if isinstance(workload, str) and (optimized is None or ":" not in workload):
         path = None if source is None else Path(source)
-        scale = Scale.of(config, path, pairs=pairs, quick=quick)
+        scale = Scale.of(config, path, pairs=pairs, quick=quick, files=files, documents=documents, defects=defects)
         return _benchmark_workloads([workload], config, scale, path, kept, on_step)
     if optimized is None:
         raise BenchmarkError("A function alone cannot be compared; give a second one, or the name of a workload.")

@@ -6,6 +6,7 @@ In: folders as text. Out: an `Outcome`: the digest of what was made, counted wor
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
@@ -135,4 +136,5 @@ def _score(findings: Any, documents: str) -> dict[str, Any]:
     planted = [Planted(**defect) for defect in json.loads(Path(documents).with_suffix(".json").read_text())]
     total, *_ = score(findings, planted)
     counts = {name: value for name, value in asdict(total).items() if name != "rule"}
-    return {**counts, "precision": total.precision, "recall": total.recall}
+    rates = {"precision": total.precision, "recall": total.recall}
+    return counts | {name: rate for name, rate in rates.items() if not math.isnan(rate)}

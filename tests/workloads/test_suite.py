@@ -173,6 +173,35 @@ def test_the_scale_follows_config_and_overrides() -> None:
     assert Scale.of(config, None, pairs=None, quick=True) == Scale("quick", QUICK_PAIRS, 1, 0)
 
 
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ({"files": 0}, "files is 0; allowed is 1 to 100,000"),
+        ({"documents": 6}, "documents is 6; allowed is 7 to 100,000"),
+        ({"defects": -1}, "defects is -1; allowed is 0 to 1,000"),
+    ],
+)
+def test_absurd_sizes_are_refused(sizes: dict[str, int], message: str) -> None:
+    with pytest.raises(BenchmarkError, match=message):
+        benchmark("cross-validation", **sizes)
+
+
+def test_sizes_bound_what_is_measured(source: Path) -> None:
+    config = Config(parallel={"workers": 1}, benchmark={"pairs": 1, "warmup_blocks": 0})
+    small = benchmark("document-creation", config=config, source=source, documents=7)
+    work = json.loads(small.run.frames.samples["work"].iloc[0])
+    assert (work["files"], work["documents"]) == (3, 7)
+    clean = benchmark("cross-validation", config=config, source=source, files=4, defects=0)
+    for text in clean.run.frames.samples["work"].dropna():
+        work = json.loads(text)
+        assert (work["planted"], work["findings"]) == (0, 0)
+        assert "recall" not in work
+    many = benchmark("cross-validation", config=config, source=source, defects=5)
+    works = [json.loads(text) for text in many.run.frames.samples["work"].dropna()]
+    assert {(work["precision"], work["recall"]) for work in works} == {(1.0, 1.0)}
+    assert min(work["planted"] for work in works) > 20
+
+
 @pytest.mark.parametrize("workload", ["document-creation", "cross-validation"])
 def test_every_kind_of_edit_computes_a_part_anew_and_gives_the_naive_output(source: Path, workload: str) -> None:
     scale = Scale.of(CONFIG, source, pairs=1, quick=False)
