@@ -78,7 +78,8 @@ def benchmark(
     ----------
     workload
         `"document-creation"`, `"cross-validation"`, or the baseline: a function without arguments, its name as
-        `module:function`, a `perflab.bench.Command`, or a `perflab.bench.Arm`, which has arguments.
+        `module:function`, a `perflab.bench.Command`, a `perflab.bench.Cell` of code and the names that it uses, or a
+        `perflab.bench.Arm`, which has arguments.
     optimized
         What to hold against the baseline; both must return, or print, the same.
     config
