@@ -166,6 +166,28 @@ def test_a_worker_that_dies_is_missed_also_while_its_own_child_lives() -> None:
 
 
 @alone
+def test_a_worker_whose_call_closes_everything_is_ended() -> None:
+    def close_everything() -> None:
+        os.closerange(3, 100)
+        time.sleep(60)
+
+    with Workers(2) as workers:
+        with pytest.raises(BrokenExecutor, match="closed its socket"):
+            workers.submit(close_everything).result(timeout=20)
+        assert workers.submit(abs, -1).result(timeout=20) == 1
+
+
+@alone
+def test_a_process_that_cannot_be_started_is_the_calls_error() -> None:
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise BlockingIOError("no more processes")
+
+    executor = ProcessExecutor(1, spawn=refuse)
+    assert isinstance(executor.submit(abs, -1).exception(20), BlockingIOError)
+    executor.end(cancel=False)
+
+
+@alone
 def test_opening_and_closing_again_and_again_keeps_no_descriptor() -> None:
     used().close()
     opened = psutil.Process().num_fds()

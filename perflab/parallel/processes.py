@@ -93,6 +93,9 @@ class ProcessExecutor(Executor):
 
     def end(self, cancel: bool) -> None:
         """Wait for what was handed over, or kill what runs and cancel the rest; then no process is left."""
+        if os.getpid() != self._pid:  # in a fork, whose copies of the locks may never be released
+            self._finalizer()
+            return
         if cancel:
             self._threads.shutdown(wait=False, cancel_futures=True)
             self._give_up(WorkerDiedError("the workers were ended before the call had run"))
@@ -101,10 +104,10 @@ class ProcessExecutor(Executor):
     def _in_process(self, call: bytes) -> Any:
         process = self._process()
         try:
-            value, error = pickle.loads(process.answer(call))  # noqa: S301  # from our own worker
+            reply = process.answer(call)
         except EOFError:
-            self._give_up(WorkerDiedError(process.epitaph()))
-            raise self._reason() from None
+            raise self._give_up(WorkerDiedError(process.epitaph())) from None
+        value, error = pickle.loads(reply)  # noqa: S301  # from our own worker
         if error is not None:
             raise error
         return value
@@ -120,14 +123,13 @@ class ProcessExecutor(Executor):
                 self._processes[found.pid] = found
             return found
 
-    def _give_up(self, reason: BrokenExecutor) -> None:
+    def _give_up(self, reason: BrokenExecutor) -> BrokenExecutor:
+        """Kill all processes and return why: the first reason that there was."""
         with self._lock:
             self._over = self._over or reason
             for process in self._processes.values():
-                process.kill()  # of a fork's parent: no child of ours, to which nothing is sent
-
-    def _reason(self) -> BrokenExecutor:
-        return self._over or BrokenExecutor("the workers were ended")
+                process.kill()
+            return self._over
 
 
 class _Process:
@@ -135,12 +137,15 @@ class _Process:
 
     def __init__(self, spawn: Spawn) -> None:
         self._wire, theirs = socket.socketpair()
-        with theirs:
-            start = _START.format(root=_ROOT, descriptor=theirs.fileno())
-            # -P: what lies in the working folder must not stand in for what the worker imports first.
-            self._popen = spawn(
-                [sys.executable, "-P", "-c", start], stdin=subprocess.DEVNULL, pass_fds=(theirs.fileno(),)
-            )
+        try:
+            with theirs:
+                start = _START.format(root=_ROOT, descriptor=theirs.fileno())
+                # -P: what lies in the working folder must not stand in for what the worker imports first.
+                command = [sys.executable, "-P", "-c", start]
+                self._popen = spawn(command, stdin=subprocess.DEVNULL, pass_fds=(theirs.fileno(),))
+        except BaseException:
+            self._wire.close()
+            raise
         self._send(pickle.dumps([entry or str(Path.cwd()) for entry in sys.path]))
 
     @property
@@ -154,7 +159,10 @@ class _Process:
         return self._receive(size)
 
     def epitaph(self) -> str:
-        status = self._popen.wait()
+        try:
+            status = self._popen.wait(_LOOK_S)
+        except subprocess.TimeoutExpired:
+            return "a worker process closed its socket in the middle of a call; calls after this one start a fresh one"
         how = f"was terminated by {signal.Signals(-status).name}" if status < 0 else f"ended with exit status {status}"
         return f"a worker process {how} in the middle of a call; calls after this one start a fresh one"
 
