@@ -91,8 +91,8 @@ def benchmark(
     quick
         Measure a built-in workload on a small part of the source in two pairs, too few for an interval.
     files, documents
-        Bounds on the source files of a built-in workload, 1 or more, and on its documents, 7 or more; by default the
-        size at which the naive arm takes as long as the guide's starting points.
+        Bounds on the source files of a built-in workload, 1 or more, and on its documents, 7 or more, instead of its
+        own size.
     defects
         Defects of each rule that cross-validation has to find, 0 to 1000; by default 3.
     setup
@@ -121,7 +121,8 @@ def benchmark(
     Raises
     ------
     BenchmarkError
-        If the workload or a size is unknown, an arm fails, the arms' outputs differ, or their source changes meanwhile.
+        If the workload is unknown or a size out of bounds, an arm fails, the arms' outputs differ, or their source
+        changes meanwhile.
 
     Examples
     --------

@@ -124,9 +124,9 @@ class Workload:
     work : str
         Its arms are `naive_<work>` and `optimized_<work>`.
     limit_bytes, large_bytes : int
-        Source, and a module of many modules beside it, at which the naive arm takes about as long as the guide's
-        starting points, 20 s and 15 s, on one core of the 2-core machine that the README's figures come from, and as
-        much memory as it names, 200 MB. With 0 there is no such module.
+        Source, and a module of many modules beside it, at which the naive arm takes 13 s on one core of the 2-core
+        machine that the README's figures come from, and as much memory as the guide starts from, 200 MB. At the guide's
+        20 s and 15 s a benchmark of both would take more than ten minutes. With 0 there is no such module.
     quick_bytes : int
         Source at which all its arms together take about 20 s there.
     inputs : callable
