@@ -24,10 +24,32 @@ def test_a_listener_that_raises_warns_once_and_harms_nobody() -> None:
     events, heard = Events(), list[int]()
     events.on("cpu_warning", lambda data: data["missing"])
     events.on("cpu_warning", lambda data: heard.append(data["usage"]))
-    with pytest.warns(RuntimeWarning, match="listener of 'cpu_warning' raised KeyError") as warned:
+    with pytest.warns(RuntimeWarning, match="of 'cpu_warning' raised KeyError") as warned:
         events.emit("cpu_warning", usage=3)
-    assert heard == [3]
+        events.emit("cpu_warning", usage=4)
+    assert heard == [3, 4]
     assert len(warned) == 1
+
+
+def test_each_failing_listener_has_a_warning_of_its_own() -> None:
+    events, heard = Events(), list[str]()
+    for text in ("one", "other"):
+        events.on("cpu_warning", lambda data, text=text: [heard.append(text), data[text]])
+    with pytest.warns(RuntimeWarning) as warned:
+        events.emit("cpu_warning", usage=1)
+        events.emit("cpu_warning", usage=2)
+    assert heard == ["one", "other"] * 2
+    assert len(warned) == 2
+
+
+def test_an_interrupt_in_a_listener_is_not_swallowed() -> None:
+    def interrupt(_: object) -> None:
+        raise KeyboardInterrupt
+
+    events = Events()
+    events.on("cpu_warning", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        events.emit("cpu_warning")
 
 
 def test_an_unknown_event_names_the_known_ones() -> None:

@@ -97,6 +97,9 @@ class ResourceMonitoring(_Settings):
     memory_threshold_bytes: PositiveBytes = Field(
         100 * MiB, description="memory growth above the baseline that warns; bytes"
     )
+    limit_threshold_ratio: Ratio = Field(
+        0.9, gt=0, description="use of a hard limit on memory that warns; ratio of the limit"
+    )
     cpu_threshold_ratio: Ratio = Field(0.75, description="CPU use that warns; ratio of all cores")
 
 
