@@ -34,19 +34,14 @@ class _Receiver:
         self._name, self._listener = name, listener
         self._failed = False
 
-    def __call__(self, payload: Mapping[str, Any]) -> None:
+    def __call__(self, payload: Mapping[str, Any]) -> str | None:
+        """Call the listener; return what to warn of, the first time that it raises."""
         try:
             self._listener(payload)
         except Exception as error:
-            if self._failed:
-                return
-            self._failed = True  # before the warning, which may be an error here
-            warnings.warn(
-                f"The listener {self._listener!r} of {self._name!r} raised {type(error).__name__}: {error}; "
-                "the others are called, and it is called again, without a further warning.",
-                RuntimeWarning,
-                stacklevel=3,
-            )
+            failed, self._failed = self._failed, True
+            return None if failed else f"{self._listener!r} raised {type(error).__name__}: {error}"
+        return None
 
 
 class Events:
@@ -94,8 +89,13 @@ class Events:
         signal = self._signal(name)
         if self._record is not None:
             self._record("events", name=name, payload=json.dumps(payload, default=str, sort_keys=True))
-        for receive in signal.receivers_for(None):
-            receive(payload)
+        problems = [receive(payload) for receive in signal.receivers_for(None)]
+        for problem in filter(None, problems):  # all were called: a warning may be an error here
+            warnings.warn(
+                f"A listener of {name!r}, {problem}; the others were called, and it warns no more.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
 
     def _signal(self, name: str) -> Signal:
         if name not in self._signals:
