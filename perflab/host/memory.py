@@ -33,6 +33,11 @@ class Footprint:
     pss_bytes: int
     uss_bytes: int
 
+    def __add__(self, other: Footprint) -> Footprint:
+        return Footprint(
+            self.rss_bytes + other.rss_bytes, self.pss_bytes + other.pss_bytes, self.uss_bytes + other.uss_bytes
+        )
+
 
 def baseline_rss(pid: int | str = "self", *, proc: Path = PROC) -> int | None:
     """Return the resident memory of a process now, in bytes: what later growth is measured from.

@@ -17,10 +17,11 @@ from typing import Protocol, Self
 
 from perflab import forked
 from perflab.config import ResourceMonitoring
+from perflab.host.children import descendants
 from perflab.host.edge import Edge
 from perflab.host.garbage import Collections, Collector
 from perflab.host.headroom import GROWTH, Headroom
-from perflab.host.memory import baseline_rss
+from perflab.host.memory import Footprint, baseline_rss, footprint
 from perflab.host.reading import Reading, glance, read, shares
 from perflab.host.sample import Sample
 
@@ -103,9 +104,7 @@ class Monitor:
         self._clock, self._reader, self._glancer, self._cpu_clock = clock, reader, glancer, cpu_clock
         self._headroom = headroom or Headroom()
         self._collector, self._collected = Collector(), Collections()
-        self._memory = Edge(settings.memory_threshold_bytes)
-        self._limit = Edge(settings.limit_threshold_ratio)
-        self._cpu = Edge(settings.cpu_threshold_ratio)
+        self._warn_by(settings)
         self._watchers: tuple[Watcher, ...] = ()
         self._pid = os.getpid()
         self._due_s = clock()
@@ -139,6 +138,22 @@ class Monitor:
         """Call `watcher` with each sample from now on, in the thread that took it; it must be quick."""
         self._watchers = (*self._watchers, watcher)
 
+    def use(self, settings: ResourceMonitoring, headroom: Headroom) -> None:
+        """Go by other settings and bounds from now on; every warning may come again."""
+        self.stop()
+        self._settings, self._headroom = settings, headroom
+        self._warn_by(settings)
+        self.start()
+
+    def footprint(self) -> Footprint | None:
+        """Return what this process and its children hold, shared pages told apart; it takes milliseconds.
+
+        Resident bytes count what they share once for each, proportional ones once. None where it cannot be read.
+        """
+        own = footprint()
+        found = [footprint(child) for child in descendants() or ()]
+        return None if own is None else sum(filter(None, found), own)
+
     def sample(self) -> Reading | None:
         """Take one sample now: record its row and emit what it warns of. Returns None in a forked process."""
         return self._take(self._full)
@@ -169,6 +184,11 @@ class Monitor:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+    def _warn_by(self, settings: ResourceMonitoring) -> None:
+        self._memory = Edge(settings.memory_threshold_bytes)
+        self._limit = Edge(settings.limit_threshold_ratio)
+        self._cpu = Edge(settings.cpu_threshold_ratio)
 
     def _make_locks(self) -> None:
         self._lock, self._measuring = threading.Lock(), threading.Lock()

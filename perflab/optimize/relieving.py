@@ -83,8 +83,9 @@ class Relieving:
             thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join(wait_s)
-        for level in reversed(self._ladder.in_force):
-            self._guarded("end", level)
+        rows = [row for level in reversed(self._ladder.in_force) for row in self._guarded("end", level)]
+        if rows:
+            self._record(rows)
 
     def _due(self) -> tuple[What, int] | None:
         settling = next((level for level in sorted(self._unsettled) if self._ladder.cooled(level)), None)
@@ -95,20 +96,32 @@ class Relieving:
             return "run", acting
         return None if ending is None else ("end", ending)
 
+    def acted(self, level: int) -> None:
+        """Take note that somebody else has done the steps of a level; its cool-down begins."""
+        with self._state:
+            self._ladder.acted(level)
+
+    def is_cooling(self, level: int) -> bool:
+        """Tell whether the last change of a level was so lately that it is not acted on again."""
+        with self._state:
+            return not self._ladder.cooled(level)
+
     def _do(self, what: What, level: int) -> None:
+        rows: Rows = []
         with self._single.urgent() as mine:
             if mine:
-                self._guarded(what, level)
+                rows = self._guarded(what, level)
+        if rows:  # who hears of them may close the system, which waits for the turn
+            self._record(rows)
 
-    def _guarded(self, what: What, level: int) -> None:
+    def _guarded(self, what: What, level: int) -> Rows:
         try:
-            rows = [row for step in self._steps[level] for row in getattr(step, what)()]
-            if rows:
-                self._record(rows)
+            return [row for step in self._steps[level] for row in getattr(step, what)()]
         except Exception as error:
             if not self._warned:
                 self._warned = True
                 warnings.warn(f"Relief of memory failed: {error!r}; it goes on.", RuntimeWarning, stacklevel=2)
+            return []
         finally:
             self._done(what, level)
 

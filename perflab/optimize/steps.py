@@ -56,8 +56,8 @@ class Setting(Generic[T]):
         The setting's value now; what sets it.
     lower
         Returns the value for when memory is short; the present one if there is nothing to lower.
-    residents
-        Reads of the memory that the setting has to do with.
+    residents, metric
+        Reads of the memory that the setting has to do with, and their name.
 
     Examples
     --------
@@ -77,10 +77,11 @@ class Setting(Generic[T]):
         write: Callable[[T], object],
         lower: Callable[[T], T],
         residents: Residents,
+        metric: str = "memory.rss",
     ) -> None:
         self._knob = knob
         self._read, self._write, self._lower = read, write, lower
-        self._residents = residents
+        self._residents, self._metric = residents, metric
         self._trial: _Trial[T] | None = None
         self._off = False
 
@@ -93,7 +94,11 @@ class Setting(Generic[T]):
         before = self._residents.read()
         if new == old:
             self._off = True
-            return [attempt(self._knob, "no change", "there is nothing to lower.", old=old, new=old, **_at(before))]
+            return [
+                attempt(
+                    self._knob, "no change", "there is nothing to lower.", old=old, new=old, **_at(before, self._metric)
+                )
+            ]
         self._write(new)
         self._trial = _Trial(old, new, before)
         return []
@@ -125,7 +130,7 @@ class Setting(Generic[T]):
     def _judged(self, trial: _Trial[T], before: Resident, after: Resident) -> dict[str, Any]:
         freed, noise = after.freed_since(before)
         said = f"since then resident memory is {change_in_words(freed)}"
-        change = {"old": trial.old, "new": trial.new, **_at(before), "measured": after.nbytes}
+        change = {"old": trial.old, "new": trial.new, **_at(before, self._metric), "measured": after.nbytes}
         if freed >= -noise:
             return attempt(self._knob, "kept", f"{said}.", **change, noise_floor=noise)
         self._trial, self._off = None, True
@@ -175,5 +180,5 @@ class FlightRecord:
         return []
 
 
-def _at(before: Resident | None) -> dict[str, Any]:
-    return {**METRIC, "before": None if before is None else before.nbytes}
+def _at(before: Resident | None, metric: str = METRIC["metric"]) -> dict[str, Any]:
+    return {"metric": metric, "unit": "bytes", "before": None if before is None else before.nbytes}
