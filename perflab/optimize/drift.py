@@ -19,8 +19,8 @@ RECENT = 40
 HISTORY = 200
 """Those before, which they are held against; judged from `RECENT` of them on."""
 _NAMES = 256
-_CONFIDENCE = 0.999
-"""There is a judgement for every `RECENT` operations of every name, and few of them may be wrong."""
+_CONFIDENCE = 0.99
+"""There is a judgement for every `RECENT` operations of every name; two in a row must say the same."""
 _LEAST_S = 1e-9
 
 
