@@ -275,8 +275,7 @@ class Monitor:
             return
         self._due_s = self._clock() + self._settings.interval_s  # also if it fails
         self.sample()
-        self._due_s = max(self._due_s, self._clock() + self._cost_s / COST_RATIO)
 
     def _pause_s(self) -> float:
         left_s = max(0.0, self._due_s - self._clock())
-        return min(left_s, max(QUICK_S, self._cost_s / COST_RATIO)) if self._full_up else left_s
+        return max(self._cost_s / COST_RATIO, min(left_s, QUICK_S) if self._full_up else left_s)

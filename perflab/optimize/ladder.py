@@ -83,9 +83,9 @@ class Ladder:
             rung.below = rung.below + 1 if ratio < rung.level - self._hysteresis else 0
 
     def to_act(self) -> int | None:
-        """Return the lowest level that is to be acted on; None without any."""
-        due = (number for number, rung in enumerate(self._rungs) if rung.past >= self._samples and self.cooled(number))
-        return next(due, None)
+        """Return the lowest level that is to be acted on, those that are not in force first; None without any."""
+        due = [number for number, rung in enumerate(self._rungs) if rung.past >= self._samples and self.cooled(number)]
+        return min(due, key=lambda number: (self._rungs[number].in_force, number), default=None)
 
     def to_end(self) -> int | None:
         """Return the highest level in force, if that is to end."""

@@ -115,8 +115,11 @@ class Relieving:
             self._record(rows)
 
     def _guarded(self, what: What, level: int) -> Rows:
+        again = what == "run" and level in self._ladder.in_force
         try:
-            return [row for step in self._steps[level] for row in getattr(step, what)()]
+            rows = [row for step in self._steps[level] for row in getattr(step, what)()]
+            # While memory stays short the same is tried again and again; that there is nothing to do was said once.
+            return [row for row in rows if not again or row["verdict"] != "no change"]
         except Exception as error:
             if not self._warned:
                 self._warned = True

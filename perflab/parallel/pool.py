@@ -89,6 +89,7 @@ class Workers:
         self._closed = False
         self._under_way = 0
         self._retired = Retired()
+        self._handed: set[Future[Outcome]] = set()
         self._peak_bytes: int | None = None
 
     @classmethod
@@ -229,7 +230,7 @@ class Workers:
             replaced = self._executor if self._owned and self._scheduler is None and workers != self.workers else None
             if replaced is not None:
                 self._executor = None
-                self._retired.add(replaced)
+                self._retired.add(replaced, list(self._handed))
             self.workers = workers
             self.in_flight = in_flight or 2 * workers
 
@@ -288,7 +289,7 @@ class Workers:
                 self._refuse_closed()
                 pool = self._started()
         try:
-            return pool, pool.submit(call)
+            return pool, self._hand(pool, call)
         except RuntimeError:
             if pool not in self._retired:  # else it retired just now
                 raise
@@ -301,13 +302,19 @@ class Workers:
         """
         pool = self._enter()
         try:
-            return pool, pool.submit(call)
+            return pool, self._hand(pool, call)
         except BaseException as error:
             self._leave()
             if not (again and isinstance(error, BrokenExecutor)):
                 raise
             self._discard(pool)
         return self._begin(call, again=False)
+
+    def _hand(self, pool: Executor, call: Callable[[], Outcome]) -> Future[Outcome]:
+        outcome = pool.submit(call)
+        self._handed.add(outcome)
+        outcome.add_done_callback(self._handed.discard)
+        return outcome
 
     def _leave(self) -> None:
         with self._lock:

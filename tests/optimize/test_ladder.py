@@ -62,6 +62,12 @@ def test_after_the_cool_down_it_is_acted_on_again():
     assert acted == [(2, 0), (4, 1), (32, 0), (34, 1), (62, 0), (64, 1)]
 
 
+def test_levels_that_are_not_in_force_come_before_those_that_are_tried_again():
+    climb = Climb(cooldown_s=0.15)
+    assert [climb.at(0.99) for _ in range(10)] == [None, 0, None, 1, None, 2, None, 3, None, 4]
+    assert [climb.at(0.99) for _ in range(4)] == [None, 0, None, 0]
+
+
 def test_it_ends_clearly_below_the_highest_level_first_and_not_before_the_cool_down():
     climb = Climb(cooldown_s=30, hysteresis_ratio=0.1)
     assert [climb.at(0.75) for _ in range(4)] == [None, 0, None, 1]

@@ -20,7 +20,7 @@ class Noted:
         self.log.append((self.name, what))
         if self.fail and what == "run":
             raise OSError("no memory today")
-        return [{"knob": self.name, "what": what}]
+        return [{"knob": self.name, "verdict": "no change" if what == "run" and len(self.log) > 9 else "kept"}]
 
     def run(self):
         return self.ask("run")
@@ -74,6 +74,16 @@ def test_levels_are_acted_on_settled_after_the_cool_down_and_ended():
         ("first", "end"),
     ]
     assert [row["knob"] for row in bench.rows] == [name for name, _ in bench.log]
+
+
+def test_that_nothing_is_to_be_done_is_said_once():
+    bench = Bench()
+    bench.look(0.65, 2)
+    bench.log += [("x", "x")] * 9
+    bench.now += 30
+    bench.look(0.65, 4)
+    assert bench.log[-2:] == [("first", "settle"), ("first", "run")]
+    assert [row["verdict"] for row in bench.rows] == ["kept", "kept"]
 
 
 def test_close_puts_back_what_is_in_force_and_nothing_is_done_after_it():
