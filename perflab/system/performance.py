@@ -21,14 +21,16 @@ from perflab.config import Config
 from perflab.errors import PerflabError
 from perflab.events import Events
 from perflab.host import Monitor
-from perflab.optimize import AutoOptimizer, OptimizationResult, Prefetcher, Relief, Signals, tune, warm
+from perflab.optimize import AutoOptimizer, OptimizationResult, Prefetcher, tune, warm
 from perflab.record import Frames, Operation
 from perflab.record.where import Filters
 from perflab.system import remote
+from perflab.system.apply import apply
+from perflab.system.background import Background
 from perflab.system.files import FileWork
 from perflab.system.hotset import hot_set_path
 from perflab.system.large_files import Files
-from perflab.system.memory import load_frames, rest_workers
+from perflab.system.memory import load_frames
 from perflab.system.recording import begin_recording
 from perflab.system.run import Run, describe_run
 from perflab.system.traces import with_setting
@@ -110,8 +112,8 @@ class PerformanceSystem:
         self._info = describe_run(self.config, label)
         self._recorder = begin_recording(run_dir, self.config.record, self._info)
         self._events = Events(self._recorder.add)
-        self._optimizing = threading.Lock()
         self._servers: list[MetricsServer] = []
+        self._applying = threading.RLock()
         self._closed = False
         remote.enter(self._recorder, self)
         try:
@@ -127,20 +129,68 @@ class PerformanceSystem:
         work = FileWork(config, self.cache, self._recorder, self._events, executor)
         self._workers = work.workers
         self._files = Files(config, work)
-        self._monitor = Monitor(self._recorder, self._events, config.resource_monitoring)
         self._prefetcher = Prefetcher(self.cache)
-        self._relief = Relief(self.cache)
-        self._auto = AutoOptimizer(self.optimize, self._signals, config.optimization_schedule, config.thresholds)
+        self._background = Background(
+            config,
+            self.cache,
+            self._workers,
+            self._prefetcher,
+            self._recorder,
+            self._events,
+            optimize=self.optimize,
+            keep_rows=self._keep_rows,
+        )
+        self._monitor, self._watch_host = self._background.monitor, self._background.watch_host
+        self._schedule = self._background.schedule
         self._start()
 
+    @property
+    def monitor(self) -> Monitor:
+        """What watches this process and its host: `sample()`, `last`, `footprint()`."""
+        return self._monitor
+
+    @property
+    def auto(self) -> AutoOptimizer:
+        """What optimizes by itself: `pause()`, `resume()`, `with system.auto.paused():`."""
+        return self._background.auto
+
+    def apply(self, config: Config) -> tuple[str, ...]:
+        """Go by another config from now on, and return the paths of the settings that changed.
+
+        Sizes, policies and times to live change in the tiers at once, and what they hold stays as far as it fits;
+        numbers of workers and sizes of chunks go for the next file. `config` is then what is in force.
+
+        Raises
+        ------
+        ConfigError
+            If a setting that differs can only be had by a new system, such as the folder of the disk tier; then nothing
+            is changed.
+        PerflabError
+            If the system is closed.
+
+        Examples
+        --------
+        >>> with PerformanceSystem() as system:
+        ...     system.apply(system.config.replace(cache={"l1_policy": "sieve"})), system.config.cache.l1_policy
+        (('cache.l1_policy',), 'sieve')
+        """
+        with self._applying:
+            self._refuse_closed()
+            changed = apply(self, self.config, config)
+            self.config = config
+            self._info = {**self._info, "config": config.model_dump(mode="json")}
+            self._recorder.note(config=self._info["config"])
+        return changed
+
+    def _prefetch(self, on: bool) -> None:
+        (self._prefetcher.start if on else self._prefetcher.close)()
+
     def _start(self) -> None:
-        self._monitor.start()
         if self.config.cache_warming_enabled and self.config.cache.l3_dir is not None:
             self._keep_rows("startup", [warm(self.cache, self.config.cache_targets.max_memory_bytes).attempt()])
         if self.config.predictive_prefetching_enabled:
             self._prefetcher.start()
-        if self.config.enable_auto_optimization:
-            self._auto.start()
+        self._background.start()
 
     def operation(self, name: str, key: object = None) -> Operation:
         """Return a context that records what runs inside it as one operation."""
@@ -250,19 +300,17 @@ class PerformanceSystem:
 
         Raises
         ------
+        BusyError
+            If an optimization is running already.
         PerflabError
-            If an optimization is running already, or the system is closed.
+            If the system is closed.
         """
         self._refuse_closed()
-        if not self._optimizing.acquire(blocking=False):
-            raise PerflabError("An optimization is running already; wait for its event optimization_complete.")
-        try:
+        with self._background.single.turn():
             started, clock = dt.datetime.now(dt.UTC), time.perf_counter()
-            rows = self._relieve() if trigger == "memory_pressure" else [self._tune(), self._prefetcher.attempt()]
+            rows = self._background.relieve() if trigger == "memory_pressure" else self._improve()
             result = OptimizationResult(trigger, tuple(rows), started, time.perf_counter() - clock)
             result.record(self._recorder)
-        finally:
-            self._optimizing.release()
         self._events.emit("optimization_complete", trigger=trigger, kept=result.kept, tried=len(result.rows))
         return result
 
@@ -340,9 +388,8 @@ class PerformanceSystem:
         self._closed = True
         for server in self._servers:
             server.close()
-        self._auto.close()
+        self._background.close()
         self._prefetcher.close()
-        self._monitor.stop()
         self._workers.close(cancel=status == "cancelled")
         self.cache.close()
         self._recorder.close(status)
@@ -363,8 +410,9 @@ class PerformanceSystem:
     def __repr__(self) -> str:
         return f"<PerformanceSystem {self._recorder.run_id}{' closed' if self._closed else ''} {self.frames!r}>"
 
-    def _relieve(self) -> list[dict[str, Any]]:
-        return [rest_workers(self._workers), *self._relief.run()]
+    def _improve(self) -> list[dict[str, Any]]:
+        steps = (self._tune, self._prefetcher.attempt)
+        return [step() for step in steps if not self._background.single.stopping]
 
     def _tune(self) -> dict[str, Any]:
         bounds = self.config.cache_targets
@@ -373,11 +421,6 @@ class PerformanceSystem:
 
     def _keep_rows(self, trigger: str, rows: list[dict[str, Any]]) -> None:
         OptimizationResult(trigger, tuple(rows), dt.datetime.now(dt.UTC), 0.0).record(self._recorder)
-
-    def _signals(self) -> Signals:
-        from perflab.system.statistics import signals
-
-        return signals(self._recorder)
 
     def _refuse_closed(self) -> None:
         if self._closed:
