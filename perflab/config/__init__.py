@@ -18,6 +18,7 @@ from perflab.config.model import (
     Thresholds,
     Trigger,
 )
+from perflab.config.relief import ReliefSettings
 
 __all__ = [
     "BenchmarkSettings",
@@ -28,6 +29,7 @@ __all__ = [
     "OptimizationSchedule",
     "ParallelSettings",
     "RecordSettings",
+    "ReliefSettings",
     "ResourceMonitoring",
     "Thresholds",
     "Trigger",

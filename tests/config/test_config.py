@@ -38,7 +38,10 @@ def test_the_defaults_are_the_guides() -> None:
         "memory_pressure_bytes": 80 * MiB,
         "cpu_pressure_ratio": 0.75,
         "cache_miss_ratio": 0.2,
+        "degradation_ratio": 1.25,
     }
+    assert config.relief.levels == (0.60, 0.70, 0.80, 0.90, 0.95)
+    assert (config.relief.samples, config.relief.cooldown_s) == (2, 30.0)
 
 
 def test_a_partial_override_keeps_its_siblings() -> None:
@@ -90,6 +93,9 @@ def test_every_number_says_its_unit_and_every_field_what_it_means() -> None:
         ({"max_parallel_operations": True}, "max_parallel_operations: True is no number"),
         ({"cache_warming_enabled": "maybe"}, "cache_warming_enabled is 'maybe'; allowed: true or false."),
         ({"optimization_schedule": {"triggers": 3}}, "optimization_schedule.triggers is 3; allowed: a list."),
+        ({"relief": {"shrink_ratio": 0.5}}, "(0.6, 0.5, 0.8, 0.9, 0.95); allowed: each no lower than the one before"),
+        ({"relief": {"samples": 0}}, "relief.samples is 0; allowed: greater than or equal to 1."),
+        ({"thresholds": {"degradation_ratio": 1}}, "thresholds.degradation_ratio is 1; allowed: greater than 1."),
         ({"cache": 3}, "cache is 3; allowed: a table of settings."),
         (
             {"chunks": {"max_bytes": "1kB", "window_bytes": "1kB"}},

@@ -11,7 +11,6 @@ from contextlib import AbstractContextManager
 
 from perflab.cache.disk.tier import DiskCache
 from perflab.cache.entry import NO_FACTS, Entry, Facts, checked_ttl
-from perflab.cache.forked import watch
 from perflab.cache.keys import slot_of
 from perflab.cache.loading.absences import Absences
 from perflab.cache.loading.loads import Load, Loads
@@ -22,6 +21,7 @@ from perflab.cache.tiers.exclusive import Exclusive
 from perflab.cache.tiers.stripes import Stripes
 from perflab.cache.tiers.writing import DiskWrites, WritePolicy
 from perflab.errors import StoreError
+from perflab.forked import watch
 from perflab.record import Recorder
 
 __all__ = ["CLOSED", "Tiers"]
