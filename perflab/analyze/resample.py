@@ -38,7 +38,7 @@ class Segments:
 
     @classmethod
     def of(cls, values: npt.NDArray[Any]) -> Segments:
-        """Return the sums of a number for each access, over `SEGMENTS` stretches or one an access where they are few."""
+        """Return the sums of a number for each access over `SEGMENTS` stretches; fewer if there are fewer accesses."""
         import numpy as np
 
         edges = np.linspace(0, len(values), min(SEGMENTS, len(values)) + 1).astype(int)

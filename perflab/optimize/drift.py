@@ -34,7 +34,7 @@ def digest(trace: Trace) -> str:
 
 
 def drift(before: Trace, after: Trace) -> float:
-    """Return the total variation distance of what two traces read: 0 for the same keys alike often, 1 for no key in common.
+    """Return the total variation distance of what two traces read: 0 for the same, 1 for no key in common.
 
     Examples
     --------
@@ -46,7 +46,10 @@ def drift(before: Trace, after: Trace) -> float:
         return 0.0
     import pandas as pd
 
-    old, new = (pd.Series(_counts(trace) / len(trace), index=map(str, trace.labels)) for trace in (before, after))
+    old, new = (
+        pd.Series(_counts(trace) / len(trace), index=[str(label) for label in trace.labels])
+        for trace in (before, after)
+    )
     return float(old.sub(new, fill_value=0.0).abs().sum() / 2)
 
 

@@ -1,6 +1,6 @@
 """Hold a setting against the present one, interleaved, and say what came of it.
 
-In: accesses that were recorded and two settings, or a workload that runs under both. Out: a `Proof`; nothing is applied.
+In: recorded accesses and two settings, or a workload that runs under both. Out: a `Proof`; nothing is applied.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from perflab.analyze.pairs import compare, judge_ratio
@@ -20,15 +21,11 @@ from perflab.optimize.replay import replayed
 from perflab.optimize.setting import MemorySetting
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
 
-__all__ = ["LEAST_PAIRS", "PAIRS", "Proof", "Sample", "Verdict", "prove_by_replay", "prove_by_workload", "verdict_of"]
+__all__ = ["LEAST_PAIRS", "PAIRS", "Arm", "Proof", "Verdict", "prove_by_replay", "prove_by_workload", "verdict_of"]
 
 Verdict = Literal["confirmed", "indistinguishable", "refuted"]
-
-Sample = Callable[[], object]
-"""One run of a workload under a setting; what it returns is not looked at."""
 
 PAIRS = 16
 """Interleaved pairs of a proof by a workload."""
@@ -37,6 +34,14 @@ LEAST_PAIRS = 6
 
 _WARM_UP = 2
 _VERDICTS: Mapping[str, Verdict] = {"faster": "confirmed", "slower": "refuted"}
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """A workload under a setting: what is timed, and what makes it ready before each run, untimed."""
+
+    work: Callable[[], object]
+    prepare: Callable[[], object] = tuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,14 +148,15 @@ def prove_by_replay(
 
 
 def prove_by_workload(
-    present: Sample,
-    candidate: Sample,
+    present: Arm,
+    candidate: Arm,
     *,
     pairs: int = PAIRS,
     band_ratio: float = 0.03,
     confidence: float = 0.95,
     seed: int = 2026,
     clock: Callable[[], float] = time.perf_counter,
+    collect: Callable[[], object] = gc.collect,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Proof | None:
     """Run a workload under both settings in ABBA quads, the first of which warms up; None if cancelled.
@@ -158,22 +164,24 @@ def prove_by_workload(
     Parameters
     ----------
     present, candidate
-        One run each. Both are made ready by the caller, so that they differ in the setting alone.
+        Both are made ready by the caller, so that they differ in the setting alone.
     pairs
         How many count; from `LEAST_PAIRS` on there is an interval.
     clock
         Seconds: wall time, unless all of the work is done on one core.
+    collect
+        Called before each run, in which garbage is not collected.
     cancelled
         Asked before each pair.
 
     Examples
     --------
     >>> ticks = iter(range(1_000))
-    >>> same = lambda: None
+    >>> same = Arm(lambda: None)
     >>> prove_by_workload(same, same, clock=lambda: float(next(ticks))).verdict
     'indistinguishable'
     """
-    times = _timed((present, candidate), pairs, seed, clock, cancelled)
+    times = _timed((present, candidate), pairs, seed, partial(_time_of, clock=clock, collect=collect), cancelled)
     if times is None:
         return None
     found = compare(*times, confidence=confidence, band_ratio=band_ratio, quads=True)
@@ -195,10 +203,10 @@ def prove_by_workload(
 
 
 def _timed(
-    arms: tuple[Sample, Sample],
+    arms: tuple[Arm, Arm],
     pairs: int,
     seed: int,
-    clock: Callable[[], float],
+    time_of: Callable[[Arm], float],
     cancelled: Callable[[], bool],
 ) -> tuple[dict[int, float], dict[int, float]] | None:
     times: tuple[dict[int, float], dict[int, float]] = ({}, {})
@@ -206,19 +214,20 @@ def _timed(
         for arm in block.order:
             if cancelled():
                 return None
-            spent = _time_of(arms[arm], clock)
+            spent = time_of(arms[arm])
             if block.pair >= 0:
                 times[arm][block.pair] = spent
     return times
 
 
-def _time_of(sample: Sample, clock: Callable[[], float]) -> float:
-    gc.collect()
+def _time_of(arm: Arm, clock: Callable[[], float], collect: Callable[[], object]) -> float:
+    arm.prepare()
+    collect()
     was_on = gc.isenabled()
     gc.disable()
     try:
         start = clock()
-        sample()
+        arm.work()
         return clock() - start
     finally:
         if was_on:

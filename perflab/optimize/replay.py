@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from perflab.analyze.resample import SEGMENTS
+from perflab.analyze.simulate.workload import as_key
 from perflab.bench.schedule import blocks
 from perflab.cache import MemoryCache, TieredCache, TTLCache
 from perflab.optimize.price import Observed
@@ -37,6 +38,8 @@ class _Player:
         self._now = 0.0
         self.cache = TieredCache(*self._tiers(setting), None)
         self._times = np.zeros(len(trace)) if trace.times is None else trace.times
+        # Some policies go by hashes of the keys.
+        self._keys = [as_key(label) for label in np.asarray(trace.labels).tolist()]
         self._ids, self._nbytes, self._costs = trace.ids, trace.nbytes, trace.costs
         self.missed = np.zeros(len(trace), dtype=bool)
 
@@ -59,11 +62,12 @@ class _Player:
             if nbytes != UNKNOWN_BYTES:
                 cache.set(key, nbytes, cost=cost if cost is not None and not math.isnan(cost) else None)
 
-    def _accesses(self, start: int, stop: int) -> Iterator[tuple[int, int, int, Any, float]]:
+    def _accesses(self, start: int, stop: int) -> Iterator[tuple[int, Hashable, int, Any, float]]:
         part = slice(start, stop)
         costs = itertools.repeat(None) if self._costs is None else self._costs[part].tolist()
         sizes = itertools.repeat(1) if self._nbytes is None else self._nbytes[part].tolist()
-        columns = self._ids[part].tolist(), sizes, costs, self._times[part].tolist()
+        keys = map(self._keys.__getitem__, self._ids[part].tolist())
+        columns = keys, sizes, costs, self._times[part].tolist()
         return zip(range(start, stop), *columns, strict=False)
 
 

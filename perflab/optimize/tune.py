@@ -74,7 +74,7 @@ class Forecaster:
     [0.0, 1.0]
     """
 
-    how = "simulated over the recorded trace"
+    how = "simulated: the second half of the accesses that it was chosen by"
 
     def __init__(self, seen: Observed) -> None:
         self._seen = seen
@@ -84,6 +84,12 @@ class Forecaster:
     def saved(self, setting: MemorySetting) -> float:
         """Return what a setting saves an access, on average over the second half."""
         return float(self._saved_each(setting).mean())
+
+    def ratio(self, present: MemorySetting, setting: MemorySetting) -> float:
+        """Return how long accesses are expected to wait with a setting / with the present one; 1 if none waits."""
+        whole = float(self._seen.prices[len(self._seen) // 2 :].mean())
+        before = whole - self.saved(present)
+        return (whole - self.saved(setting)) / before if before > 0 else 1.0
 
     def forecast(self, setting: MemorySetting) -> Forecast:
         """Return the same with its bounds."""
@@ -197,4 +203,3 @@ def _best(
     enough = max(saved.values()) * (1 - _SAME_RATIO)
     good = [setting for setting in saved if saved[setting] >= enough]
     return min(good, key=lambda setting: (present.differences(setting), setting.nbytes, -saved[setting]))
-

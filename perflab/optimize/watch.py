@@ -5,14 +5,13 @@ In: what the program read before, and reads since. Out: whether to wait, keep it
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from perflab.analyze.resample import Segments, ratio_bounds
-from perflab.config import Config
 from perflab.optimize.drift import digest, has_drifted
 from perflab.optimize.price import Observed
+from perflab.optimize.setting import MemorySetting
 
 __all__ = ["LEAST_WATCHED", "MOST_WATCHED", "Watch", "Watched"]
 
@@ -59,12 +58,8 @@ class Watch:
 
     Attributes
     ----------
-    knob : str
-        Its path in the config.
-    old, new : Any
-        Its values.
-    restore : callable
-        Makes of the config in force one with the old value.
+    old, new : MemorySetting
+        What was in force before, and what is since.
     before : Observed
         The accesses that it was proved on; their digest names what the proof is bound to.
     band_ratio : float
@@ -73,10 +68,8 @@ class Watch:
         Accesses since it was applied, at the last look.
     """
 
-    knob: str
-    old: Any
-    new: Any
-    restore: Callable[[Config], Config]
+    old: MemorySetting
+    new: MemorySetting
     before: Observed
     band_ratio: float = 0.03
     looked: int = 0

@@ -1,4 +1,4 @@
-"""Bounds of means over accesses: they hold the truth, widen where accesses are alike, and pair what belongs together."""
+"""Bounds of means over accesses: they hold the truth, widen where accesses are alike, and pair what belongs."""
 
 from __future__ import annotations
 
