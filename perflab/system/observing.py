@@ -96,6 +96,28 @@ class Observation:
             "tiers": self._system.cache.stats(),
         }
 
+    def recommendations(self) -> pd.DataFrame:
+        """Return what to do next, at once, soon and in the long run, each with the recorded rows that it rests on.
+
+        Returns
+        -------
+        pandas.DataFrame
+            `horizon`, `priority`, `recommendation`, `because`, `frame`, `filter`, `rows`; see `analyze.next_steps`.
+            `system.frames.accesses.query(filter)` gives the rows of a recommendation on accesses.
+
+        Examples
+        --------
+        >>> import perflab
+        >>> with perflab.PerformanceSystem() as system:
+        ...     system.recommendations().empty
+        True
+        """
+        from perflab.analyze.next_steps import next_steps
+
+        targets = self._system.config.cache_targets
+        frames = dict(self._system._recorder.frames)
+        return next_steps(frames, hit_rate=targets.hit_rate, limit_bytes=targets.max_memory_bytes)
+
     def metrics_history(self, every: str = "10s") -> pd.DataFrame:
         """Return hit rate, accesses, operations, memory growth and CPU in windows of a pandas frequency."""
         from perflab.analyze.history import history

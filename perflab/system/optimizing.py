@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from perflab.config import Config
+from perflab.events import Events
 from perflab.optimize import OptimizationResult, Prefetcher
 from perflab.optimize.keep import Keeper, Memory
 from perflab.optimize.memory import Terms, improve_memory
@@ -35,6 +36,7 @@ class System(Protocol):
 
     config: Config
     _recorder: Recorder
+    _events: Events
     _prefetcher: Prefetcher
 
     @property
@@ -72,13 +74,45 @@ class Optimizing:
         self._relieve = relieve
         self._keeper = Keeper(self._memory(), self.single, lambda rows: self.keep("watch", rows))
 
-    def run(self, trigger: str, workload: Workload | None, search: Search, pairs: int) -> OptimizationResult:
-        """Optimize now; see `PerformanceSystem.optimize`."""
+    def optimize(
+        self,
+        trigger: str = "manual",
+        *,
+        workload: Workload | None = None,
+        search: Search = "halving",
+        pairs: int = PAIRS,
+    ) -> OptimizationResult:
+        """Try to do better now, and change what is proved to help; mostly there is no significant change.
+
+        Sizes, policy and times to live of the memory tiers are looked for in the recorded accesses, and proved by
+        replaying those that were not looked at. Workers, chunk sizes and prefetching need a workload: it is run under
+        both values. What is applied is watched from then on, and taken back if accesses wait longer. Every step is a
+        row of `frames.optimizations`. With the trigger `memory_pressure` memory is given back instead.
+
+        Parameters
+        ----------
+        trigger
+            Why it is done.
+        workload
+            `workload(system)` does what is to become faster, the same each time, with the system that it is given: one
+            of its own, with empty caches, so often as the pairs need.
+        search
+            How candidates are chosen: `halving`, `grid`, or `optuna`, which is an extra.
+        pairs
+            Interleaved pairs of a proof by the workload; fewer than 6 prove nothing.
+
+        Raises
+        ------
+        PerflabError
+            If an optimization is running already, or the system is closed.
+        """
         with self.single.turn():
             started, clock = dt.datetime.now(dt.UTC), time.perf_counter()
             phases, rows = self._relieved() if trigger == "memory_pressure" else self._improved(workload, search, pairs)
             result = OptimizationResult(trigger, tuple(rows), started, time.perf_counter() - clock, Plan(tuple(phases)))
             result.record(self._system._recorder)
+        tried = len(result.rows)
+        self._system._events.emit("optimization_complete", trigger=trigger, kept=result.kept, tried=tried)
         return result
 
     def keep(self, trigger: str, rows: list[Row]) -> None:

@@ -17,10 +17,7 @@ from perflab.config import Config
 from perflab.errors import PerflabError
 from perflab.events import Events
 from perflab.host import Monitor
-from perflab.optimize import AutoOptimizer, OptimizationResult, Prefetcher, Relief, Signals, warm
-from perflab.optimize.prove import PAIRS
-from perflab.optimize.tune import Search
-from perflab.optimize.work import Workload
+from perflab.optimize import AutoOptimizer, Prefetcher, Relief, Signals, warm
 from perflab.record import Frames, Operation
 from perflab.system import remote
 from perflab.system.apply import apply
@@ -225,44 +222,10 @@ class PerformanceSystem:
     report = forwarded("_observation", Observation.report)
     plot = forwarded("_observation", Observation.plot)
     statistics = forwarded("_observation", Observation.statistics)
+    recommendations = forwarded("_observation", Observation.recommendations)
     metrics_history = forwarded("_observation", Observation.metrics_history)
 
-    def optimize(
-        self,
-        trigger: str = "manual",
-        *,
-        workload: Workload | None = None,
-        search: Search = "halving",
-        pairs: int = PAIRS,
-    ) -> OptimizationResult:
-        """Try to do better now, and change what is proved to help; mostly there is no significant change.
-
-        Sizes, policy and times to live of the memory tiers are looked for in the recorded accesses, and proved by
-        replaying those that were not looked at. Workers, chunk sizes and prefetching need a workload: it is run under
-        both values. What is applied is watched from then on, and taken back if accesses wait longer. Every step is a
-        row of `frames.optimizations`. With the trigger `memory_pressure` memory is given back instead.
-
-        Parameters
-        ----------
-        trigger
-            Why it is done.
-        workload
-            `workload(system)` does what is to become faster, the same each time, with the system that it is given: one
-            of its own, with empty caches, so often as the pairs need.
-        search
-            How candidates are chosen: `halving`, `grid`, or `optuna`, which is an extra.
-        pairs
-            Interleaved pairs of a proof by the workload; fewer than 6 prove nothing.
-
-        Raises
-        ------
-        PerflabError
-            If an optimization is running already, or the system is closed.
-        """
-        self._refuse_closed()
-        result = self._optimizing.run(trigger, workload, search, pairs)
-        self._events.emit("optimization_complete", trigger=trigger, kept=result.kept, tried=len(result.rows))
-        return result
+    optimize = forwarded("_optimizing", Optimizing.optimize)
 
     def benchmark(
         self, workload: str | Callable[[], Any], optimized: Callable[[], Any] | None = None, **options: Any
