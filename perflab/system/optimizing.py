@@ -18,6 +18,7 @@ from perflab.optimize.keep import Keeper, Memory
 from perflab.optimize.memory import Terms, improve_memory
 from perflab.optimize.plan import Phase, Plan
 from perflab.optimize.price import observed
+from perflab.optimize.prove import PAIRS
 from perflab.optimize.setting import MemorySetting
 from perflab.optimize.single import OneAtATime
 from perflab.optimize.tune import Search
