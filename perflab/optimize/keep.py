@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from perflab.errors import PerflabError
+from perflab.optimize.drift import has_drifted
 from perflab.optimize.memory import knobs
 from perflab.optimize.price import Observed
 from perflab.optimize.prove import Proof, prove_by_replay
@@ -72,8 +74,10 @@ class Keeper:
         self._record = record
         self._poll_s = poll_s
         self._watch: Watch | None = None
+        self._refuted: Observed | None = None
         self._begun = 0
         self._state = threading.Lock()
+        self._looking = threading.Lock()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -109,6 +113,12 @@ class Keeper:
         self._watch = watch.seen(found.n) if found.verdict == "waiting" else None
         return self._rows(watch, found, since)
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Wait for a look that is under way, and begin none until the block ends: who asks for the turn then has it."""
+        with self._looking:
+            yield
+
     def close(self) -> None:
         """End the thread; nothing is watched any more."""
         with self._state:
@@ -126,8 +136,21 @@ class Keeper:
             return self._taken_back(watch, found, since)
         return _told(watch.old, watch.new, "expired", found, since) + self._proved_again(watch, since)
 
+    def rests(self, observed: Observed) -> bool:
+        """Return whether what was applied last was taken back, and the program still reads the keys that it read then.
+
+        A proof would say once more what did not come true.
+        """
+        refuted = self._refuted
+        if refuted is None:
+            return False
+        if has_drifted(refuted.trace, observed.last(len(refuted)).trace)[0]:
+            self._refuted = None
+        return self._refuted is not None
+
     def _taken_back(self, watch: Watch, found: Watched, since: Observed) -> list[Row]:
         self._memory.apply(watch.old)
+        self._refuted = since
         return _told(watch.new, watch.old, "rolled back", found, since)
 
     def _proved_again(self, watch: Watch, since: Observed) -> list[Row]:
@@ -163,13 +186,14 @@ class Keeper:
         watch = self._watch
         if watch is None or self._memory.reads() - self._begun < watch.due:
             return
-        try:
-            with self._single.turn():
-                rows = self.review()
-                if rows:
-                    self._record(rows)
-        except PerflabError:
-            return  # an optimization runs, and reviews by itself
+        with self._looking, ExitStack() as turn:
+            try:
+                turn.enter_context(self._single.turn())
+            except PerflabError:
+                return  # an optimization runs, and reviews by itself
+            rows = self.review()
+            if rows:
+                self._record(rows)
 
 
 def _told(old: MemorySetting, new: MemorySetting, verdict: Verdict, found: Watched, since: Observed) -> list[Row]:

@@ -20,7 +20,7 @@ from perflab.optimize.setting import MemorySetting, candidates
 from perflab.optimize.tune import LEAST_ACCESSES, Forecaster, Search, tune
 from perflab.optimize.watch import Watch
 
-__all__ = ["GROUPS", "Improved", "Terms", "improve_memory", "knobs"]
+__all__ = ["GROUPS", "Improved", "Terms", "improve_memory", "knobs", "untried_memory"]
 
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "memory": ("l1_bytes", "l2_bytes"),
@@ -114,7 +114,7 @@ def improve_memory(
     known = observed.last(_MOST_SEEN)
     lacking = _lacking(known)
     if lacking:
-        found.rows.append(_untried(present, "not enough data", lacking))
+        found.rows.append(untried_memory(present, "not enough data", lacking))
         return found
     forecaster = Forecaster(known.part(0, int(len(known) * _SEEN)))
     settings = candidates(present, terms.limit_bytes, terms.longest_ttl_s)
@@ -126,7 +126,7 @@ def improve_memory(
     if not found.rows:
         least = f"none of {len(settings)} settings is expected to wait {terms.band_ratio:.0%} less"
         said = "it was cancelled." if cancelled() else f"{least}, which would be no significant change."
-        found.rows.append(_untried(present, "no change", said))
+        found.rows.append(untried_memory(present, "no change", said))
     if found.present != present:
         found.watch = Watch(present, found.present, known, terms.band_ratio)
     return found
@@ -138,7 +138,8 @@ def _lacking(known: Observed) -> str:
     return "" if compiled.is_available() else "numba cannot be imported, so that nothing can be simulated."
 
 
-def _untried(present: MemorySetting, verdict: Verdict, reason: str) -> dict[str, Any]:
+def untried_memory(present: MemorySetting, verdict: Verdict, reason: str) -> dict[str, Any]:
+    """Return the row that says why no setting of memory was tried."""
     size = present.l1_bytes
     return attempt("cache.l1_bytes", verdict, reason, old=size, new=size, phase="memory")
 

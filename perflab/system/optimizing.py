@@ -8,14 +8,14 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from typing import TYPE_CHECKING, Any, Protocol
 
 from perflab.config import Config
 from perflab.events import Events
 from perflab.optimize import OptimizationResult, Prefetcher
 from perflab.optimize.keep import Keeper, Memory
-from perflab.optimize.memory import Terms, improve_memory
+from perflab.optimize.memory import Terms, improve_memory, untried_memory
 from perflab.optimize.plan import Phase, Plan
 from perflab.optimize.price import observed
 from perflab.optimize.prove import PAIRS
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from perflab.record import Frames, Recorder
 
 __all__ = ["Optimizing", "quiet"]
+
+_RESTS = "what was applied last was taken back; nothing is tried until the program reads other keys."
 
 Row = dict[str, Any]
 
@@ -107,7 +109,9 @@ class Optimizing:
         PerflabError
             If an optimization is running already, or the system is closed.
         """
-        with self.single.turn():
+        with ExitStack() as turn:
+            with self._keeper.paused():
+                turn.enter_context(self.single.turn())
             started, clock = dt.datetime.now(dt.UTC), time.perf_counter()
             phases, rows = self._relieved() if trigger == "memory_pressure" else self._improved(workload, search, pairs)
             result = OptimizationResult(trigger, tuple(rows), started, time.perf_counter() - clock, Plan(tuple(phases)))
@@ -140,6 +144,9 @@ class Optimizing:
 
     def _improve_memory(self, search: Search, phases: list[Phase], rows: list[Row]) -> None:
         memory = self._memory()
+        if self._keeper.rests(memory.observed()):
+            rows.append(untried_memory(memory.setting(), "no change", _RESTS))
+            return
         found = improve_memory(
             memory.observed(), memory.setting(), self._terms(search), memory.apply, cancelled=self._cancelled
         )

@@ -73,6 +73,10 @@ def test_a_regression_takes_the_old_setting_back_and_says_so(better):
     assert "times as long as before" in row["reason"]
     assert better.setting == SMALL
     assert better.keeper.watching is None
+    # The proof would say the same again, as long as the same keys are read.
+    assert better.keeper.rests(lived(zipf_keys(3_000, 4), SMALL))
+    assert not better.keeper.rests(lived(zipf_keys(3_000, 4) + 50_000, SMALL))
+    assert not better.keeper.rests(lived(zipf_keys(3_000, 5), SMALL))
 
 
 def test_other_keys_expire_the_proof_and_it_is_proved_again(better):

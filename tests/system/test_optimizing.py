@@ -93,6 +93,8 @@ def test_a_regression_is_taken_back_by_the_next_look_and_is_a_row(system: Perfor
     assert set(back["knob"].astype(str)) >= {"cache.l1_bytes"}
     assert set(back["phase"].astype(str)) == {"watch"}
     assert json.loads(back["new"].iloc[0]) == before.l1_bytes
+    assert "taken back" in system.optimize().rows[0]["reason"]
+    assert system.config.cache == before.cache
 
 
 def test_without_a_trace_there_is_not_enough_data() -> None:
