@@ -14,7 +14,7 @@ import pytest
 from perflab.config import ResourceMonitoring
 from perflab.events import Events
 from perflab.host import Headroom, Monitor, Reading, Use
-from perflab.host.monitor import COST_RATIO, QUICK_S
+from perflab.host.monitor import COST_RATIO, CREDIT_S, QUICK_S
 from perflab.record import Recorder
 
 MB = 1_000_000
@@ -98,7 +98,7 @@ def test_an_unreadable_host_gives_missing_values(heard):
 
 def test_the_cost_of_a_sample_is_recorded():
     recorder = Recorder()
-    ticks = iter([1.0, 1.25])
+    ticks = iter([1.0, 1.25, 1.5])
     monitor_of([reading(0)], recorder, cpu_clock=lambda: next(ticks)).sample()
     assert recorder.frames.resources["cost_s"].tolist() == [0.25]
 
@@ -233,14 +233,14 @@ def test_memory_is_glanced_at_more_often_once_it_is_getting_full():
     assert set(rows["memory_bound"]) == {"growth"}
 
 
-def test_a_costly_sample_makes_the_next_one_wait():
-    costs, now = iter([0.0, 0.1, 1.0, 1.001]), [0.0]
+def test_costly_samples_make_the_next_one_wait():
+    costs, now = iter([0.0, 0.05, 0.1, 1.0, 1.0, 1.001]), [0.0]
     settings = ResourceMonitoring(interval_s=1)
     monitor = monitor_of(
         [reading(0), reading(1)], settings=settings, cpu_clock=lambda: next(costs), clock=lambda: now[0]
     )
     monitor._look()
-    assert monitor._pause_s() == pytest.approx(0.1 / COST_RATIO)
+    assert monitor._pause_s() == pytest.approx(0.1 / COST_RATIO - CREDIT_S)
     now[0] += monitor._pause_s()
     monitor._look()
     assert monitor._pause_s() == pytest.approx(1.0), "a cheap one comes with the interval"

@@ -72,11 +72,11 @@ class Thresholds(Settings):
     cpu_pressure_ratio: Ratio = Field(0.75, description="CPU use that triggers an optimization; ratio of all cores")
     cache_miss_ratio: Ratio = Field(0.2, description="miss rate that triggers an optimization; ratio of accesses")
     degradation_ratio: float = Field(
-        1.25,
-        gt=1,
+        0.25,
+        gt=0,
         le=1000,
         allow_inf_nan=False,
-        description="growth of an operation's response time that triggers an optimization; ratio to its own history",
+        description="growth of an operation's response time that triggers an optimization; ratio of its own history",
     )
 
 

@@ -22,7 +22,7 @@ class ReliefSettings(Settings):
     enabled: bool = Field(True, description="act on levels of memory in the background")
     budget_bytes: PositiveBytes | None = Field(
         None,
-        description="memory growth above the baseline that counts as full; bytes; unset: cache_targets.max_memory_bytes",
+        description="memory growth that counts as full; bytes; unset: cache_targets.max_memory_bytes",
     )
     prefetch_ratio: Ratio = Field(0.60, gt=0, description="level that stops prefetching and warming; ratio")
     shrink_ratio: Ratio = Field(0.70, gt=0, description="level that shrinks the memory tiers; ratio")

@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from perflab.host.proc import read_small
+
 __all__ = ["descendants"]
 
 PROC = Path("/proc")
@@ -30,26 +32,19 @@ def descendants(pid: int | None = None, *, proc: Path = PROC) -> list[int] | Non
     found: list[int] = []
     waiting = [root]
     while waiting:
-        children = _children(proc / str(waiting.pop()) / "task")
+        children = _children(f"{proc}/{waiting.pop()}/task")
         found += children
         waiting += children
     return found
 
 
-def _children(tasks: Path) -> list[int]:
+def _children(tasks: str) -> list[int]:
     """Return the children of all threads of a process; none if it has ended."""
     try:
-        texts = [_text(tasks / thread / "children") for thread in os.listdir(tasks)]  # noqa: PTH208 - names are enough
+        threads = os.listdir(tasks)  # noqa: PTH208 - names are enough
     except OSError:
         return []
-    return [int(word) for text in texts for word in text.split()]
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text()
-    except OSError:  # the thread has ended
-        return ""
+    return [int(word) for thread in threads for word in (read_small(f"{tasks}/{thread}/children") or b"").split()]
 
 
 def _searched(root: int) -> list[int] | None:

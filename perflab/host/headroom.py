@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from perflab.host.limits import CGROUP, memory_bounds
-from perflab.host.memory import baseline_rss, mapped
+from perflab.host.memory import mapped
 
 __all__ = ["GROWTH", "Headroom", "Use", "fullest", "uses"]
 
@@ -80,9 +80,9 @@ class Headroom:
         """The smallest of the hard limits."""
         return min(self._known().values(), default=None)
 
-    def fullest(self, growth_bytes: int | None, children_bytes: int = 0) -> Use | None:
+    def fullest(self, growth_bytes: int | None, resident_bytes: int | None = None) -> Use | None:
         """Return the use of the bound that is nearest to being full; None where nothing can be read."""
-        found = uses(self._known(), children_bytes)
+        found = uses(self._known(), resident_bytes)
         if growth_bytes is not None and self._budget_bytes is not None:
             found.append(Use(GROWTH, growth_bytes, self._budget_bytes))
         return fullest(found)
@@ -94,7 +94,7 @@ class Headroom:
         return self._bounds
 
 
-def uses(bounds: Mapping[str, int], children_bytes: int = 0, *, proc: Path = PROC) -> list[Use]:
+def uses(bounds: Mapping[str, int], resident_bytes: int | None, *, proc: Path = PROC) -> list[Use]:
     """Return the use of each bound that can be read.
 
     Of a cgroup it is what its out-of-memory killer looks at: all of the group's processes, file pages that can be
@@ -105,16 +105,16 @@ def uses(bounds: Mapping[str, int], children_bytes: int = 0, *, proc: Path = PRO
     ----------
     bounds
         From `memory_bounds`.
-    children_bytes
-        Resident memory of child processes.
+    resident_bytes
+        Resident memory of this process and its children; None if that is not known.
 
     Examples
     --------
     >>> from perflab.host.limits import memory_bounds
-    >>> all(use.ratio > 0 for use in uses(memory_bounds()))
+    >>> all(use.ratio > 0 for use in uses(memory_bounds(), 1_000_000))
     True
     """
-    found = ((of, _used(of, children_bytes, proc), limit) for of, limit in bounds.items())
+    found = ((of, _used(of, resident_bytes, proc), limit) for of, limit in bounds.items())
     return [Use(of, used, limit) for of, used, limit in found if used is not None]
 
 
@@ -129,12 +129,11 @@ def fullest(found: Iterable[Use]) -> Use | None:
     return max(found, key=lambda use: use.ratio, default=None)
 
 
-def _used(of: str, children_bytes: int, proc: Path) -> int | None:
+def _used(of: str, resident_bytes: int | None, proc: Path) -> int | None:
     if of.startswith(CGROUP):
         return _of_group(Path(of.removeprefix(CGROUP)))
     if of == "ram":
-        rss = baseline_rss(proc=proc)
-        return None if rss is None else rss + children_bytes
+        return resident_bytes
     sizes = mapped(proc=proc)
     return None if sizes is None else sizes[of == "RLIMIT_DATA"]
 

@@ -9,6 +9,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from perflab.host.proc import read_small
+
 __all__ = ["Footprint", "baseline_rss", "footprint", "peak_rss", "reset_peak"]
 
 PROC = Path("/proc")
@@ -33,6 +35,11 @@ class Footprint:
     pss_bytes: int
     uss_bytes: int
 
+    def __add__(self, other: Footprint) -> Footprint:
+        return Footprint(
+            self.rss_bytes + other.rss_bytes, self.pss_bytes + other.pss_bytes, self.uss_bytes + other.uss_bytes
+        )
+
 
 def baseline_rss(pid: int | str = "self", *, proc: Path = PROC) -> int | None:
     """Return the resident memory of a process now, in bytes: what later growth is measured from.
@@ -44,13 +51,13 @@ def baseline_rss(pid: int | str = "self", *, proc: Path = PROC) -> int | None:
     >>> baseline_rss() > 1_000_000
     True
     """
-    pages = _pages(proc / str(pid))
+    pages = _pages(pid, proc)
     return None if pages is None else pages[1]
 
 
 def mapped(pid: int | str = "self", *, proc: Path = PROC) -> tuple[int, int] | None:
     """Return a process's address space and its writable private part in bytes: what rlimits bound."""
-    pages = _pages(proc / str(pid))
+    pages = _pages(pid, proc)
     return None if pages is None else (pages[0], pages[5])
 
 
@@ -93,10 +100,11 @@ def reset_peak(pid: int | str = "self", *, proc: Path = PROC) -> bool:
     return True
 
 
-def _pages(folder: Path) -> list[int] | None:
+def _pages(pid: int | str, proc: Path) -> list[int] | None:
+    content = read_small(f"{proc}/{pid}/statm")
     try:
-        return [int(word) * _PAGE_BYTES for word in (folder / "statm").read_bytes().split()[:6]]
-    except (OSError, ValueError):
+        return None if not content else [int(word) * _PAGE_BYTES for word in content.split()]
+    except ValueError:
         return None
 
 

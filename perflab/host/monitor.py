@@ -17,10 +17,11 @@ from typing import Protocol, Self
 
 from perflab import forked
 from perflab.config import ResourceMonitoring
+from perflab.host.children import descendants
 from perflab.host.edge import Edge
 from perflab.host.garbage import Collections, Collector
 from perflab.host.headroom import GROWTH, Headroom
-from perflab.host.memory import baseline_rss
+from perflab.host.memory import Footprint, baseline_rss, footprint
 from perflab.host.reading import Reading, glance, read, shares
 from perflab.host.sample import Sample
 
@@ -29,8 +30,12 @@ __all__ = ["COST_RATIO", "QUICK_RATIO", "QUICK_S", "Monitor"]
 QUICK_RATIO = 0.7
 """From this share of the fullest bound on memory on it is looked at every `QUICK_S` seconds."""
 QUICK_S = 0.1
-COST_RATIO = 0.005
-"""CPU time that sampling may take, by wall time: what costs more is done less often."""
+COST_RATIO = 0.004
+"""CPU time that sampling may take, by wall time: what costs more is done less often.
+
+With what it costs to wake up, half a percent is kept."""
+CREDIT_S = 2.0
+"""Wall time whose share of CPU may be spent ahead, so that one dear sample delays nothing."""
 
 Watcher = Callable[[Sample], object]
 
@@ -103,13 +108,11 @@ class Monitor:
         self._clock, self._reader, self._glancer, self._cpu_clock = clock, reader, glancer, cpu_clock
         self._headroom = headroom or Headroom()
         self._collector, self._collected = Collector(), Collections()
-        self._memory = Edge(settings.memory_threshold_bytes)
-        self._limit = Edge(settings.limit_threshold_ratio)
-        self._cpu = Edge(settings.cpu_threshold_ratio)
+        self._warn_by(settings)
         self._watchers: tuple[Watcher, ...] = ()
         self._pid = os.getpid()
         self._due_s = clock()
-        self._cost_s = 0.0
+        self._paid_s = clock() - CREDIT_S
         self._full_up = False
         self._thread: threading.Thread | None = None
         self._make_locks()
@@ -139,13 +142,29 @@ class Monitor:
         """Call `watcher` with each sample from now on, in the thread that took it; it must be quick."""
         self._watchers = (*self._watchers, watcher)
 
+    def use(self, settings: ResourceMonitoring, headroom: Headroom) -> None:
+        """Go by other settings and bounds from now on; every warning may come again."""
+        self.stop()
+        self._settings, self._headroom = settings, headroom
+        self._warn_by(settings)
+        self.start()
+
+    def footprint(self) -> Footprint | None:
+        """Return what this process and its children hold, shared pages told apart; it takes milliseconds.
+
+        Resident bytes count what they share once for each, proportional ones once. None where it cannot be read.
+        """
+        own = footprint()
+        found = [footprint(child) for child in descendants() or ()]
+        return None if own is None else sum(filter(None, found), own)
+
     def sample(self) -> Reading | None:
         """Take one sample now: record its row and emit what it warns of. Returns None in a forked process."""
-        return self._take(self._full)
+        return self._take(self._full, Sample.row)
 
     def glance(self) -> Reading | None:
         """Look at memory alone: record its row and emit what it warns of. Returns None in a forked process."""
-        return self._take(self._quick)
+        return self._take(self._quick, Sample.memory)
 
     def load(self, *modules: str) -> None:
         """Import modules that perflab needs to look at what it recorded; their memory joins the baseline.
@@ -170,31 +189,36 @@ class Monitor:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    def _warn_by(self, settings: ResourceMonitoring) -> None:
+        self._memory = Edge(settings.memory_threshold_bytes)
+        self._limit = Edge(settings.limit_threshold_ratio)
+        self._cpu = Edge(settings.cpu_threshold_ratio)
+
     def _make_locks(self) -> None:
         self._lock, self._measuring = threading.Lock(), threading.Lock()
         self._stopping = threading.Event()
 
-    def _take(self, look: Callable[[], Sample]) -> Reading | None:
+    def _take(self, look: Callable[[], Sample], columns: Callable[[Sample], dict[str, object]]) -> Reading | None:
         if os.getpid() != self._pid:
             return None
         with self._measuring:
             started_s = self._cpu_clock()
             sample = look()
-            row = sample.row(self.baseline_bytes, self._headroom.limit_bytes)
-            self._cost_s = self._cpu_clock() - started_s
-            self._recorder.add("resources", **row, cost_s=self._cost_s)
+            row = {**columns(sample), "baseline_bytes": self.baseline_bytes, "limit_bytes": self._headroom.limit_bytes}
+            self._recorder.add("resources", **row, cost_s=self._cpu_clock() - started_s)
         self._full_up = (sample.memory_ratio or 0.0) >= QUICK_RATIO
         # Listeners are called without the lock: they may look at frames, which takes it.
         self._warn_of(sample)
         for watcher in self._watchers:
             watcher(sample)
+        self._pay(self._cpu_clock() - started_s)
         return sample.reading
 
     def _full(self) -> Sample:
         reading = self._reader(clock=self._clock)
         before = None if self.last is None else self.last.reading
         growth = self._growth(reading)
-        use = self._headroom.fullest(growth, reading.children_rss_bytes or 0)
+        use = self._headroom.fullest(growth, reading.resident_bytes)
         self.last = Sample(reading, shares(before, reading), growth, use, self._garbage(), before)
         return self.last
 
@@ -202,7 +226,7 @@ class Monitor:
         known = () if self.last is None else self.last.reading.children
         reading = self._glancer(known, clock=self._clock)
         growth = self._growth(reading)
-        return Sample(reading, growth_bytes=growth, use=self._headroom.fullest(growth, reading.children_rss_bytes or 0))
+        return Sample(reading, growth_bytes=growth, use=self._headroom.fullest(growth, reading.resident_bytes))
 
     def _garbage(self) -> Collections | None:
         before, self._collected = self._collected, self._collector.seen
@@ -218,9 +242,8 @@ class Monitor:
             self.baseline_bytes += max(0, after - before)
 
     def _growth(self, reading: Reading) -> int | None:
-        if reading.rss_bytes is None or self.baseline_bytes is None:
-            return None
-        return reading.rss_bytes + (reading.children_rss_bytes or 0) - self.baseline_bytes
+        resident = reading.resident_bytes
+        return None if resident is None or self.baseline_bytes is None else resident - self.baseline_bytes
 
     def _warn_of(self, sample: Sample) -> None:
         growth, use, cpu = sample.growth_bytes, sample.use, sample.shares.cpu_ratio
@@ -255,8 +278,11 @@ class Monitor:
             return
         self._due_s = self._clock() + self._settings.interval_s  # also if it fails
         self.sample()
-        self._due_s = max(self._due_s, self._clock() + self._cost_s / COST_RATIO)
 
     def _pause_s(self) -> float:
         left_s = max(0.0, self._due_s - self._clock())
-        return min(left_s, max(QUICK_S, self._cost_s / COST_RATIO)) if self._full_up else left_s
+        return max(self._paid_s - self._clock(), min(left_s, QUICK_S) if self._full_up else left_s)
+
+    def _pay(self, cost_s: float) -> None:
+        """Take note of CPU time: it is paid for when so much wall time has passed that it is within its share."""
+        self._paid_s = max(self._paid_s, self._clock() - CREDIT_S) + cost_s / COST_RATIO

@@ -15,6 +15,7 @@ from typing import TypeVar
 from perflab.host.children import descendants
 from perflab.host.memory import baseline_rss
 from perflab.host.pressure import Pressure, cpu_times, load_1m, pressure
+from perflab.host.proc import read_small
 from perflab.host.traffic import Traffic, disk_traffic, network_traffic
 
 __all__ = ["NO_SHARES", "Reading", "Shares", "glance", "grown", "read", "shares"]
@@ -47,6 +48,11 @@ class Reading:
     net_received_bytes: int | None = None
     net_sent_bytes: int | None = None
     children: tuple[int, ...] = ()
+
+    @property
+    def resident_bytes(self) -> int | None:
+        """Resident memory of the process and its children."""
+        return None if self.rss_bytes is None else self.rss_bytes + (self.children_rss_bytes or 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,12 +183,9 @@ def _cpu_s(pid: int, proc: Path) -> float:
 
     When a process is waited for, its time moves to its parent and none is lost.
     """
-    try:
-        # The name, in brackets, may hold anything.
-        fields = (proc / str(pid) / "stat").read_bytes().rpartition(b")")[2].split()
-        return sum(map(int, fields[11:15])) / _TICKS_S
-    except (OSError, ValueError):
-        return 0.0
+    content = read_small(f"{proc}/{pid}/stat") or b""
+    # The name, in brackets, may hold anything.
+    return sum(map(int, content.rpartition(b")")[2].split()[11:15])) / _TICKS_S
 
 
 def _resident(children: Iterable[int], proc: Path) -> int:

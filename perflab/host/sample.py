@@ -48,17 +48,22 @@ class Sample:
         """How full the fullest bound is."""
         return None if self.use is None else self.use.ratio
 
-    def row(self, baseline_bytes: int | None, limit_bytes: int | None) -> dict[str, object]:
-        """Return the columns of `resources`, but for what the sample cost."""
-        reading, shares, use = self.reading, self.shares, self.use
+    def memory(self) -> dict[str, object]:
+        """Return the columns of `resources` that a glance has, but for those that are the monitor's."""
+        use = self.use
         return {
-            "rss_bytes": reading.rss_bytes,
-            "baseline_bytes": baseline_bytes,
+            "rss_bytes": self.reading.rss_bytes,
             "growth_bytes": self.growth_bytes,
-            "children_rss_bytes": reading.children_rss_bytes,
-            "limit_bytes": limit_bytes,
-            "memory_ratio": self.memory_ratio,
+            "children_rss_bytes": self.reading.children_rss_bytes,
+            "memory_ratio": None if use is None else use.ratio,
             "memory_bound": None if use is None else use.of,
+        }
+
+    def row(self) -> dict[str, object]:
+        """Return all columns, but for those that are the monitor's."""
+        reading, shares = self.reading, self.shares
+        return {
+            **self.memory(),
             "available_bytes": reading.available_bytes,
             "cpu_ratio": shares.cpu_ratio,
             "process_cpu_ratio": shares.process_cpu_ratio,

@@ -8,6 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from perflab.host.proc import read_small
+
 __all__ = ["Traffic", "disk_traffic", "network_traffic"]
 
 PROC = Path("/proc")
@@ -33,10 +35,10 @@ def disk_traffic(pid: int | str = "self", *, proc: Path = PROC) -> Traffic | Non
     True
     """
     try:
-        lines = (proc / str(pid) / "io").read_text().splitlines()
-        totals = {name: int(count) for name, _, count in (line.partition(": ") for line in lines)}
-        return Traffic(totals["read_bytes"], totals["write_bytes"])
-    except (OSError, ValueError, KeyError):
+        lines = (read_small(f"{proc}/{pid}/io") or b"").splitlines()
+        totals = {name: int(count) for name, _, count in (line.partition(b": ") for line in lines)}
+        return Traffic(totals[b"read_bytes"], totals[b"write_bytes"])
+    except (ValueError, KeyError):
         return None
 
 

@@ -1,72 +1,122 @@
-"""Whether a trace is still the one that a setting was proved on.
+"""Whether operations got slower than they used to be.
 
-In: what a program read then, and reads now. Out: how far apart they are, against how far the trace is from itself.
+In: durations of operations by name, as they come. Out: the operation whose response time grew most, with the interval
+of that growth.
 """
 
 from __future__ import annotations
 
-import hashlib
-from typing import TYPE_CHECKING
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
 
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
+from perflab.analyze.intervals import Interval, shift_ratio
 
-    from perflab.trace import Trace
+__all__ = ["Drift", "Slowdown"]
 
-__all__ = ["digest", "drift", "has_drifted"]
+RECENT = 40
+"""Operations of one name that are judged at a time."""
+HISTORY = 200
+"""Those before, which they are held against; judged from `RECENT` of them on."""
+_NAMES = 256
+_CONFIDENCE = 0.99
+"""There is a judgement for every `RECENT` operations of every name; two in a row must say the same."""
+_LEAST_S = 1e-9
 
-_MARGIN = 1 / 3
-"""So much of what is left to the greatest distance may come on top of the trace's own drift."""
+
+@dataclass(frozen=True, slots=True)
+class Slowdown:
+    """How much longer an operation takes than it used to.
+
+    Attributes
+    ----------
+    operation
+        Its name.
+    growth
+        Of its response time, as a ratio of its history: 0.5 is half as long again; `low` and `high` bound it.
+    """
+
+    operation: str
+    growth: float
+    low: float
+    high: float
+    n: int
+    method: str
+
+    @classmethod
+    def of(cls, operation: str, found: Interval) -> Slowdown:
+        """Return the growth that a ratio of durations means."""
+        return cls(operation, found.value - 1, found.low - 1, found.high - 1, found.n, found.method)
+
+    def facts(self) -> dict[str, object]:
+        """Return everything by name, for an event."""
+        return asdict(self)
 
 
-def digest(trace: Trace) -> str:
-    """Return a text that names which keys were read how often, as far as a hash of 64 bits tells.
+@dataclass(slots=True)
+class _Operation:
+    history: deque[float] = field(default_factory=lambda: deque(maxlen=HISTORY))
+    recent: list[float] = field(default_factory=list)
+    suspect: list[float] = field(default_factory=list)
+
+
+class Drift:
+    """The response times of each operation, held against its own history.
+
+    Every `RECENT` durations of a name are compared with up to `HISTORY` before them. What is slower by more than a
+    given ratio, with the lower bound of the growth, is suspect; it is a slowdown if the next `RECENT` are too. Then
+    these are the new history, so that one change is told once.
+
+    Parameters
+    ----------
+    least
+        Growth that counts, as a ratio.
 
     Examples
     --------
-    >>> from perflab.trace import Trace
-    >>> digest(Trace.of(["a", "b", "a"])) == digest(Trace.of(["a", "a", "b"])) != digest(Trace.of(["a", "b", "b"]))
-    True
+    >>> drift = Drift(0.25)
+    >>> drift.take([("parse", 0.010 + 0.0001 * (number % 7)) for number in range(200)])
+    >>> drift.take([("parse", 0.020 + 0.0001 * (number % 7)) for number in range(80)])
+    >>> found = drift.slowest()
+    >>> found.operation, round(found.growth, 1), drift.slowest()
+    ('parse', 1.0, None)
     """
-    shares = sorted(zip(map(str, trace.labels), _counts(trace).tolist(), strict=True))
-    return hashlib.blake2b(repr(shares).encode(), digest_size=8).hexdigest()
 
+    def __init__(self, least: float) -> None:
+        self._least = least
+        self._operations: dict[str, _Operation] = {}
+        self._found: Slowdown | None = None
 
-def drift(before: Trace, after: Trace) -> float:
-    """Return the total variation distance of what two traces read: 0 for the same, 1 for no key in common.
+    def take(self, durations: Iterable[tuple[str, float]]) -> None:
+        """Take operations that ended, by name and seconds, in order; names beyond the first 256 are not followed."""
+        for name, duration_s in durations:
+            known = self._operations.get(name)
+            if known is None:
+                if len(self._operations) >= _NAMES:
+                    continue
+                known = self._operations[name] = _Operation()
+            known.recent.append(max(duration_s, _LEAST_S))
+            if len(known.recent) >= RECENT:
+                self._judge(name, known)
 
-    Examples
-    --------
-    >>> from perflab.trace import Trace
-    >>> drift(Trace.of(["a", "b"]), Trace.of(["a", "c"])), drift(Trace.of(["a"]), Trace.of(["b"]))
-    (0.5, 1.0)
-    """
-    if not len(before) or not len(after):
-        return 0.0
-    import pandas as pd
+    def slowest(self) -> Slowdown | None:
+        """Return the greatest slowdown since the last call; None if there was none."""
+        found, self._found = self._found, None
+        return found
 
-    old, new = (
-        pd.Series(_counts(trace) / len(trace), index=[str(label) for label in trace.labels])
-        for trace in (before, after)
-    )
-    return float(old.sub(new, fill_value=0.0).abs().sum() / 2)
-
-
-def has_drifted(before: Trace, after: Trace) -> tuple[bool, float, float]:
-    """Return whether the program reads other keys now, how far they are apart, and how far they may be.
-
-    As far apart are the beginning and the end of the trace before, in stretches as long as the trace after; a third of
-    what is left to the distance of strangers is allowed on top.
-    """
-    length = min(len(after), len(before) // 2)
-    own = drift(before.part(0, length), before.part(len(before) - length, len(before)))
-    allowed = own + _MARGIN * (1 - own)
-    found = drift(before.part(len(before) - length, len(before)), after.part(len(after) - length, len(after)))
-    return found > allowed, found, allowed
-
-
-def _counts(trace: Trace) -> npt.NDArray[np.int64]:
-    import numpy as np
-
-    return np.bincount(trace.ids, minlength=trace.keys)
+    def _judge(self, name: str, known: _Operation) -> None:
+        recent, known.recent = known.recent, []
+        if len(known.history) < RECENT:
+            known.history.extend(recent)
+            return
+        found = Slowdown.of(name, shift_ratio(known.history, recent, _CONFIDENCE))
+        if not found.low > self._least:
+            known.suspect = []
+            known.history.extend(recent)
+        elif not known.suspect:
+            known.suspect = recent
+        else:
+            known.history = deque([*known.suspect, *recent], HISTORY)
+            known.suspect = []
+            if self._found is None or found.low > self._found.low:
+                self._found = found

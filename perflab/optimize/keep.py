@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from perflab.errors import PerflabError
-from perflab.optimize.drift import has_drifted
 from perflab.optimize.memory import knobs
 from perflab.optimize.price import Observed
 from perflab.optimize.prove import Proof, prove_by_replay
 from perflab.optimize.result import Verdict, attempt
 from perflab.optimize.setting import MemorySetting
 from perflab.optimize.single import OneAtATime
+from perflab.optimize.traffic import has_drifted
 from perflab.optimize.tune import LEAST_ACCESSES
 from perflab.optimize.watch import Watch, Watched
 

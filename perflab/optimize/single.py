@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from perflab import forked
-from perflab.errors import PerflabError
+from perflab.errors import BusyError, PerflabError
 
 __all__ = ["CLOSE_S", "OneAtATime"]
 
@@ -28,7 +28,7 @@ class OneAtATime:
     ...     with single.turn():
     ...         pass
     Traceback (most recent call last):
-    perflab.errors.PerflabError: An optimization is running already; wait for its event optimization_complete.
+    perflab.errors.BusyError: An optimization is running already; wait for its event optimization_complete.
     """
 
     def __init__(self) -> None:
@@ -50,11 +50,13 @@ class OneAtATime:
 
         Raises
         ------
+        BusyError
+            If somebody else has it.
         PerflabError
-            If somebody else has it, or the system is closed.
+            If the system is closed.
         """
         if not self._lock.acquire(blocking=False):
-            raise PerflabError("An optimization is running already; wait for its event optimization_complete.")
+            raise BusyError("An optimization is running already; wait for its event optimization_complete.")
         with self._held():
             if self._closed:
                 raise PerflabError("This system is closed; make a new one.")

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from perflab.analyze.resample import Segments, ratio_bounds
-from perflab.optimize.drift import digest, has_drifted
 from perflab.optimize.price import Observed
 from perflab.optimize.setting import MemorySetting
+from perflab.optimize.traffic import digest, has_drifted
 
 __all__ = ["LEAST_WATCHED", "MOST_WATCHED", "Watch", "Watched"]
 

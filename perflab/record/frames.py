@@ -126,7 +126,7 @@ SCHEMA: tuple[Column, ...] = (
     ),
     *_frame(
         "events",
-        ("name", "category", "", "memory_warning, cpu_warning, optimization_complete, file_optimized, ..."),
+        ("name", "category", "", "memory_warning, cpu_warning, optimization_complete, file_optimized, alert, ..."),
         ("payload", "string", "", "JSON object with the event's data"),
     ),
     *_frame(

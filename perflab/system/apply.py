@@ -93,7 +93,7 @@ def _steps(system: Parts, old: Config, new: Config, changed: tuple[str, ...]) ->
         yield partial(system._files.use, new), partial(system._files.use, old)
     if _any(changed, "predictive_prefetching_enabled"):
         yield _step(system._prefetch, old, new, "predictive_prefetching_enabled")
-    if _any(changed, "resource_monitoring."):
+    if _any(changed, "resource_monitoring.", "relief.", "cache_targets.max_memory_bytes"):
         yield partial(system._watch_host, new), partial(system._watch_host, old)
     if _any(changed, "enable_auto_optimization", "optimization_schedule.", "thresholds."):
         yield partial(system._schedule, new), partial(system._schedule, old)

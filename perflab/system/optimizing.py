@@ -58,11 +58,8 @@ class Optimizing:
         Makes a system of its own of a config, for runs of a workload.
     relieve
         Gives memory back and returns the rows of its steps.
-
-    Attributes
-    ----------
-    single : OneAtATime
-        Who has the turn.
+    single
+        Who has the turn to change settings.
     """
 
     def __init__(
@@ -70,12 +67,13 @@ class Optimizing:
         system: System,
         another: Callable[[Config], AbstractContextManager[Workbench]],
         relieve: Callable[[], list[Row]],
+        single: OneAtATime,
     ) -> None:
-        self.single = OneAtATime()
+        self._single = single
         self._system = system
         self._another = another
         self._relieve = relieve
-        self._keeper = Keeper(self._memory(), self.single, lambda rows: self.keep("watch", rows))
+        self._keeper = Keeper(self._memory(), self._single, lambda rows: self.keep("watch", rows))
 
     def optimize(
         self,
@@ -111,7 +109,7 @@ class Optimizing:
         """
         with ExitStack() as turn:
             with self._keeper.paused():
-                turn.enter_context(self.single.turn())
+                turn.enter_context(self._single.turn())
             started, clock = dt.datetime.now(dt.UTC), time.perf_counter()
             phases, rows = self._relieved() if trigger == "memory_pressure" else self._improved(workload, search, pairs)
             result = OptimizationResult(trigger, tuple(rows), started, time.perf_counter() - clock, Plan(tuple(phases)))
@@ -125,8 +123,7 @@ class Optimizing:
         OptimizationResult(trigger, tuple(rows), dt.datetime.now(dt.UTC), 0.0).record(self._system._recorder)
 
     def close(self) -> None:
-        """End the watch; have an optimization that runs come to an end, within 2 s if its steps are short."""
-        self.single.close()
+        """End the watch, once no optimization runs any more."""
         self._keeper.close()
 
     def _relieved(self) -> tuple[list[Phase], list[Row]]:
@@ -183,7 +180,7 @@ class Optimizing:
         )
 
     def _cancelled(self) -> bool:
-        return self.single.stopping
+        return self._single.stopping
 
 
 def quiet(config: Config) -> Config:

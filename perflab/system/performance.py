@@ -17,15 +17,16 @@ from perflab.config import Config
 from perflab.errors import PerflabError
 from perflab.events import Events
 from perflab.host import Monitor
-from perflab.optimize import AutoOptimizer, Prefetcher, Relief, Signals, warm
+from perflab.optimize import AutoOptimizer, Prefetcher, warm
 from perflab.record import Frames, Operation
 from perflab.system import remote
 from perflab.system.apply import apply
+from perflab.system.background import Background
 from perflab.system.files import FileWork
 from perflab.system.forwarding import forwarded
 from perflab.system.hotset import HotSet
 from perflab.system.large_files import Files
-from perflab.system.memory import load_frames, rest_workers
+from perflab.system.memory import load_frames
 from perflab.system.observing import Observation
 from perflab.system.optimizing import Optimizing
 from perflab.system.recording import begin_recording
@@ -106,14 +107,33 @@ class PerformanceSystem:
         work = FileWork(config, self.cache, self._recorder, self._events, executor)
         self._workers = work.workers
         self._files = Files(config, work)
-        self._monitor = Monitor(self._recorder, self._events, config.resource_monitoring)
         self._prefetcher = Prefetcher(self.cache)
         self._observation = Observation(self)
-        self._optimizing = Optimizing(self, PerformanceSystem, self._relieve)
+        self._background = Background(
+            config,
+            self.cache,
+            self._workers,
+            self._prefetcher,
+            self._recorder,
+            self._events,
+            optimize=self.optimize,
+            keep_rows=self._keep_rows,
+        )
+        self._monitor, self._watch_host = self._background.monitor, self._background.watch_host
+        self._schedule = self._background.schedule
+        self._optimizing = Optimizing(self, PerformanceSystem, self._background.relieve, self._background.single)
         self._hot_set = HotSet(self, self._optimizing.keep)
-        self._relief = Relief(self.cache)
-        self._auto = AutoOptimizer(self.optimize, self._signals, config.optimization_schedule, config.thresholds)
         self._start()
+
+    @property
+    def monitor(self) -> Monitor:
+        """What watches this process and its host: `sample()`, `last`, `footprint()`."""
+        return self._monitor
+
+    @property
+    def auto(self) -> AutoOptimizer:
+        """What optimizes by itself: `pause()`, `resume()`, `with system.auto.paused():`."""
+        return self._background.auto
 
     def apply(self, config: Config) -> tuple[str, ...]:
         """Go by another config from now on, and return the paths of the settings that changed.
@@ -146,26 +166,12 @@ class PerformanceSystem:
     def _prefetch(self, on: bool) -> None:
         (self._prefetcher.start if on else self._prefetcher.close)()
 
-    def _watch_host(self, config: Config) -> None:
-        self._monitor.stop()
-        settings, baseline = config.resource_monitoring, self._monitor.baseline_bytes
-        self._monitor = Monitor(self._recorder, self._events, settings, baseline)
-        self._monitor.start()
-
-    def _schedule(self, config: Config) -> None:
-        self._auto.close()
-        self._auto = AutoOptimizer(self.optimize, self._signals, config.optimization_schedule, config.thresholds)
-        if config.enable_auto_optimization:
-            self._auto.start()
-
     def _start(self) -> None:
-        self._monitor.start()
         if self.config.cache_warming_enabled and self.config.cache.l3_dir is not None:
             self._optimizing.keep("startup", [warm(self.cache, self.config.cache_targets.max_memory_bytes).attempt()])
         if self.config.predictive_prefetching_enabled:
             self._prefetcher.start()
-        if self.config.enable_auto_optimization:
-            self._auto.start()
+        self._background.start()
 
     def operation(self, name: str, key: object = None) -> Operation:
         """Return a context that records what runs inside it as one operation."""
@@ -277,10 +283,9 @@ class PerformanceSystem:
         self._closed = True
         for server in self._servers:
             server.close()
-        self._auto.close()
+        self._background.close()
         self._optimizing.close()
         self._prefetcher.close()
-        self._monitor.stop()
         self._workers.close(cancel=status == "cancelled")
         self.cache.close()
         self._recorder.close(status)
@@ -301,13 +306,8 @@ class PerformanceSystem:
     def __repr__(self) -> str:
         return f"<PerformanceSystem {self._recorder.run_id}{' closed' if self._closed else ''} {self.frames!r}>"
 
-    def _relieve(self) -> list[dict[str, Any]]:
-        return [rest_workers(self._workers), *self._relief.run()]
-
-    def _signals(self) -> Signals:
-        from perflab.system.statistics import signals
-
-        return signals(self._recorder)
+    def _keep_rows(self, trigger: str, rows: list[dict[str, Any]]) -> None:
+        self._optimizing.keep(trigger, rows)
 
     def _refuse_closed(self) -> None:
         if self._closed:

@@ -43,7 +43,7 @@ def test_a_system_and_a_benchmark_read_every_setting(tmp_path: Path, monkeypatch
         system.optimize()
         for key in range(300):
             system.cache.get(key)
-        system._auto.check()
+        system.auto.check()
         system.targets()
         system.record_operation("read", 0.1, related_keys=["a"])
     benchmark(lambda: 1, lambda: 1, config=config, pairs=8)

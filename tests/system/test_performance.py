@@ -193,7 +193,7 @@ def test_one_optimization_at_a_time(system: PerformanceSystem) -> None:
         refused.append("listener")
 
     system.on("optimization_complete", again)
-    with system._optimizing.single.turn(), pytest.raises(PerflabError, match="An optimization is running already"):
+    with system._background.single.turn(), pytest.raises(PerflabError, match="An optimization is running already"):
         system.optimize()
     system.optimize()
     assert refused == ["listener"]

@@ -156,7 +156,8 @@ class Tiers:
                 cost = entry.facts.cost if found.facts.cost is None else found.facts.cost
                 entry = self.entry(entry.key, found.value, found.facts._replace(cost=cost))
             with self.memory.lock:
-                if self.peek(entry.key) is not None or entry.nbytes > tier.max_bytes - tier.nbytes:
+                held, room = self.peek(entry.key) is not None, tier.max_bytes - tier.nbytes
+                if held or entry.nbytes > room or not self.memory.admits:
                     return False
                 return tier.admit(entry, "warm", "snapshot")
 
