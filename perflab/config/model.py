@@ -44,6 +44,9 @@ class CacheTargets(Settings):
         100 * MiB, description="memory that the l1 and l2 tiers may hold together; bytes"
     )
     max_response_time_s: Seconds = Field(0.5, description="longest 95th percentile of an access; seconds")
+    max_ttl_s: Seconds | None = Field(
+        None, description="longest time to live that an optimization may set; seconds; unset: it changes none"
+    )
 
 
 class OptimizationSchedule(Settings):
