@@ -122,7 +122,7 @@ def create_optimized(
     workers
         Analyse files in parallel, large ones chunk by chunk.
     recorder
-        Gets one operation a step and a document, and one row a chunk.
+        Gets one operation a step, a feature and a document, and one row a chunk.
     operations
         Documents that are in the making at once, at the most.
 
@@ -170,9 +170,10 @@ class _Creation:
         """Make a feature's three documents, and its summary for the steering documents."""
         paths = self._layout.features[feature]
         own = functools.cache(lambda: self._reuse.facts(paths))
-        if summary_needed:  # while this feature's facts are at hand
-            self._summaries[feature] = self._reuse.summary(feature, own)
-        used = self._reuse.used(feature, own)
+        with self._recorder.operation("read-feature", key=feature):
+            if summary_needed:  # while this feature's facts are at hand
+                self._summaries[feature] = self._reuse.summary(feature, own)
+            used = self._reuse.used(feature, own)
         contents: dict[str, tuple[Iterable[str], Callable[[], Mapping[str, object]]]] = {
             "requirements": (paths, lambda: requirements(feature, own())),
             "design": ((*paths, *used), lambda: design(self._layout, feature, own(), self._reuse.facts(used))),
