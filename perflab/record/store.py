@@ -16,9 +16,10 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from perflab.errors import RunError
 from perflab.record.arrow import arrow_schema
+from perflab.record.by_column import Made, Make, by_column
 from perflab.record.frames import FRAMES
 from perflab.record.parquet import write_file
-from perflab.record.rows import gather, pieces, visit
+from perflab.record.rows import gather, pieces
 from perflab.record.where import Where
 
 if TYPE_CHECKING:
@@ -124,12 +125,12 @@ def _lock(path: Path) -> IO[bytes]:
     return lock
 
 
-def write_atomically(path: Path, text: str, *, mode: int = 0o600) -> None:
-    """Write a text file so that a reader sees the old content or the new, never a part."""
+def write_atomically(path: Path, content: str | bytes, *, mode: int = 0o600) -> None:
+    """Write a file so that a reader sees the old content or the new, never a part; text is written as UTF-8."""
     handle, hidden = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
         Path(hidden).chmod(mode)
         Path(hidden).replace(path)
     except BaseException:
@@ -184,15 +185,15 @@ def read_table(path: Path, frame: str, columns: Sequence[str] | None = None, whe
     return _attempted(path, frame, lambda files: gather(frame, files, columns, where))
 
 
-def visit_table(path: Path, frame: str, see: Callable[[str, pa.ChunkedArray], object]) -> None:
-    """Show the columns of one frame of a run folder one after the other, as `rows.visit`.
+def columns_of(path: Path, frame: str, make: Make[Made]) -> dict[str, Made]:
+    """Return what `make` makes of each column of one frame of a run folder; see `by_column.by_column`.
 
     Raises
     ------
     RunError
         If a file is damaged.
     """
-    _attempted(path, frame, lambda files: visit(frame, files, see))
+    return _attempted(path, frame, lambda files: by_column(frame, files, make))
 
 
 def size_of(path: Path, frame: str) -> tuple[int, int]:

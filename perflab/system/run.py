@@ -8,7 +8,7 @@ from __future__ import annotations
 import fcntl
 import html
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ from perflab.errors import ConfigError, RunError
 from perflab.record import Frames
 from perflab.record.flight import RING
 from perflab.record.flight_read import Flight, flight_frame, last_words, read_ring
-from perflab.record.store import read_info, read_table, size_of, visit_table
+from perflab.record.store import columns_of, read_info, read_table, size_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -110,7 +110,29 @@ class Run:
 
         target = check_report_path(path)
         writers = dict(zip(REPORT_FORMATS, (write, export.write_markdown, export.write_json), strict=True))
-        return writers[target.suffix](target, self._report_data())
+        return writers[target.suffix](target, self.report_data())
+
+    def export(self, kind: str, path: str | os.PathLike[str]) -> Path:
+        """Write the run for other programs and return the path.
+
+        Parameters
+        ----------
+        kind
+            html, markdown, json, xlsx; csv or parquet, a folder with a file a frame; prometheus, text for its
+            collectors; events, JSON lines.
+        path
+            The file, or the folder, which is made if it is missing.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such kind, or a package that it needs is not installed.
+        RunError
+            If the path cannot be written.
+        """
+        from perflab.present.formats import write_export
+
+        return write_export(kind, Path(path), self.report_data())
 
     def plot(self, name: str = "targets") -> Picture:
         """Return a plot: `targets`, `before_after`, `hit_rate`, `latency` or `resources`; notebooks show it.
@@ -122,7 +144,7 @@ class Run:
         """
         from perflab.present import picture
 
-        return picture(name, self._report_data())
+        return picture(name, self.report_data())
 
     def __repr__(self) -> str:
         ending = f" {self.ending}" if self.ending else ""
@@ -151,7 +173,8 @@ class Run:
         cores = self.info.get("host", {}).get("usable_cores")
         return None if cores is None else max(1, int(cores))
 
-    def _report_data(self) -> ReportData:
+    def report_data(self) -> ReportData:
+        """Return what reports and exports are made of."""
         from perflab.present import ReportData
 
         info = {**self.info, "config_defaults": Config().model_dump(mode="json")}
@@ -170,7 +193,7 @@ def open_run(path: str | os.PathLike[str]) -> Run:
     info = read_info(folder)
     return Run(
         info,
-        Frames(partial(read_table, folder), visit=partial(visit_table, folder), sizes=partial(size_of, folder)),
+        Frames(partial(read_table, folder), by_column=partial(columns_of, folder), sizes=partial(size_of, folder)),
         folder,
     )
 
@@ -192,7 +215,7 @@ def _is_written(folder: Path) -> bool:
     return False
 
 
-def check_report_path(path: str | os.PathLike[str]) -> Path:
+def check_report_path(path: str | os.PathLike[str], formats: Sequence[str] = REPORT_FORMATS) -> Path:
     """Return a path to which a report can be written.
 
     Raises
@@ -201,8 +224,8 @@ def check_report_path(path: str | os.PathLike[str]) -> Path:
         If its suffix names no format, or it is a folder.
     """
     target = Path(path)
-    if target.suffix not in REPORT_FORMATS:
-        raise RunError(f"{str(target)!r} ends in {target.suffix!r}; a report is one of {', '.join(REPORT_FORMATS)}.")
+    if target.suffix not in formats:
+        raise RunError(f"{str(target)!r} ends in {target.suffix!r}; a report is one of {', '.join(formats)}.")
     if target.is_dir():
         raise RunError(f"{str(target)!r} is a folder; name a file in it for the report.")
     return target
