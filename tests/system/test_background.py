@@ -28,7 +28,7 @@ QUIET: dict[str, Any] = {
 
 @pytest.fixture
 def system() -> Iterator[PerformanceSystem]:
-    with PerformanceSystem(Config(**QUIET)) as made:
+    with PerformanceSystem(Config(**{**QUIET, "predictive_prefetching_enabled": True})) as made:
         yield made
 
 
@@ -55,6 +55,13 @@ def test_memory_pressure_climbs_the_levels_and_rows_and_events_tell(system: Perf
     assert set(system.frames.optimizations["trigger"].astype(str)) == {"memory_pressure"}
     system._background.close()
     assert (system._workers.workers, system.cache.admits, system._prefetcher._paused) == (4, True, False)
+
+
+def test_prefetching_that_is_off_is_not_said_to_be_stopped() -> None:
+    with PerformanceSystem(Config(**QUIET)) as system:
+        feel(system, 0.65)
+        row = system.frames.optimizations.iloc[0]
+    assert (row["knob"], row["verdict"]) == ("predictive_prefetching_enabled", "no change")
 
 
 def test_relief_that_is_switched_off_does_nothing() -> None:
@@ -225,18 +232,22 @@ def test_an_operation_is_not_held_up_by_a_failing_listener_of_relief(system: Per
 
 @pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
 def test_a_forked_child_neither_watches_nor_writes_into_its_parents_run(tmp_path: Any) -> None:
-    watching = {**QUIET, "resource_monitoring": {"interval_s": 0.01}}
+    watching = {**QUIET, "resource_monitoring": {"interval_s": 0.01}, "relief": {"budget_bytes": "100GB"}}
     with PerformanceSystem(Config(**watching), run_dir=tmp_path / "run") as system:
         system.monitor.sample()
-        child = os.fork()
+        feel(system, 0.85, 6)
+        with system._background._relieving._state, system.auto._state:
+            child = os.fork()
         if not child:
             time.sleep(0.3)
             nothing = system.frames.resources.empty and system.monitor.sample() is None
             alone = not [thread for thread in threading.enumerate() if thread.name.startswith("perflab-monitor")]
+            system._background.close()
             os._exit(0 if nothing and alone else 1)
         _, status = os.waitpid(child, 0)
         assert os.waitstatus_to_exitcode(status) == 0
         assert len(system.frames.resources) > 1, "the parent's went on"
+        assert system._workers.workers == 2, "and so did relief"
 
 
 def test_a_footprint_tells_shared_pages_apart(system: PerformanceSystem) -> None:
