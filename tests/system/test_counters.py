@@ -231,9 +231,12 @@ def test_metrics_over_time(session: Session) -> None:
 def test_the_optimizers_triggers_see_the_same(session: Session) -> None:
     events, last = session.events(), session.rows("resources")[-1]
     assert session.system._recorder.totals() == events
-    signals = session.system._signals()
+    signals = session.system._background.signals()
     assert (signals.accesses, signals.misses) == (events["hit"] + events["miss"], events["miss"])
-    assert (signals.growth_bytes, signals.cpu_ratio) == (last["growth_bytes"], last["cpu_ratio"])
+    seen = session.system.monitor.last
+    assert seen is not None
+    assert (seen.growth_bytes, signals.cpu_ratio) == (last["growth_bytes"], last["cpu_ratio"])
+    assert signals.growth_bytes is None, "relief has just acted on it"
 
 
 def test_the_frames_themselves(session: Session) -> None:
