@@ -112,8 +112,8 @@ class PerformanceSystem:
         self._info = describe_run(self.config, label)
         self._recorder = begin_recording(run_dir, self.config.record, self._info)
         self._events = Events(self._recorder.add)
-        self._applying = threading.RLock()
         self._servers: list[MetricsServer] = []
+        self._applying = threading.RLock()
         self._closed = False
         remote.enter(self._recorder, self)
         try:
