@@ -18,7 +18,7 @@ from perflab import Config, PerformanceSystem
 
 MIB = 1 << 20
 config = Config(
-    relief={"budget_bytes": 210 * MIB, "cooldown_s": 1.0},
+    relief={"budget_bytes": 210 * MIB, "cooldown_s": 3.0},
     resource_monitoring={"interval_s": 0.5, "memory_threshold_bytes": 200 * MIB},
     cache={"l1_bytes": 64 * MIB, "l2_bytes": 16 * MIB, "l3_enabled": False},
     parallel={"workers": 4},
@@ -46,12 +46,12 @@ with PerformanceSystem(config, run_dir=sys.argv[1]) as system:
     quiet = len(system.frames.optimizations)
     ballast = b"x" * (200 * MIB)
     reached = until(lambda: 4 in system._background._relieving._ladder.in_force)
+    during = state()
+    stored = system.cache.set("new", b"x" * 100), "new" in system.cache
     print("short", flush=True)
     if sys.argv[2] == "kill":
         time.sleep(60)
     until(lambda: system.frames.optimizations["reason"].str.contains("switched off").any(), 10)
-    during = state()
-    stored = system.cache.set("new", b"x" * 100), "new" in system.cache
     ballast = None
     restored = until(lambda: not system._background._relieving._ladder.in_force)
     after = state()
