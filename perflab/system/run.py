@@ -136,7 +136,7 @@ class Run:
         return write_export(kind, Path(path), self.report_data())
 
     def plot(self, name: str = "targets") -> Picture:
-        """Return a plot: `targets`, `before_after`, `hit_rate`, `latency` or `resources`; notebooks show it.
+        """Return a plot: one of `perflab.present.PICTURES`; notebooks show it.
 
         Raises
         ------

@@ -29,6 +29,7 @@ def test_the_defaults_are_the_guides() -> None:
         "hit_rate": 0.95,
         "max_memory_bytes": 100 * MiB,
         "max_response_time_s": 0.5,
+        "max_ttl_s": None,
     }
     assert (config.max_parallel_operations, config.streaming_threshold_bytes) == (8, 5 * MiB)
     assert config.optimization_schedule.interval_s == 300
@@ -50,6 +51,7 @@ def test_a_partial_override_keeps_its_siblings() -> None:
         "hit_rate": 0.90,
         "max_memory_bytes": 50_000_000,
         "max_response_time_s": 0.5,
+        "max_ttl_s": None,
     }
 
 
