@@ -17,6 +17,7 @@ import pytest
 
 from perflab import Config, PerformanceSystem
 from perflab.optimize import OptimizationResult
+from perflab.optimize.result import IN_FORCE
 from perflab.record import FRAMES
 
 SETTINGS: dict[str, Any] = {
@@ -264,7 +265,7 @@ def test_optimizations(session: Session) -> None:
     rows = session.rows("optimizations")
     for result in session.optimized:
         mine = [row for row in rows if row["trigger"] == result.trigger]
-        kept = sum(row["verdict"] == "kept" for row in mine)
+        kept = sum(row["verdict"] in IN_FORCE for row in mine)
         assert (len(result.rows), result.kept) == (len(mine), kept)
         assert f"{kept} of {len(mine)} kept" in result._repr_html_()
         assert len(cells(result._repr_html_())) == len(mine) + 1

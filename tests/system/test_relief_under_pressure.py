@@ -140,8 +140,11 @@ from pathlib import Path
 from perflab import Config, PerformanceSystem
 
 MIB = 1 << 20
-mapped = int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
-limit = mapped + 400 * MIB
+
+def mapped():
+    return int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
+
+limit = mapped() + 400 * MIB
 resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 config = Config(
     relief={"budget_bytes": "10GB"},
@@ -155,7 +158,7 @@ with PerformanceSystem(config) as system:
     ballast = []
     end = time.monotonic() + 30
     while system.cache.l1.max_bytes == 64 * MIB and time.monotonic() < end:
-        if (system.monitor.last is None or system.monitor.last.memory_ratio < 0.92):
+        if mapped() < 0.8 * limit:
             ballast.append(b"x" * (5 * MIB))
         time.sleep(0.05)
     time.sleep(0.5)
