@@ -41,7 +41,7 @@ class System(Protocol):
     config: Config
     _recorder: Recorder
     _events: Events
-    _prefetcher: Prefetcher
+    prefetch: Prefetcher
 
     @property
     def frames(self) -> Frames: ...
@@ -137,7 +137,7 @@ class Optimizing:
         phases = [Phase(WATCH, "What was applied earlier has to hold.", ())] if rows else []
         self._improve_memory(search, phases, rows)
         self._improve_work(workload, pairs, phases, rows)
-        rows.append(self._system._prefetcher.attempt())
+        rows.append(self._system.prefetch.attempt(self._system.frames.accesses))
         return phases, rows
 
     def _improve_memory(self, search: Search, phases: list[Phase], rows: list[Row]) -> None:
