@@ -5,6 +5,7 @@ In: TOML, `PERFLAB_*` variables, keywords. Out: a frozen `Config`.
 
 from __future__ import annotations
 
+from perflab.config.alerts import AlertSettings
 from perflab.config.model import (
     BenchmarkSettings,
     CacheSettings,
@@ -21,6 +22,7 @@ from perflab.config.model import (
 from perflab.config.relief import ReliefSettings
 
 __all__ = [
+    "AlertSettings",
     "BenchmarkSettings",
     "CacheSettings",
     "CacheTargets",

@@ -12,6 +12,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from perflab.config.alerts import AlertSettings
 from perflab.config.explain import explain
 from perflab.config.fields import Bytes, ChunkBytes, Count, MiB, PositiveBytes, Ratio, Seconds, Settings
 from perflab.config.relief import ReliefSettings
@@ -222,6 +223,7 @@ class Config(Settings):
         default_factory=ResourceMonitoring, description="sampling of the host"
     )
     relief: ReliefSettings = Field(default_factory=ReliefSettings, description="what is done as memory gets full")
+    alerts: AlertSettings = Field(default_factory=AlertSettings, description="what listeners are told of")
     cache: CacheSettings = Field(default_factory=CacheSettings, description="the cache tiers")
     parallel: ParallelSettings = Field(default_factory=ParallelSettings, description="workers for CPU-bound work")
     chunks: ChunkSettings = Field(default_factory=ChunkSettings, description="how files are cut")

@@ -44,6 +44,7 @@ class Parts(Protocol):
     def _prefetch(self, on: bool) -> None: ...
     def _watch_host(self, config: Config) -> None: ...
     def _schedule(self, config: Config) -> None: ...
+    def _alert(self, config: Config) -> None: ...
 
 
 def changes(old: Config, new: Config) -> tuple[str, ...]:
@@ -97,6 +98,8 @@ def _steps(system: Parts, old: Config, new: Config, changed: tuple[str, ...]) ->
         yield partial(system._watch_host, new), partial(system._watch_host, old)
     if _any(changed, "enable_auto_optimization", "optimization_schedule.", "thresholds."):
         yield partial(system._schedule, new), partial(system._schedule, old)
+    if _any(changed, "alerts."):
+        yield partial(system._alert, new), partial(system._alert, old)
 
 
 _OPTIONS = ("stale_s", "refresh_ratio", "write_policy")

@@ -101,7 +101,8 @@ class Optimizing:
         search
             How candidates are chosen: `halving`, `grid`, or `optuna`, which is an extra.
         pairs
-            Interleaved pairs of a proof by the workload; fewer than 6 prove nothing.
+            Interleaved pairs of a proof by the workload, and up to four times as many while the interval is wide; fewer
+            than 6 prove nothing.
 
         Raises
         ------

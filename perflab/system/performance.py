@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from concurrent.futures import Executor
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from perflab.cache import build_tiers, cached
@@ -20,6 +21,7 @@ from perflab.host import Monitor
 from perflab.optimize import AutoOptimizer, Prefetcher, warm
 from perflab.record import Frames, Operation
 from perflab.system import remote
+from perflab.system.alerts import Alerts, newest_metrics
 from perflab.system.apply import apply
 from perflab.system.background import Background
 from perflab.system.files import FileWork
@@ -113,7 +115,7 @@ class PerformanceSystem:
             config,
             self.cache,
             self._workers,
-            self._prefetcher,
+            {"predictive_prefetching_enabled": self._prefetcher},
             self._recorder,
             self._events,
             optimize=self.optimize,
@@ -123,6 +125,7 @@ class PerformanceSystem:
         self._schedule = self._background.schedule
         self._optimizing = Optimizing(self, PerformanceSystem, self._background.relieve, self._background.single)
         self._hot_set = HotSet(self, self._optimizing.keep)
+        self._alerts = self._alerts_of(config)
         self._start()
 
     @property
@@ -134,6 +137,11 @@ class PerformanceSystem:
     def auto(self) -> AutoOptimizer:
         """What optimizes by itself: `pause()`, `resume()`, `with system.auto.paused():`."""
         return self._background.auto
+
+    @property
+    def alerts(self) -> Alerts:
+        """How the rules of `config.alerts` stand: `frame()`, and `check()` to look now."""
+        return self._alerts
 
     def apply(self, config: Config) -> tuple[str, ...]:
         """Go by another config from now on, and return the paths of the settings that changed.
@@ -172,6 +180,15 @@ class PerformanceSystem:
         if self.config.predictive_prefetching_enabled:
             self._prefetcher.start()
         self._background.start()
+        self._alerts.start()
+
+    def _alerts_of(self, config: Config) -> Alerts:
+        return Alerts(config.alerts, partial(newest_metrics, self.frames), self._events.emit)
+
+    def _alert(self, config: Config) -> None:
+        before, self._alerts = self._alerts, self._alerts_of(config)
+        before.close()
+        self._alerts.start()
 
     def operation(self, name: str, key: object = None) -> Operation:
         """Return a context that records what runs inside it as one operation."""
@@ -283,6 +300,7 @@ class PerformanceSystem:
         self._closed = True
         for server in self._servers:
             server.close()
+        self._alerts.close()
         self._background.close()
         self._optimizing.close()
         self._prefetcher.close()

@@ -119,12 +119,21 @@ def test_time_and_its_bounds_are_those_of_the_new_setting():
 def test_both_arms_run_equally_often_in_turns_each_made_ready_before():
     told: list[str] = []
     arms = [Arm(lambda name=name: told.append(name), lambda name=name: told.append(f"{name} ready")) for name in "ab"]
-    assert prove_by_workload(*arms, pairs=8).n == 8
+    assert prove_by_workload(*arms, pairs=8, most_pairs=8).n == 8
     assert told[::2] == [f"{name} ready" for name in told[1::2]]
     runs = told[1::2]
     assert runs.count("a") == runs.count("b") == 10
     assert all(set(runs[place : place + 2]) == {"a", "b"} for place in range(0, 20, 2))
     assert gc.isenabled()
+
+
+def test_a_wide_interval_asks_for_more_pairs_and_a_narrow_one_does_not():
+    def pairs_of(noise: float, **options: object) -> int:
+        machine = Machine(3, noise)
+        arms = machine.arm(1.0), machine.arm(1.0)
+        return prove_by_workload(*arms, clock=lambda: machine.now, collect=tuple, **options).n
+
+    assert (pairs_of(0.01), pairs_of(0.5), pairs_of(0.5, most_pairs=32)) == (16, 64, 32)
 
 
 def test_few_pairs_prove_nothing_and_a_cancelled_run_neither():
