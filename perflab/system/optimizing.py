@@ -143,12 +143,12 @@ class Optimizing:
 
     def _improve_memory(self, search: Search, phases: list[Phase], rows: list[Row]) -> None:
         memory = self._memory()
-        if self._keeper.rests(memory.observed()):
+        known = memory.observed()
+        if self._keeper.rests(known):
             rows.append(untried_memory(memory.setting(), "no change", _RESTS))
             return
-        found = improve_memory(
-            memory.observed(), memory.setting(), self._terms(search), memory.apply, cancelled=self._cancelled
-        )
+        terms, setting = self._terms(search), memory.setting()
+        found = improve_memory(known, setting, terms, memory.apply, cancelled=self._cancelled)
         if found.watch is not None:
             self._keeper.begin(found.watch)
         phases += found.phases
