@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from tuned_cases import VALUE, observed_of, zipf_keys
 
 from perflab.optimize.prove import Arm, prove_by_replay, prove_by_workload, verdict_of
 from perflab.optimize.replay import replayed
-from perflab.optimize.setting import MemorySetting
+from perflab.optimize.setting import MemorySetting, Untuned
 
 SMALL, LARGE = (MemorySetting("lru", size * VALUE, 0, 60.0) for size in (20, 60))
 
@@ -53,6 +54,15 @@ def test_settings_that_differ_by_luck_alone_are_indistinguishable():
         other = MemorySetting(("sieve", "lfu", "s3fifo")[seed % 3], SMALL.l1_bytes, 0, 60.0)
         verdicts.append(prove_by_replay(observed_of(keys), SMALL, other, start=2_000, seed=seed).verdict)
     assert verdicts.count("indistinguishable") >= 11
+
+
+def test_what_is_not_tuned_is_in_force_in_the_replay():
+    keys = zipf_keys(2_000, 1)
+    (free,) = replayed(observed_of(keys), [LARGE], start=1_000)
+    bounded = replace(LARGE, untuned=Untuned(l1_entries=20))
+    (few,) = replayed(observed_of(keys), [bounded], start=1_000)
+    (small,) = replayed(observed_of(keys), [SMALL], start=1_000)
+    assert few.tolist() == small.tolist() != free.tolist()
 
 
 def test_where_nothing_waits_nothing_is_better():
