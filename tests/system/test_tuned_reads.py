@@ -20,7 +20,8 @@ def test_the_optimized_arm_reads_the_same_with_more_hits(tmp_path: Path) -> None
         found[arm] = arm(**{**PROGRAM, **made})
     before, after = found[as_set], found[as_tuned]
     assert before.digest == after.digest
-    assert before.work is not None and after.work is not None
+    assert before.work is not None
+    assert after.work is not None
     assert sum(before.work.values()) == sum(after.work.values()) == 1_000
     assert after.work["hits"] > before.work["hits"] + 200
     run = open_run(str(after.run_dir))
