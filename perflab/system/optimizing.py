@@ -32,6 +32,9 @@ __all__ = ["Optimizing", "quiet"]
 
 _RESTS = "what was applied last was taken back; nothing is tried until the program reads other keys."
 
+_MOST_ROWS = 250_000
+"""Rows of accesses that are looked at, the newest: several for each of the reads that count."""
+
 Row = dict[str, Any]
 
 
@@ -176,7 +179,7 @@ class Optimizing:
         system = self._system
         return Memory(
             lambda: _reads(system._recorder),
-            lambda: observed(system.frames.accesses),
+            lambda: observed(system.frames.accesses.tail(_MOST_ROWS)),
             lambda: MemorySetting.of(system.config),
             lambda setting: system.apply(system.config.replace(**setting.as_changes())),
         )
