@@ -236,11 +236,14 @@ def test_memory_is_glanced_at_more_often_once_it_is_getting_full():
 
 
 def test_costly_samples_make_the_next_one_wait():
-    costs, now = iter([0.0, 0.05, 0.1, 1.0, 1.0, 1.001]), [0.0]
+    costs, now = iter([0.0, 0.1, 0.1, 0.15, 0.2, 1.0, 1.0, 1.001]), [0.0]
     settings = ResourceMonitoring(interval_s=1)
     monitor = monitor_of(
-        [reading(0), reading(1)], settings=settings, cpu_clock=lambda: next(costs), clock=lambda: now[0]
+        [reading(0), reading(1), reading(2)], settings=settings, cpu_clock=lambda: next(costs), clock=lambda: now[0]
     )
+    monitor._look()
+    assert monitor._pause_s() == pytest.approx(1.0), "what the first one imports delays nothing"
+    now[0] += 1.0
     monitor._look()
     assert monitor._pause_s() == pytest.approx(0.1 / COST_RATIO - CREDIT_S)
     now[0] += monitor._pause_s()

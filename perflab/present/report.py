@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from perflab.analyze.next_steps import next_steps
 from perflab.present import arms, benchmark_tables, cache_tables, facts, read, sections, summary, theme
 from perflab.present.page import Page, Part, plotted, save, tabled
 from perflab.present.picture import picture
@@ -146,7 +147,7 @@ def write(path: str | Path, data: ReportData, *, title: str | None = None) -> Pa
 
 
 def _parts(data: ReportData) -> list[Part]:
-    made = (_targets, _before_after, _cache, _what_if, _resources, _activity, _origin, _setting)
+    made = (_targets, _before_after, _cache, _what_if, _ahead, _resources, _activity, _advice, _origin, _setting)
     return [make(data) for make in made]
 
 
@@ -198,6 +199,26 @@ def _what_if(data: ReportData) -> Part:
     )
 
 
+def _ahead(data: ReportData) -> Part:
+    """Return what came into memory before anyone asked for it, and what that was worth."""
+    names = data.metrics["name"].astype(str)
+    measured = data.metrics[names.str.startswith(("prefetch.", "warm.")) & (data.metrics["how"] != "unavailable")]
+    if not len(measured):
+        return Part("ahead", "Ahead of time", "Nothing was prefetched and nothing was warmed.", ())
+    lead = "Entries that were fetched before they were read: how many were, how many of them for nothing."
+    return Part("ahead", "Ahead of time", lead, (tabled(sections.metrics(measured, "Prefetched and warmed")),))
+
+
+def _advice(data: ReportData) -> Part:
+    wanted = _mapping(_mapping(data.info, "config"), "cache_targets")
+    hit_rate, limit = read.number(wanted.get("hit_rate")), read.number(wanted.get("max_memory_bytes"))
+    if len(data.tables["samples"]) or not math.isfinite(hit_rate + limit):
+        return Part("advice", "What to do next", "A benchmark's rows are of many arms, so they recommend nothing.", ())
+    found = next_steps(data.tables, hit_rate=hit_rate, limit_bytes=int(limit))
+    lead = "Each recommendation names the rows that it rests on: the frame, and the filter that gives them."
+    return Part("advice", "What to do next", lead, (tabled(sections.recommendations(found)),))
+
+
 def _resources(data: ReportData) -> Part:
     lead = "Memory is the growth above what the process held before the work began."
     return Part("resources", "CPU and memory", lead, (_plot("resources", data),))
@@ -211,7 +232,8 @@ def _activity(data: ReportData) -> Part:
         sections.events(frames["events"]),
         sections.optimizations(frames["optimizations"]),
     )
-    return Part("activity", "What happened", "", tuple(map(tabled, tables)))
+    tried = (_plot("optimizations", data),) if frames["optimizations"]["measured"].notna().any() else ()
+    return Part("activity", "What happened", "", (*map(tabled, tables), *tried))
 
 
 def _origin(data: ReportData) -> Part:

@@ -17,7 +17,7 @@ from perflab.units import format_bytes, format_quantity, format_seconds
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["events", "metrics", "optimizations", "slowest", "slowest_keys", "targets"]
+__all__ = ["events", "metrics", "optimizations", "recommendations", "slowest", "slowest_keys", "targets"]
 
 _SLOWEST = 10
 _LONGEST_METHOD = 400
@@ -53,7 +53,7 @@ def targets(frame: pd.DataFrame, *, brief: bool = False) -> Table:
     return table("Targets and verdicts", heads[:shown], [row[:shown] for row in body], numeric=("bound", "actual"))
 
 
-def metrics(frame: pd.DataFrame) -> Table:
+def metrics(frame: pd.DataFrame, caption: str = "Every metric and how it was obtained") -> Table:
     """Return every metric with its interval and how it was obtained, or why not."""
     body = []
     for record in read.records(frame):
@@ -66,7 +66,7 @@ def metrics(frame: pd.DataFrame) -> Table:
         said = Cell(method or "–", longest=_LONGEST_METHOD)
         body.append((read.text(record.get("name")), *cells, Cell(how, role), said))
     heads = ("metric", "value", "95 % interval", "n", "how", "method, or why not")
-    return table("Every metric and how it was obtained", heads, body, numeric=("value", "n"))
+    return table(caption, heads, body, numeric=("value", "n"))
 
 
 def slowest(operations: pd.DataFrame, samples: pd.DataFrame) -> Table:
@@ -140,6 +140,22 @@ def optimizations(frame: pd.DataFrame) -> Table:
         "reason",
     )  # fmt: skip
     return table("Settings tried", heads, body, numeric=("before", "predicted", "measured", "noise floor"))
+
+
+def recommendations(frame: pd.DataFrame) -> Table:
+    """Return what `analyze.next_steps` recommends, each with the rows that it rests on."""
+    body = [
+        (
+            read.text(record["horizon"]),
+            read.text(record["priority"]),
+            Cell(read.text(record["recommendation"]), longest=_LONGEST_METHOD),
+            Cell(read.text(record["because"]), longest=_LONGEST_METHOD),
+            Cell(f"{record['rows']:,} of {record['frame']}: {record['filter']}", longest=_LONGEST_METHOD),
+        )
+        for record in read.records(frame)
+    ]
+    heads = ("when", "priority", "what", "why", "rests on")
+    return table("Recommendations", heads, body)
 
 
 def _kind(row: Row) -> str:

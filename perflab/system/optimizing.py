@@ -11,8 +11,10 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from typing import TYPE_CHECKING, Any, Protocol
 
+from perflab import compiled
 from perflab.config import Config
 from perflab.events import Events
+from perflab.host import Monitor
 from perflab.optimize import OptimizationResult, Prefetcher
 from perflab.optimize.keep import Keeper, Memory
 from perflab.optimize.memory import Terms, improve_memory, untried_memory
@@ -48,6 +50,8 @@ class System(Protocol):
 
     @property
     def frames(self) -> Frames: ...
+    @property
+    def monitor(self) -> Monitor: ...
     def apply(self, config: Config) -> tuple[str, ...]: ...
 
 
@@ -115,6 +119,8 @@ class Optimizing:
         with ExitStack() as turn:
             with self._keeper.paused():
                 turn.enter_context(self._single.turn())
+            if compiled.is_available():
+                self._system.monitor.load("numba", "scipy.stats", "perflab.analyze.simulate.run")
             started, clock = dt.datetime.now(dt.UTC), time.perf_counter()
             phases, rows = self._relieved() if trigger == "memory_pressure" else self._improved(workload, search, pairs)
             result = OptimizationResult(trigger, tuple(rows), started, time.perf_counter() - clock, Plan(tuple(phases)))
