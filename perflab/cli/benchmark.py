@@ -84,7 +84,9 @@ def run(asked: Asked, report: Path | None, config_file: Path | None, runs: Path 
 def progress() -> Iterator[OnStep]:
     """Show a bar, and give the function that moves it."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, TextColumn("{task.fields[left]}"), console=aside, transient=True, disable=not aside.is_terminal) as bar:
+    with Progress(
+        *columns, TextColumn("{task.fields[left]}"), console=aside, transient=True, disable=not aside.is_terminal
+    ) as bar:
         task = bar.add_task("starting", total=None, left="")
 
         def step(what: str, done: int, total: int, remaining_s: float | None) -> None:

@@ -28,7 +28,7 @@ LOG_WIDTH = 120
 SCHEMA_VERSION = 1
 """Of the JSON of every command; it grows when a reader of the old one would go wrong."""
 
-aside = Console(stderr=True)
+aside = Console(stderr=True, emoji=False)
 """For what is not the answer: progress, and what to do after an interrupt."""
 
 Give = Callable[[Answer], NoReturn]
@@ -84,12 +84,9 @@ def _print_json(name: str, code: int, data: Any) -> None:
 
 
 def _print_text(answer: Answer) -> None:
-    out = Console(width=None if sys.stdout.isatty() else LOG_WIDTH)
+    tables = Console(width=None if sys.stdout.isatty() else LOG_WIDTH, emoji=False)
     for part in answer.shown:
-        if isinstance(part, str):
-            out.print(part, soft_wrap=True, highlight=False, markup=False)
-        else:
-            out.print(part)
+        (print if isinstance(part, str) else tables.print)(part)
 
 
 def _of_system(error: OSError) -> str:

@@ -14,9 +14,8 @@ from rich.table import Table
 
 from perflab.cli.answer import Answer, plain, table
 from perflab.cli.codes import Exit
-from perflab.cli.status import last_run
+from perflab.cli.status import last_folder
 from perflab.config import Config
-from perflab.errors import RunError
 from perflab.optimize import OptimizationResult
 from perflab.present.escape import visible
 from perflab.system.rehearsal import rehearse
@@ -31,22 +30,12 @@ _TOO_LITTLE = "not enough data"
 def run(source: Path | None, config_file: Path | None, runs: Path | None) -> Answer:
     """Try an optimization; the code is 3 if there was not enough data for any setting."""
     config = None if config_file is None else Config.load(config_file)
-    path = source or _last(runs or (config or Config.load()).record.runs_dir)
+    path = source or last_folder(runs or (config or Config.load()).record.runs_dir)
     chosen, result = rehearse(path, config)
     found = json.loads(result.to_json())
     data = {"source": path, "config": chosen.model_dump(mode="json"), **found}
     too_little = all(row["verdict"] == _TOO_LITTLE for row in result.rows if row["metric"])
     return Answer(data, list(_lines(path, result, found)), Exit.UNCLEAR if too_little else Exit.DONE)
-
-
-def _last(runs_dir: Path) -> Path:
-    found = last_run(runs_dir)
-    if found is None:
-        raise RunError(
-            f"There is no run in {str(runs_dir)!r} to optimize by; name a run folder or a trace file, or make a run "
-            "with: perflab benchmark --quick"
-        )
-    return found.folder
 
 
 def _lines(source: Path, result: OptimizationResult, found: Mapping[str, Any]) -> Iterator[str | Table]:

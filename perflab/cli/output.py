@@ -14,7 +14,7 @@ import typer
 
 from perflab.errors import RunError
 
-__all__ = ["writable"]
+__all__ = ["writable", "writable_folder"]
 
 
 def writable(path: Path, *, force: bool, ask: Callable[[str], bool] | None = None) -> Path:
@@ -38,9 +38,28 @@ def writable(path: Path, *, force: bool, ask: Callable[[str], bool] | None = Non
         raise RunError(f"{str(path)!r} is a folder; name a file in it.")
     if path.exists() and not force and not (ask or _ask)(f"{path} exists. Write over it?"):
         raise RunError(f"{str(path)!r} exists already; name another file, or add --force to write over it.")
+    return _within_reach(path)
+
+
+def writable_folder(path: Path, *, force: bool, ask: Callable[[str], bool] | None = None) -> Path:
+    """Return a path that files may be written into: a folder that is empty, or missing, or agreed to.
+
+    Raises
+    ------
+    RunError
+        As for `writable`, or if it is a file.
+    """
+    if path.exists() and not path.is_dir():
+        raise RunError(f"{str(path)!r} is a file; name a folder.")
+    if path.is_dir() and any(path.iterdir()) and not force and not (ask or _ask)(f"{path} has files. Write over them?"):
+        raise RunError(f"{str(path)!r} holds files already; name another folder, or add --force to write over them.")
+    return _within_reach(path)
+
+
+def _within_reach(path: Path) -> Path:
     above = next(folder for folder in path.absolute().parents if folder.exists())
     if not above.is_dir() or not os.access(above, os.W_OK):
-        raise RunError(f"{str(path)!r} cannot be written, as {str(above)!r} takes no files; name another file.")
+        raise RunError(f"{str(path)!r} cannot be written, as {str(above)!r} takes no files; name another place.")
     return path
 
 

@@ -21,7 +21,7 @@ from perflab.present.escape import visible
 from perflab.record.store import is_run, is_written, read_info, read_table
 from perflab.units import format_bytes, format_seconds
 
-__all__ = ["StoredRun", "last_run", "run", "stored_runs"]
+__all__ = ["StoredRun", "last_folder", "run", "stored_runs"]
 
 _FAILED = frozenset({"failed", "died"})
 
@@ -76,9 +76,20 @@ def run(config_file: Path | None, runs: Path | None, fresh_s: float | None = Non
     return Answer(data, lines, Exit.FAILED if problems else Exit.DONE)
 
 
-def last_run(folder: Path) -> StoredRun | None:
-    """Return the run of a folder that was started last."""
-    return max(stored_runs(folder, []), key=lambda stored: stored.started, default=None)
+def last_folder(runs: Path) -> Path:
+    """Return the folder of the run that was started last.
+
+    Raises
+    ------
+    RunError
+        If there is none.
+    """
+    last = max(stored_runs(runs, []), key=lambda stored: stored.started, default=None)
+    if last is None:
+        raise RunError(
+            f"There is no run in {str(runs)!r}; name a run folder, or make one with: perflab benchmark --quick."
+        )
+    return last.folder
 
 
 def stored_runs(folder: Path, passed_over: list[str]) -> list[StoredRun]:

@@ -109,7 +109,29 @@ class Run:
 
         target = check_report_path(path)
         writers = dict(zip(REPORT_FORMATS, (write, export.write_markdown, export.write_json), strict=True))
-        return writers[target.suffix](target, self._report_data())
+        return writers[target.suffix](target, self.report_data())
+
+    def export(self, kind: str, path: str | os.PathLike[str]) -> Path:
+        """Write the run for other programs and return the path.
+
+        Parameters
+        ----------
+        kind
+            html, markdown, json, xlsx; csv or parquet, a folder with a file a frame; prometheus, text for its
+            collectors; events, JSON lines.
+        path
+            The file, or the folder, which is made if it is missing.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such kind, or a package that it needs is not installed.
+        RunError
+            If the path cannot be written.
+        """
+        from perflab.present.formats import write_export
+
+        return write_export(kind, Path(path), self.report_data())
 
     def plot(self, name: str = "targets") -> Picture:
         """Return a plot: `targets`, `before_after`, `hit_rate`, `latency` or `resources`; notebooks show it.
@@ -121,7 +143,7 @@ class Run:
         """
         from perflab.present import picture
 
-        return picture(name, self._report_data())
+        return picture(name, self.report_data())
 
     def __repr__(self) -> str:
         ending = f" {self.ending}" if self.ending else ""
@@ -150,7 +172,8 @@ class Run:
         cores = self.info.get("host", {}).get("usable_cores")
         return None if cores is None else max(1, int(cores))
 
-    def _report_data(self) -> ReportData:
+    def report_data(self) -> ReportData:
+        """Return what reports and exports are made of."""
         from perflab.present import ReportData
 
         info = {**self.info, "config_defaults": Config().model_dump(mode="json")}

@@ -17,6 +17,7 @@ import typer.main
 from spoken import answered, said, schema_of, validate
 
 from perflab import Config, PerformanceSystem, Trace
+from perflab.analyze.load import load
 from perflab.cli.app import app
 from perflab.cli.console import ending
 from perflab.workloads.accesses import zipf
@@ -113,7 +114,12 @@ def test_optimize_files_also_where_one_cannot_be_read(source: Path, tmp_path: Pa
     assert sum(row["error"] is None for row in answer["files"]) == 1
 
 
-def test_benchmark_and_its_other_measurements(source: Path, tmp_path: Path) -> None:
+def test_benchmark_and_its_other_measurements(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Real requests take most of a minute and have tests of their own; here it matters what is told of them.
+    levels = [load(1, [0.1, 0.2], [0, 0], errors=0, elapsed_s=0.3)]
+    monkeypatch.setattr("perflab.workloads.concurrency.measure_concurrency", lambda *_, **__: levels)
     alike = ("--workload", "document-creation", "--source", source)
     _, answer = answered("benchmark", *alike, "--pairs", 1, "--runs", tmp_path / "runs")
     assert answer["targets"]
@@ -134,11 +140,21 @@ def test_doctor_and_deploy(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("report", "nowhere"), ("compare", "a", "b"), ("optimize-files",), ("whatif", "none.csv"), ("cache", "clear", "l1")],
+    [
+        ("report", "nowhere"),
+        ("compare", "a", "b"),
+        ("optimize-files",),
+        ("whatif", "none.csv"),
+        ("cache", "clear", "l1"),
+    ],
 )
 def test_an_error_is_json_too(arguments: tuple[str, ...]) -> None:
     code, answer = answered(*arguments)
-    assert (code, answer["schema"], answer["command"]) == (2, "perflab.error/1", "-".join(arguments[:1 + (arguments[0] == "cache")]))
+    assert (code, answer["schema"], answer["command"]) == (
+        2,
+        "perflab.error/1",
+        "-".join(arguments[: 1 + (arguments[0] == "cache")]),
+    )
     assert answer["error"].rstrip(".")
 
 
@@ -163,3 +179,9 @@ def test_a_program_sees_json_alone_on_standard_output(runs: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stderr == ""
     validate(json.loads(done.stdout))
+
+
+def test_export_tells_what_it_wrote(runs: Path, tmp_path: Path) -> None:
+    _, answer = answered("export", runs / "first", "--prometheus", "--csv", tmp_path / "frames")
+    assert answer["written"] == {"csv": str(tmp_path / "frames")}
+    assert "perflab_cache_hit_ratio" in answer["prometheus"]
