@@ -1,8 +1,8 @@
-"""Do what the Dockerfile says, without Docker: `python tests/deploy/rehearse.py` builds an image's content in a clean folder.
+"""Do what the Dockerfile says, without Docker: `python tests/deploy/rehearse.py`.
 
-Each step is taken from the Dockerfile. Its absolute folders lie below the clean folder, and what only an image's own root
-can do is replaced, as `INSTEAD` says and the output tells. Then JupyterLab is started as the image starts it, a program runs
-with the production settings, and the health check is asked. As root, all that is done as the image's user.
+Each step is taken from the Dockerfile. Its absolute folders lie below a clean folder, and what only an image's own root
+can do is replaced, as `INSTEAD` says and the output tells. Then JupyterLab is started as the image starts it, a program
+runs with the production settings, and the health check is asked. As root, all that is done as the image's user.
 """
 
 from __future__ import annotations

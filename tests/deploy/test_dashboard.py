@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -37,7 +38,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
             with system.operation("render"):
                 system.cache.get_or_load(number % 7, lambda: bytes(100_000))
         while len(system.frames.resources) < 3:
-            pass
+            time.sleep(0.02)
         system.optimize()
     text = exposition(open_run(folder).report_data())
     found: dict[str, set[str]] = {}
