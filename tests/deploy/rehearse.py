@@ -118,11 +118,15 @@ class Image:
         self.run(["sh", "-ec", command])
 
     def _user(self, arguments: str) -> None:
-        if os.geteuid() == 0:
-            self.user = int(arguments)
-            for folder in ("var/lib/perflab", "home/perflab"):
-                for path in (self.root / folder, *(self.root / folder).rglob("*")):
-                    os.chown(path, self.user, self.user)
+        if os.geteuid() != 0:
+            return
+        if not may_start(self.root / "opt/perflab/bin/python", int(arguments)):
+            print("  instead of that: root, as the user may not read this Python; try /usr/bin/python3", flush=True)
+            return
+        self.user = int(arguments)
+        for folder in ("var/lib/perflab", "home/perflab"):
+            for path in (self.root / folder, *(self.root / folder).rglob("*")):
+                os.chown(path, self.user, self.user)
 
     def _healthcheck(self, arguments: str) -> None:
         self.check = json.loads(arguments.partition("CMD ")[2])
@@ -159,6 +163,13 @@ def wait_for(url: str, seconds: float = 60) -> None:
             return
         time.sleep(0.2)
     raise SystemExit(f"{url} did not answer within {seconds:g} s")
+
+
+def may_start(program: Path, user: int) -> bool:
+    """Return whether a user may start a program."""
+    with contextlib.suppress(PermissionError):
+        return subprocess.run([program, "-c", ""], user=user, group=user, extra_groups=[], check=False).returncode == 0
+    return False
 
 
 def free_port() -> int:
