@@ -114,9 +114,7 @@ def test_optimize_files_also_where_one_cannot_be_read(source: Path, tmp_path: Pa
     assert sum(row["error"] is None for row in answer["files"]) == 1
 
 
-def test_benchmark_and_its_other_measurements(
-    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_benchmark_and_its_other_measurements(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Real requests take most of a minute and have tests of their own; here it matters what is told of them.
     levels = [load(1, [0.1, 0.2], [0, 0], errors=0, elapsed_s=0.3)]
     monkeypatch.setattr("perflab.workloads.concurrency.measure_concurrency", lambda *_, **__: levels)
