@@ -10,6 +10,7 @@ import math
 import os
 import sqlite3
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,7 +137,8 @@ def _clean(folder: Path, keep_bytes: float, wall: Callable[[], float]) -> None:
     log = RowLog(NULL_RECORDER, "l3")
     store = GuardedStore(folder, 1 << 50, log.report, lambda _: False)  # what a kill left is swept at opening
     rows = SealedRows(store, log, time.monotonic, wall, None)
-    with contextlib.closing(rows):
+    with contextlib.closing(rows), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what is damaged is expected here, and counted
         if not store.writable:
             raise StoreError(f"The cache folder {str(folder)!r} cannot be written, so nothing was removed.")
         held = 0
@@ -163,8 +165,10 @@ def _looking_at(folder: Path) -> Iterator[Backend]:
 def _damage(store: Backend, key: bytes, now: float) -> Damage | None:
     try:
         data = store.read(key)
-        if data is not None:  # else another process has removed it meanwhile
+        if data is not None:
             opened(data, key, _NOBODY, 0.0, now)
+        elif any(key == known for known, _ in store.rows(-math.inf)):  # else another process has removed it meanwhile
+            return Damage(str(named(key)), "The file of a row is missing.")
     except OtherVersionError:
         return None
     except StoreError as error:
