@@ -68,7 +68,7 @@ def test_the_tier_of_the_config_or_of_optimize_files_is_meant_by_default(
         cache["page"] = "text"
     assert answered("cache", "inspect")[1]["entries"] == 1
     assert answered("status")[1]["cache"]["entries"] == 1
-    assert "1 entries" in said("cache", "inspect").text
+    assert "entries   1, " in said("cache", "inspect").text
 
 
 def test_clear_and_prune_and_verify(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
 from pathlib import Path
 
@@ -21,7 +22,7 @@ def folder(tmp_path: Path) -> Path:
     place = tmp_path / "tier"
     with DiskCache(place, wall=lambda: NOW) as cache:
         cache.set_many({name: name * 50 for name in "abc"})
-        cache["large"] = bytes(range(256)) * 400
+        cache["large"] = random.Random(4).randbytes(100_000)
         cache.set("short", 1, ttl=10)
     return place
 
