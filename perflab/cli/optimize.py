@@ -34,7 +34,7 @@ def run(source: Path | None, config_file: Path | None, runs: Path | None) -> Ans
     chosen, result = rehearse(path, config)
     found = json.loads(result.to_json())
     data = {"source": path, "config": chosen.model_dump(mode="json"), **found}
-    too_little = all(row["verdict"] == _TOO_LITTLE for row in result.rows if row["metric"])
+    too_little = all(row["verdict"] == _TOO_LITTLE for row in result.rows if row["knob"].startswith("cache."))
     return Answer(data, list(_lines(path, result, found)), Exit.UNCLEAR if too_little else Exit.DONE)
 
 

@@ -5,7 +5,7 @@ In: a run folder or a trace file, and a config. Out: an `OptimizationResult`; no
 
 from __future__ import annotations
 
-from functools import partial
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,12 +18,13 @@ from perflab.system.traces import read_trace
 from perflab.trace.trace import UNKNOWN_BYTES
 
 if TYPE_CHECKING:
+    from perflab.record import Recorder
     from perflab.trace import Trace
 
 __all__ = ["rehearse"]
 
 UNSIZED_BYTES = 1_000
-"""What a value counts with that the trace has no size for."""
+"""What each value counts with of a trace that has no sizes."""
 
 
 def rehearse(source: Path, config: Config | None = None) -> tuple[Config, OptimizationResult]:
@@ -32,8 +33,7 @@ def rehearse(source: Path, config: Config | None = None) -> tuple[Config, Optimi
     Parameters
     ----------
     source
-        A run folder, whose accesses are taken as they were recorded; or a trace file, whose accesses are done again in
-        the memory tiers, with values of the sizes that it tells and loads that cost nothing.
+        A run folder, or a trace file: with the sizes and costs of loads that it tells.
     config
         What the system is made from; by default the run's own config, or the defaults.
 
@@ -59,13 +59,25 @@ def rehearse(source: Path, config: Config | None = None) -> tuple[Config, Optimi
         if recorded:
             system._recorder.absorb({"accesses": read_table(source, "accesses")})
         else:
-            _repeat(read_trace(source), system)
+            _tell(read_trace(source), system._recorder)
         result = system.optimize()
     return chosen, result
 
 
-def _repeat(trace: Trace, system: PerformanceSystem) -> None:
-    sizes = [UNKNOWN_BYTES] * len(trace) if trace.nbytes is None else trace.nbytes.tolist()
-    for key, nbytes in zip(trace.ids.tolist(), sizes, strict=True):
-        size = UNSIZED_BYTES if nbytes == UNKNOWN_BYTES else nbytes
-        system.cache.get_or_load(key, partial(bytes, size))
+def _tell(trace: Trace, recorder: Recorder) -> None:
+    """Record a trace as a memory tier would that had room for everything."""
+    import numpy as np
+
+    sizes = np.full(len(trace), UNSIZED_BYTES) if trace.nbytes is None else trace.nbytes
+    costs = np.full(len(trace), math.nan) if trace.costs is None else trace.costs
+    seen: set[int] = set()
+    for key, nbytes, cost_s in zip(trace.ids.tolist(), sizes.tolist(), costs.tolist(), strict=True):
+        size = None if nbytes == UNKNOWN_BYTES else nbytes
+        if key in seen:
+            recorder.access(key, "hit", "l1", size)
+            continue
+        seen.add(key)
+        recorder.access(key, "miss")
+        if not math.isnan(cost_s):
+            recorder.access(key, "load", duration_s=cost_s)
+        recorder.access(key, "set", "l1", size)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import html
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from perflab.record import Frames
 from perflab.record.flight import RING
 from perflab.record.flight_read import Flight, flight_frame, last_words, read_ring
 from perflab.record.store import columns_of, is_written, read_info, read_table, size_of
+from perflab.system.traces import curves_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -134,7 +135,7 @@ class Run:
         return write_export(kind, Path(path), self.report_data())
 
     def plot(self, name: str = "targets") -> Picture:
-        """Return a plot: `targets`, `before_after`, `hit_rate`, `latency` or `resources`; notebooks show it.
+        """Return a plot: one of `perflab.present.PICTURES`; notebooks show it.
 
         Raises
         ------
@@ -177,7 +178,9 @@ class Run:
         from perflab.present import ReportData
 
         info = {**self.info, "config_defaults": Config().model_dump(mode="json")}
-        return ReportData(info, self.metrics(), self.targets(), dict(self.frames))
+        return ReportData(
+            info, self.metrics(), self.targets(), dict(self.frames), partial(curves_of, self.frames, self.config)
+        )
 
 
 def open_run(path: str | os.PathLike[str]) -> Run:
@@ -197,7 +200,7 @@ def open_run(path: str | os.PathLike[str]) -> Run:
     )
 
 
-def check_report_path(path: str | os.PathLike[str]) -> Path:
+def check_report_path(path: str | os.PathLike[str], formats: Sequence[str] = REPORT_FORMATS) -> Path:
     """Return a path to which a report can be written.
 
     Raises
@@ -206,8 +209,8 @@ def check_report_path(path: str | os.PathLike[str]) -> Path:
         If its suffix names no format, or it is a folder.
     """
     target = Path(path)
-    if target.suffix not in REPORT_FORMATS:
-        raise RunError(f"{str(target)!r} ends in {target.suffix!r}; a report is one of {', '.join(REPORT_FORMATS)}.")
+    if target.suffix not in formats:
+        raise RunError(f"{str(target)!r} ends in {target.suffix!r}; a report is one of {', '.join(formats)}.")
     if target.is_dir():
         raise RunError(f"{str(target)!r} is a folder; name a file in it for the report.")
     return target

@@ -35,7 +35,8 @@ def test_a_tier_that_is_too_small_is_told_and_the_run_is_left_alone(run: Path) -
     row = next(row for row in answer["rows"] if row["knob"].startswith("cache.l1"))
     assert int(row["old"]) == 20_000
     assert int(row["new"]) > 40_000
-    assert row["before"] < 0.1 < 0.9 < row["measured"]
+    assert row["verdict"] == "confirmed"
+    assert row["before"] < row["measured"]
     assert {path: path.read_bytes() for path in run.iterdir()} == before
     text = said("optimize", run).text
     assert "nothing is changed" in text
@@ -55,7 +56,8 @@ def test_a_trace_file_is_repeated_with_its_sizes_in_a_system_of_the_config(tmp_p
     _, answer = answered("optimize", trace, "--config", tmp_path / "perflab.toml")
     assert answer["config"]["cache"]["l1_bytes"] == 20_000
     row = next(row for row in answer["rows"] if row["knob"].startswith("cache.l1"))
-    assert row["before"] < 0.1 < 0.9 < row["measured"]
+    assert row["verdict"] == "confirmed"
+    assert row["before"] < row["measured"]
 
 
 def test_too_few_accesses_end_with_3(tmp_path: Path) -> None:

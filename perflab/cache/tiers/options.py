@@ -5,6 +5,8 @@ In: settings, as attributes. Out: the tiers, told of them.
 
 from __future__ import annotations
 
+from typing import Literal
+
 from perflab.cache.entry import checked_ttl
 from perflab.cache.memory.notices import Listener
 from perflab.cache.tiers.tiermap import TierMapping
@@ -30,6 +32,20 @@ class TierOptions(TierMapping):
     def write_policy(self, policy: WritePolicy) -> None:
         self._check_open()
         self._tiers.write(checked_policy(policy))
+
+    @property
+    def admits(self) -> bool:
+        """Whether new values come into memory; if not, they are on disk alone, or nowhere if disk does not take them.
+
+        What memory holds stays and is read, but for a value that is replaced.
+        """
+        return self._tiers.memory.admits
+
+    @admits.setter
+    def admits(self, admits: bool) -> None:
+        self._check_open()
+        with self._tiers.memory.lock:
+            self._tiers.memory.admits = admits
 
     @property
     def listener(self) -> Listener | None:
@@ -80,3 +96,19 @@ class TierOptions(TierMapping):
         if not 0 <= ratio <= 1:
             raise ConfigError(f"refresh_ratio is {ratio!r}; it must be a ratio from 0 to 1")
         self._refresh_ratio = ratio
+
+    def reorder(self, tier: Literal["l1", "l2"], policy: str) -> None:
+        """Have a memory tier go by the policy of this name from now on; it keeps what it holds.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such policy.
+        """
+        self._check_open()
+        if tier == "l2":
+            self.l2.reorder(policy)
+            return
+        with self._tiers.memory.lock:
+            self.l1.reorder(policy)
+            self._order_by_uses()  # policies differ in how many reads of one entry count
