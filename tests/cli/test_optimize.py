@@ -11,7 +11,7 @@ from perflab import Config, PerformanceSystem, Trace, open_run
 from perflab.system.rehearsal import rehearse
 
 SMALL = Config(
-    cache={"l1_bytes": 20_000, "l3_enabled": False},
+    cache={"l1_bytes": 20_000, "l2_bytes": 0, "l3_enabled": False},
     enable_auto_optimization=False,
     resource_monitoring={"enabled": False},
 )
@@ -52,7 +52,7 @@ def test_without_a_source_the_last_run_is_taken(run: Path) -> None:
 
 def test_a_trace_file_is_repeated_with_its_sizes_in_a_system_of_the_config(tmp_path: Path) -> None:
     trace = Trace.of(ROUND, nbytes=[1_000] * len(ROUND)).save(tmp_path / "trace.csv.gz")
-    (tmp_path / "perflab.toml").write_text("[cache]\nl1_bytes = 20000\n")
+    (tmp_path / "perflab.toml").write_text("[cache]\nl1_bytes = 20000\nl2_bytes = 0\n")
     _, answer = answered("optimize", trace, "--config", tmp_path / "perflab.toml")
     assert answer["config"]["cache"]["l1_bytes"] == 20_000
     row = next(row for row in answer["rows"] if row["knob"].startswith("cache.l1"))
@@ -68,4 +68,4 @@ def test_too_few_accesses_end_with_3(tmp_path: Path) -> None:
 def test_a_rehearsal_has_the_accesses_of_the_run_and_its_config(run: Path) -> None:
     config, result = rehearse(run)
     assert config == open_run(run).config
-    assert result.kept == 1
+    assert result.kept >= 1

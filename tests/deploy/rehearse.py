@@ -138,12 +138,13 @@ class Image:
 def serve(image: Image) -> None:
     """Start what the image starts, wait until it answers, and have a program and the health check run beside it."""
     port = free_port()
+    as_root = ["--allow-root"] if image.user is None and os.geteuid() == 0 else []
     command = [part.replace("8888", str(port)).replace("0.0.0.0", "127.0.0.1") for part in image.command]  # noqa: S104
     found = shutil.which(command[0], path=image.environ["PATH"])
     assert found is not None, command
-    server = subprocess.Popen([found, *command[1:]], **image.options())  # type: ignore[call-overload]
+    server = subprocess.Popen([found, *command[1:], *as_root], **image.options())  # type: ignore[call-overload]
     try:
-        wait_for(f"http://127.0.0.1:{port}/api")
+        wait_for(f"http://127.0.0.1:{port}/api", server)
         image.run(image.check)
         settings = str(image.root / "opt/perflab/deploy/perflab.toml")
         done = image.run(["python", "-c", PROGRAM, settings], capture_output=True)
@@ -154,10 +155,10 @@ def serve(image: Image) -> None:
         server.wait(30)
 
 
-def wait_for(url: str, seconds: float = 60) -> None:
+def wait_for(url: str, server: subprocess.Popen[bytes], seconds: float = 60) -> None:
     """Wait until a server answers."""
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    while time.monotonic() < end and server.poll() is None:
         with contextlib.suppress(urllib.error.URLError):
             urllib.request.urlopen(url).close()  # noqa: S310 (it is one of ours)
             return
