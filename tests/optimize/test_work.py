@@ -50,7 +50,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def test_what_is_faster_is_confirmed_applied_and_the_next_knob_is_tried_on_top(clock):
     applied: list[Config] = []
 
-    def workload(_: Any) -> None:
+    def workload(system: Any) -> None:
         clock.now += 1.0 / system.config.workers + 4 / system.config.chunks.max_bytes
 
     tried = improve_work(CONFIG, workload, clock.arms, applied.append)
@@ -82,7 +82,7 @@ def test_a_cancelled_run_applies_nothing_that_is_not_told(clock, after):
     asked = itertools.count()
     applied: list[Config] = []
 
-    def workload(_: Any) -> None:
+    def workload(system: Any) -> None:
         clock.now += 1.0 / system.config.workers
 
     found = list(improve_work(CONFIG, workload, clock.arms, applied.append, cancelled=lambda: next(asked) >= after))
