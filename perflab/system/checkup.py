@@ -38,6 +38,9 @@ _OPTIONAL = {
     "widgets": ("ipywidgets", "lab"),
     "Dask clusters": ("distributed", "dask"),
     "schema checks of frames": ("pandera", "check"),
+    "OpenTelemetry": ("opentelemetry", "otel"),
+    "workbooks (XLSX)": ("openpyxl", "xlsx"),
+    "search by Optuna": ("optuna", "optuna"),
 }
 
 
