@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from perflab.cli.codes import Exit
+from perflab.present.escape import visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,10 +72,10 @@ def rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def table(title: str, heads: Iterable[str], cells: Iterable[Sequence[str]]) -> Table:
-    """Return a table of plain text: nothing in a cell is taken for markup."""
-    made = Table(title=title, title_justify="left")
+    """Return a table of plain text: nothing in it is taken for markup, or moves the cursor of a terminal."""
+    made = Table(title=Text(visible(title)), title_justify="left")
     for head in heads:
         made.add_column(head, overflow="fold")
     for row in cells:
-        made.add_row(*map(Text, row))
+        made.add_row(*(Text(visible(cell)) for cell in row))
     return made

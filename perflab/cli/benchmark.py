@@ -74,7 +74,7 @@ def run(asked: Asked, report: Path | None, config_file: Path | None, runs: Path 
             f"What was measured until now is kept; read it with: perflab report {folder}",
             f"Go on with: perflab benchmark --resume {folder}",
         ):
-            aside.print(line, soft_wrap=True, highlight=False)
+            aside.print(line, soft_wrap=True, highlight=False, markup=False)
         raise
     result.run.report(path)
     return _answer(result, path)

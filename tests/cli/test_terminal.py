@@ -147,3 +147,27 @@ def test_a_run_of_a_newer_version_is_one_sentence(run: Path) -> None:
     code, answer = answered("status", "--runs", run.parent)
     assert (code, answer["last"]) == (0, None)
     assert "format 99" in answer["passed_over"][0]
+
+
+def test_hostile_labels_and_keys_are_inert_text(tmp_path: Path) -> None:
+    hostile = "a\x1b[31m[bold]\u202e"
+    quiet = Config(resource_monitoring={"enabled": False}, cache={"l3_dir": tmp_path / "tier"})
+    for name in ("first", "second"):
+        with PerformanceSystem(quiet, run_dir=tmp_path / "runs" / name, label=hostile) as system:
+            system.cache.get_or_load(hostile, lambda: "text")
+            with system.operation(hostile):
+                pass
+    first, second = tmp_path / "runs" / "first", tmp_path / "runs" / "second"
+    spoilt = tmp_path / "tier" / "cache.db"
+    spoilt.write_bytes(spoilt.read_bytes().replace(b"text", b"tEXT"))
+    for command in (
+        ["status", "--runs", tmp_path / "runs"],
+        ["history", "--runs", tmp_path / "runs", "--metric", "cache.hit_rate"],
+        ["compare", first, second, "--all"],
+        ["optimize", first],
+        ["cache", "verify", tmp_path / "tier"],
+    ):
+        _, text, errors = said(*command)
+        assert "\x1b[31m" not in text + errors, command
+        assert "\u202e" not in text + errors, command
+    assert "[bold]" in said("history", "--runs", tmp_path / "runs", "--metric", "cache.hit_rate").text
