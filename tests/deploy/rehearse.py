@@ -63,7 +63,11 @@ class Image:
             # The settings name folders of the image.
             "PERFLAB_RECORD__RUNS_DIR": str(root / "var/lib/perflab/runs"),
             "PERFLAB_CACHE__L3_DIR": str(root / "var/lib/perflab/cache"),
-            **{name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_", "REQUESTS_"))},
+            **{
+                name: value
+                for name, value in os.environ.items()
+                if name.startswith(("PIP_", "SSL_", "REQUESTS_", "LD_"))
+            },
         }
         self.command: list[str] = []
         self.check: list[str] = []
