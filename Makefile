@@ -6,12 +6,14 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export MPLBACKEND := agg
 
-.PHONY: help benchmark test check perf trust peers format clean
+.PHONY: help benchmark test check docs deployment perf trust peers format clean
 
 help:
 	@echo "make benchmark   measure the built-in workloads, print the verdicts, write the report"
 	@echo "make test        run every test, doctest and notebook"
 	@echo "make check       ruff, mypy --strict, import rules, notebooks without outputs"
+	@echo "make docs        write the API reference to build/docs, and check its links"
+	@echo "make deployment  do the Dockerfile's steps in a clean folder, and start what the image starts"
 	@echo "make perf        print perflab's own costs as paired ratios"
 	@echo "make trust       count wrong verdicts in two hundred trials of known truth"
 	@echo "make peers       print what cutting costs beside other chunkers, installed for it"
@@ -35,6 +37,13 @@ check: $(STAMP)
 	$(BIN)/mypy
 	PYTHONPATH=. $(BIN)/lint-imports
 	$(BIN)/nbstripout --verify notebooks/*.ipynb
+
+docs: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	$(BIN)/python docs/build.py build/docs
+
+deployment: $(STAMP)
+	$(BIN)/python tests/deploy/rehearse.py
 
 perf: $(STAMP)
 	$(BIN)/python -m pytest -s -p no:cacheprovider --ignore=tests/perf/test_trials.py tests/perf

@@ -1,7 +1,6 @@
-"""The command line: `perflab benchmark`, `perflab status`, `perflab report`.
+"""The command line: `perflab --help` names the commands.
 
-In: arguments. Out: text, a run folder, a report, and an exit code: 0 all targets pass, 1 one fails, 3 unclear,
-2 an error, 130 cancelled.
+In: arguments. Out: text or JSON, files, and an exit code of `perflab.cli.codes`.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from perflab.cli.codes import epilog
 from perflab.cli.console import ending
 
 __all__ = ["app", "main"]
@@ -17,13 +18,42 @@ __all__ = ["app", "main"]
 app = typer.Typer(
     name="perflab",
     help="Measure caches, chunkers and workloads; every figure comes from recorded frames.",
+    epilog=epilog(),
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
 )
+cache = typer.Typer(no_args_is_help=True, help="Look at and clean the disk tier of programs, from outside.")
+app.add_typer(cache, name="cache")
 
+Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else, also for an error.")]
+Force = Annotated[bool, typer.Option("--force", help="Write over existing files without asking.")]
+CacheFolder = Annotated[
+    Path | None, typer.Argument(help="Folder of the disk tier; by default the config's, or that of optimize-files.")
+]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")]
 Runs = Annotated[Path | None, typer.Option("--runs", help="Folder of run folders; by default that of the config.")]
+
+
+@app.command()
+def optimize(
+    source: Annotated[
+        Path | None, typer.Argument(help="A run folder, or a trace file; by default the run that was started last.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="TOML file with settings; by default those of the run.")
+    ] = None,
+    runs: Runs = None,
+    as_json: Json = False,
+) -> None:
+    """Say what an optimization would do: tried on recorded accesses, in a system of its own; nothing is changed.
+
+    Examples: `perflab optimize`, `perflab optimize RUN`, `perflab optimize trace.csv.gz --config perflab.toml --json`
+    """
+    with ending("optimize", as_json) as give:
+        from perflab.cli.optimize import run
+
+        give(run(source, config, runs))
 
 
 @app.command()
@@ -73,22 +103,24 @@ def benchmark(
     ] = False,
     config: ConfigFile = None,
     runs: Runs = None,
+    force: Force = False,
+    as_json: Json = False,
 ) -> None:
     """Run the built-in workloads, naive against optimized, or two things of your own, and judge the targets.
 
     Examples: `perflab benchmark --quick`, `perflab benchmark --workload document-creation --source src`,
     `perflab benchmark --baseline mod:slow --optimized mod:fast`, `perflab benchmark --self-check`
     """
-    from perflab.cli.benchmark import Asked, run
-    from perflab.cli.extras import count_edits, load_levels, trust
+    with ending("benchmark", as_json) as give:
+        from perflab.cli.benchmark import Asked, run
+        from perflab.cli.extras import count_edits, load_levels, trust
 
-    with ending():
         if self_check:
-            raise typer.Exit(trust())
+            give(trust())
         if concurrency:
-            raise typer.Exit(load_levels(workload or [], source, config))
+            give(load_levels(workload or [], source, config))
         if edits:
-            raise typer.Exit(count_edits(workload or [], source, config))
+            give(count_edits(workload or [], source, config))
         sides = (baseline, optimized) if baseline is not None or optimized is not None else None
         asked = Asked(
             tuple(workload or ()),
@@ -105,7 +137,7 @@ def benchmark(
             documents,
             defects,
         )
-        raise typer.Exit(run(asked, report, config, runs))
+        give(run(asked, report, config, runs, force=force))
 
 
 @app.command()
@@ -115,24 +147,38 @@ def optimize_files(
     operation: Annotated[str, typer.Option("--operation", help="parse, analyze or index.")] = "analyze",
     config: ConfigFile = None,
     runs: Runs = None,
+    as_json: Json = False,
 ) -> None:
     """Process files chunk by chunk, in parallel; chunks that did not change since the last time are not computed again.
 
     Examples: `perflab optimize-files big.py 'src/**/*.ts'`, `perflab optimize-files --files="a.py,b.md"`
     """
-    from perflab.cli.files import run
+    with ending("optimize-files", as_json) as give:
+        from perflab.cli.files import run
 
-    with ending():
-        raise typer.Exit(run(paths or [], files, operation, config, runs))
+        give(run(paths or [], files, operation, config, runs))
 
 
 @app.command()
-def status(config: ConfigFile = None, runs: Runs = None) -> None:
-    """Say what the last run found: its state, its targets, where it lies."""
-    from perflab.cli.status import run
+def status(
+    fresh: Annotated[
+        float | None,
+        typer.Option("--fresh", min=0, help="Exit code 1 if no running run has written for so many seconds."),
+    ] = None,
+    config: ConfigFile = None,
+    runs: Runs = None,
+    as_json: Json = False,
+) -> None:
+    """Say what the last run found, what is running and what the disk tier holds, from run folders alone.
 
-    with ending():
-        raise typer.Exit(run(config, runs))
+    Exit code 1 if the last run failed or died, for health checks.
+
+    Examples: `perflab status`, `perflab status --fresh 60 --json`
+    """
+    with ending("status", as_json) as give:
+        from perflab.cli.status import run
+
+        give(run(config, runs, fresh))
 
 
 @app.command()
@@ -144,13 +190,18 @@ def report(
     into: Annotated[
         Path | None, typer.Option("--into", help="Markdown document whose marked place gets the table of results.")
     ] = None,
+    force: Force = False,
+    as_json: Json = False,
 ) -> None:
-    """Write the report of a run folder, also of a cancelled or crashed run, or put its result into a document."""
-    from perflab.cli.report import fill
-    from perflab.cli.report import run as write
+    """Write the report of a run folder, also of a cancelled or crashed run, or put its result into a document.
 
-    with ending():
-        raise typer.Exit(write(run, output) if into is None else fill(run, into))
+    Examples: `perflab report RUN`, `perflab report RUN --output report.md`, `perflab report RUN --into README.md`
+    """
+    with ending("report", as_json) as give:
+        from perflab.cli.report import fill
+        from perflab.cli.report import run as write
+
+        give(write(run, output, force=force) if into is None else fill(run, into))
 
 
 @app.command()
@@ -167,16 +218,18 @@ def export(
     events: Annotated[Path | None, typer.Option("--events", help="File for the events as JSON lines.")] = None,
     config: ConfigFile = None,
     runs: Runs = None,
+    force: Force = False,
+    as_json: Json = False,
 ) -> None:
     """Write a run for other programs.
 
     Examples: `perflab export --prometheus`, `perflab export RUN --csv frames --events events.jsonl`
     """
-    from perflab.cli.export import run as write
-
     asked = {"markdown": markdown, "json": json, "csv": csv, "parquet": parquet, "xlsx": xlsx, "events": events}
-    with ending():
-        raise typer.Exit(write(run, prometheus, asked, config, runs))
+    with ending("export", as_json) as give:
+        from perflab.cli.export import run as write
+
+        give(write(run, prometheus, asked, config, runs, force=force))
 
 
 @app.command()
@@ -187,15 +240,16 @@ def compare(
         list[str] | None, typer.Option("--fail-if", help="Condition for exit code 1, such as 'time_ratio > 1.10'.")
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Show metrics within noise too.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Hold a run against another: what was set differently, beside what came out differently.
 
     Example: `perflab compare RUN_A RUN_B --fail-if "time_ratio > 1.10"`
     """
-    from perflab.cli.compare import run_compare
+    with ending("compare", as_json) as give:
+        from perflab.cli.compare import run_compare
 
-    with ending():
-        raise typer.Exit(run_compare(run_a, run_b, fail_if or [], everything))
+        give(run_compare(run_a, run_b, fail_if or [], everything))
 
 
 @app.command()
@@ -203,15 +257,16 @@ def history(
     metric: Annotated[list[str] | None, typer.Option("--metric", help="Name of a metric; repeat for more.")] = None,
     config: ConfigFile = None,
     runs: Runs = None,
+    as_json: Json = False,
 ) -> None:
     """Show what stored runs measured, and where a series of thirty or more changed its level.
 
     Example: `perflab history --metric document_creation.time`
     """
-    from perflab.cli.compare import run_history
+    with ending("history", as_json) as give:
+        from perflab.cli.compare import run_history
 
-    with ending():
-        raise typer.Exit(run_history(runs, metric or [], config))
+        give(run_history(runs, metric or [], config))
 
 
 @app.command()
@@ -226,16 +281,108 @@ def whatif(
     kind: Annotated[str | None, typer.Option("--format", help="Format of the file, if its name does not tell.")] = None,
     times: Annotated[bool, typer.Option(help="Use the times of the file; they must not go back.")] = True,
     report: Annotated[Path | None, typer.Option("--report", help="Where to write an HTML report.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+    force: Force = False,
+    as_json: Json = False,
 ) -> None:
     """Say what every cache size and policy would have done with a recorded trace, and which to take.
 
     Example: `perflab whatif trace.csv.gz --target 0.90 --policies lru,s3fifo --report out.html`
     """
-    from perflab.cli.whatif import run
+    with ending("whatif", as_json) as give:
+        from perflab.cli.whatif import run
 
-    with ending():
-        raise typer.Exit(run(trace, target, policies, by, current, kind, times, report, as_json))
+        give(run(trace, target, policies, by, current, kind, times, report, force=force))
+
+
+@cache.command("inspect")
+def inspect_cache(folder: CacheFolder = None, config: ConfigFile = None, as_json: Json = False) -> None:
+    """Say how much lies in a disk tier; nothing is changed. l1 and l2 live only in the memory of a running program.
+
+    Example: `perflab cache inspect .perflab/cache`
+    """
+    with ending("cache-inspect", as_json) as give:
+        from perflab.cli.cache import disk_folder, inspect
+
+        give(inspect(disk_folder(folder, config)))
+
+
+@cache.command("clear")
+def clear_cache(
+    tier: Annotated[str, typer.Argument(help="l3; l1 and l2 live only in the memory of a running program.")],
+    folder: CacheFolder = None,
+    config: ConfigFile = None,
+    as_json: Json = False,
+) -> None:
+    """Remove every value from a disk tier.
+
+    Example: `perflab cache clear l3`
+    """
+    with ending("cache-clear", as_json) as give:
+        from perflab.cli.cache import clear, disk_folder
+
+        give(clear(tier, disk_folder(folder, config)))
+
+
+@cache.command("verify")
+def verify_cache(folder: CacheFolder = None, config: ConfigFile = None, as_json: Json = False) -> None:
+    """Hold every value of a disk tier against its checksum; exit code 1 if one is damaged. Nothing is changed.
+
+    Example: `perflab cache verify`
+    """
+    with ending("cache-verify", as_json) as give:
+        from perflab.cli.cache import disk_folder, run_verify
+
+        give(run_verify(disk_folder(folder, config)))
+
+
+@cache.command("prune")
+def prune_cache(
+    folder: CacheFolder = None,
+    keep: Annotated[
+        str | None, typer.Option("--keep", help="Remove the oldest values too, until so much is left, such as 100MB.")
+    ] = None,
+    config: ConfigFile = None,
+    as_json: Json = False,
+) -> None:
+    """Remove from a disk tier what nobody will read: what is due, damaged, left by killed programs or put aside.
+
+    Example: `perflab cache prune --keep 100MB`
+    """
+    with ending("cache-prune", as_json) as give:
+        from perflab.cli.cache import disk_folder, run_prune
+
+        give(run_prune(disk_folder(folder, config), keep))
+
+
+@app.command()
+def doctor(config: ConfigFile = None, as_json: Json = False) -> None:
+    """Say what works on this machine, and what to do where something does not.
+
+    Versions, limits, permissions, disk space, kernel, C modules, browser. Exit code 1 if something fails without which
+    perflab cannot work.
+
+    Example: `perflab doctor`
+    """
+    with ending("doctor", as_json) as give:
+        from perflab.cli.doctor import run
+
+        give(run(config))
+
+
+@app.command()
+def deploy(
+    folder: Annotated[Path, typer.Argument(help="Where to; it is made if it is missing.")],
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Write the files that a deployment starts from: Dockerfile, compose, settings, systemd unit, Grafana dashboard.
+
+    Example: `perflab deploy deployment`
+    """
+    with ending("deploy", as_json) as give:
+        from perflab.cli.deploy import run
+
+        give(run(folder, force=force))
 
 
 def main() -> None:

@@ -11,14 +11,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
 from perflab.analyze.targets import Target
 from perflab.bench import Command
-from perflab.cli.console import out
+from perflab.cli.answer import Answer, rows
+from perflab.cli.console import aside
+from perflab.cli.output import writable
 from perflab.cli.verdicts import verdict_table
 from perflab.config import Config
 from perflab.errors import BenchmarkError
@@ -30,6 +32,9 @@ from perflab.system.run import check_report_path
 from perflab.units import format_seconds
 from perflab.workloads.staging import Scale, known_workloads
 from perflab.workloads.suite import OnStep
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Asked", "progress", "run"]
 
@@ -58,30 +63,34 @@ class Asked:
         return "quick" if self.quick else "benchmark"
 
 
-def run(asked: Asked, report: Path | None, config_file: Path | None, runs: Path | None) -> int:
-    """Measure what is asked for and return 0, 1 or 3 by the verdicts."""
+def run(asked: Asked, report: Path | None, config_file: Path | None, runs: Path | None, *, force: bool) -> Answer:
+    """Measure what is asked for; the code is 0, 1 or 3 by the verdicts."""
     config = Config.load(config_file)
     targets = read_targets(asked.targets) if asked.targets else ()
     folder = new_run_dir(runs or config.record.runs_dir, asked.label)
-    path = check_report_path(report or folder / "report.html")
+    path = folder / "report.html" if report is None else writable(check_report_path(report), force=force)
     try:
         with progress() as step:
             measure = _workloads if asked.sides is None else _sides
             result = measure(asked, config, targets, folder, step)
     except KeyboardInterrupt:
-        out.print(f"What was measured until now is kept; read it with: perflab report {folder}", soft_wrap=True)
-        out.print(f"Go on with: perflab benchmark --resume {folder}", soft_wrap=True, highlight=False)
+        for line in (
+            f"What was measured until now is kept; read it with: perflab report {folder}",
+            f"Go on with: perflab benchmark --resume {folder}",
+        ):
+            aside.print(line, soft_wrap=True, highlight=False, markup=False)
         raise
     result.run.report(path)
-    _print(result, path, out)
-    return result.exit_code
+    return _answer(result, path)
 
 
 @contextmanager
 def progress() -> Iterator[OnStep]:
     """Show a bar, and give the function that moves it."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, TextColumn("{task.fields[left]}"), console=out, transient=True) as bar:
+    with Progress(
+        *columns, TextColumn("{task.fields[left]}"), console=aside, transient=True, disable=not aside.is_terminal
+    ) as bar:
         task = bar.add_task("starting", total=None, left="")
 
         def step(what: str, done: int, total: int, remaining_s: float | None) -> None:
@@ -135,15 +144,22 @@ def _sides(asked: Asked, config: Config, targets: tuple[Target, ...], folder: Pa
     )
 
 
-def _print(result: BenchmarkResult, report: Path, console: Console) -> None:
+def _answer(result: BenchmarkResult, report: Path) -> Answer:
     targets = result.run.targets()
+    data = {
+        "run": result.folder,
+        "report": report,
+        "targets": rows(targets),
+        "comparisons": rows(result.frame()) if result.benches else [],
+    }
+    return Answer(data, [*_lines(result, targets), f"run:    {result.folder}", f"report: {report}"], result.exit_code)
+
+
+def _lines(result: BenchmarkResult, targets: pd.DataFrame) -> Iterator[str | Table]:
     if len(targets):
-        console.print(verdict_table(targets))
+        yield verdict_table(targets)
     if len(result.benches) == 1:
-        for line in _said(result):
-            console.print(line, soft_wrap=True, highlight=False, markup=False)
-    console.print(f"run:    {result.folder}", soft_wrap=True, highlight=False)
-    console.print(f"report: {report}", soft_wrap=True, highlight=False)
+        yield from _said(result)
 
 
 def _said(result: BenchmarkResult) -> Iterator[str]:

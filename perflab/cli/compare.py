@@ -1,18 +1,17 @@
 """`perflab compare` and `perflab history`: stored runs side by side, and one after the other.
 
-In: run folders. Out: tables on the terminal, and the exit code of the conditions.
+In: run folders. Out: tables, and the exit code of the conditions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
-from rich.text import Text
 
-from perflab.cli.console import out
+from perflab.cli.answer import Answer, rows, table
 from perflab.config import Config
 from perflab.system.comparison import compare
 from perflab.system.runs import history
@@ -23,36 +22,49 @@ if TYPE_CHECKING:
 
 __all__ = ["run_compare", "run_history"]
 
+_METRIC_HEADS = ("metric", "A", "B", "B / A", "interval", "verdict")
+_MOMENT_HEADS = ("started", "run", "status", "value", "interval", "")
 
-def run_compare(a: Path, b: Path, conditions: Sequence[str], everything: bool) -> int:
-    """Print what differs between two runs and return 0, 1 or 3 by the conditions."""
+
+def run_compare(a: Path, b: Path, conditions: Sequence[str], everything: bool) -> Answer:
+    """Tell what differs between two runs; the code is 0, 1 or 3 by the conditions."""
     found = compare(a, b)
     apart, metrics = found.differences(), found.frame()
-    if len(apart):
-        kinds = ", ".join(dict.fromkeys(apart["kind"]))
-        out.print(f"Not one series: {kinds} differ.", highlight=False)
-        out.print(_table("Set or found differently", ("kind", "name", "a", "b"), _texts(apart)))
-    shown = metrics if everything else metrics[metrics["verdict"].isin(["lower", "higher"])]
-    heads = ("metric", "A", "B", "B / A", "interval", "verdict")
-    out.print(_table("Metrics" if everything else "Metrics that differ", heads, map(_metric, shown.to_dict("records"))))
-    rest = metrics["verdict"].value_counts()
-    out.print(", ".join(f"{count} {verdict}" for verdict, count in rest.items()), highlight=False)
     code, said = found.fails(*conditions)
-    for sentence in said:
-        out.print(sentence, soft_wrap=True, highlight=False, markup=False)
-    return code
+    data = {
+        "a": a,
+        "b": b,
+        "differences": rows(apart),
+        "metrics": rows(metrics),
+        "conditions": list(conditions),
+        "said": list(said),
+    }
+    return Answer(data, [*_compared(apart, metrics, everything), *said], code)
 
 
-def run_history(runs: Path | None, metrics: Sequence[str], config_file: Path | None) -> int:
-    """Print what the stored runs measured, series by series."""
-    found = history(runs or Config.load(config_file).record.runs_dir, metrics)
-    for (name, series), rows in found.groupby(["name", "series"], sort=False):
-        heads = ("started", "run", "status", "value", "interval", "")
-        title = f"{name}, series {series} ({rows['label'].iloc[0]})"
-        out.print(_table(title, heads, map(_moment, rows.to_dict("records"))))
-    if not len(found):
-        out.print("No run measured it.")
-    return 0
+def _compared(apart: pd.DataFrame, metrics: pd.DataFrame, everything: bool) -> Iterator[str | Table]:
+    if len(apart):
+        yield f"Not one series: {', '.join(dict.fromkeys(apart['kind']))} differ."
+        yield table("Set or found differently", ("kind", "name", "a", "b"), _texts(apart))
+    shown = metrics if everything else metrics[metrics["verdict"].isin(["lower", "higher"])]
+    title = "Metrics" if everything else "Metrics that differ"
+    yield table(title, _METRIC_HEADS, map(_metric, shown.to_dict("records")))
+    yield ", ".join(f"{count} {verdict}" for verdict, count in metrics["verdict"].value_counts().items())
+
+
+def run_history(runs: Path | None, metrics: Sequence[str], config_file: Path | None) -> Answer:
+    """Tell what the stored runs measured, series by series."""
+    folder = runs or Config.load(config_file).record.runs_dir
+    found = history(folder, metrics)
+    shown = [
+        table(
+            f"{name}, series {series} ({moments['label'].iloc[0]})",
+            _MOMENT_HEADS,
+            map(_moment, moments.to_dict("records")),
+        )
+        for (name, series), moments in found.groupby(["name", "series"], sort=False)
+    ]
+    return Answer({"runs": folder, "measured": rows(found)}, shown or ["No run measured it."])
 
 
 def _metric(row: Mapping[Any, Any]) -> tuple[str, ...]:
@@ -69,12 +81,3 @@ def _moment(row: Mapping[Any, Any]) -> tuple[str, ...]:
 
 def _texts(frame: pd.DataFrame) -> list[tuple[str, ...]]:
     return [tuple(str(cell) for cell in row) for row in frame.itertuples(index=False)]
-
-
-def _table(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    table = Table(title=title, title_justify="left")
-    for head in heads:
-        table.add_column(head)
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    return table

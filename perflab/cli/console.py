@@ -1,45 +1,97 @@
 """What the command line says, and how it ends.
 
-In: errors and frames. Out: text on the terminal, and exit codes.
+In: answers and errors. Out: text on the terminal, or JSON and nothing else, and exit codes.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import signal
 import sys
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
 
 import typer
 from rich.console import Console
 
+from perflab.cli.answer import Answer, plain
+from perflab.cli.codes import Exit
 from perflab.errors import PerflabError
 
-__all__ = ["CANCELLED", "ERROR", "LOG_WIDTH", "TERMINATED", "ending", "out"]
-
-ERROR = 2
-CANCELLED = 130
-TERMINATED = 143
+__all__ = ["LOG_WIDTH", "Give", "aside", "ending"]
 
 LOG_WIDTH = 120
 """Columns of what goes to a file or a pipe: wide enough that no row of a table is broken."""
 
-out = Console(width=None if sys.stdout.isatty() else LOG_WIDTH)
-_err = Console(stderr=True)
+SCHEMA_VERSION = 1
+"""Of the JSON of every command; it grows when a reader of the old one would go wrong."""
+
+aside = Console(stderr=True, emoji=False)
+"""For what is not the answer: progress, and what to do after an interrupt."""
+
+Give = Callable[[Answer], NoReturn]
+"""Prints an answer and ends the command."""
 
 
 @contextlib.contextmanager
-def ending() -> Iterator[None]:
-    """End the program with one sentence for an error that perflab raised, for Ctrl-C and for SIGTERM."""
+def ending(command: str, as_json: bool = False) -> Iterator[Give]:
+    """End a command with its answer, or with one sentence for an error, for Ctrl-C and for SIGTERM.
+
+    Parameters
+    ----------
+    command
+        Its name, which its JSON carries: `perflab.<command>/1`.
+    as_json
+        Print JSON and nothing else, also for an error (`perflab.error/1`).
+    """
+
+    def give(answer: Answer) -> NoReturn:
+        if as_json:
+            _print_json(command, int(answer.code), answer.data)
+        else:
+            _print_text(answer)
+        raise typer.Exit(int(answer.code))
+
+    def fail(code: Exit, sentence: str, style: str) -> NoReturn:
+        if as_json:
+            _print_json("error", code, {"command": command, "error": sentence})
+        else:
+            aside.print(sentence, style=style, markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(int(code))
+
     try:
         with _terminable():
-            yield
+            yield give
     except PerflabError as error:
-        _err.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
-        raise typer.Exit(ERROR) from error
+        fail(Exit.ERROR, str(error), "red")
     except KeyboardInterrupt as cancelled:
-        _err.print("Cancelled.", style="yellow")
-        raise typer.Exit(TERMINATED if isinstance(cancelled, _TerminatedError) else CANCELLED) from None
+        terminated = isinstance(cancelled, _TerminatedError)
+        fail(Exit.TERMINATED if terminated else Exit.CANCELLED, "Cancelled.", "yellow")
+    except (typer.Exit, typer.Abort, BrokenPipeError):
+        raise
+    except OSError as error:
+        fail(Exit.ERROR, _of_system(error), "red")
+    except Exception as defect:
+        traceback.print_exc()
+        fail(Exit.DEFECT, f"A defect of perflab: {type(defect).__name__}: {defect}", "red")
+
+
+def _print_json(name: str, code: int, data: Any) -> None:
+    document = {"schema": f"perflab.{name}/{SCHEMA_VERSION}", "exit_code": code, **plain(data)}
+    print(json.dumps(document, allow_nan=False, default=str))
+
+
+def _print_text(answer: Answer) -> None:
+    tables = Console(width=None if sys.stdout.isatty() else LOG_WIDTH, emoji=False)
+    for part in answer.shown:
+        (print if isinstance(part, str) else tables.print)(part)
+
+
+def _of_system(error: OSError) -> str:
+    where = f"{str(error.filename)!r}: " if error.filename is not None else ""
+    return f"{where}{error.strerror or error}."
 
 
 class _TerminatedError(KeyboardInterrupt):

@@ -1,21 +1,24 @@
 """`perflab export`: a run for other programs.
 
-In: a run folder, and what to write. Out: files, or text on the terminal.
+In: a run folder, and what to write. Out: files, or text for Prometheus.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from perflab.cli.console import out
-from perflab.cli.status import last_run
+from perflab.cli.answer import Answer
+from perflab.cli.output import writable, writable_folder
+from perflab.cli.status import last_folder
 from perflab.config import Config
-from perflab.errors import ConfigError, RunError
+from perflab.errors import ConfigError
+from perflab.present.escape import visible
 from perflab.system import open_run
 
 __all__ = ["run"]
+
+_FOLDERS = frozenset({"csv", "parquet"})
 
 
 def run(
@@ -24,23 +27,23 @@ def run(
     asked: Mapping[str, Path | None],
     config_file: Path | None,
     runs: Path | None,
-) -> int:
-    """Write what was asked for; text for Prometheus goes to standard output."""
+    *,
+    force: bool,
+) -> Answer:
+    """Write what was asked for; text for Prometheus is part of the answer."""
     wanted = {kind: path for kind, path in asked.items() if path is not None}
     if not prometheus and not wanted:
         raise ConfigError("nothing is to be written; say what, as in: perflab export --prometheus")
-    found = open_run(folder or _last(runs or Config.load(config_file).record.runs_dir))
     for kind, path in wanted.items():
-        out.print(f"{kind}: {found.export(kind, path)}", soft_wrap=True, highlight=False, markup=False)
+        (writable_folder if kind in _FOLDERS else writable)(path, force=force)
+    chosen = folder or last_folder(runs or Config.load(config_file).record.runs_dir)
+    found = open_run(chosen)
+    written = {kind: found.export(kind, path) for kind, path in wanted.items()}
+    text = None
     if prometheus:
         from perflab.present.prometheus import exposition
 
-        sys.stdout.write(exposition(found.report_data()))
-    return 0
-
-
-def _last(runs: Path) -> Path:
-    last = last_run(runs)
-    if last is None:
-        raise RunError(f"There is no run in {str(runs)!r}; name a run folder, or make one with: perflab benchmark.")
-    return last[0]
+        text = exposition(found.report_data())
+    lines = [f"{kind}: {visible(path)}" for kind, path in written.items()]
+    data = {"run": chosen, "written": written, "prometheus": text}
+    return Answer(data, [*lines, *([] if text is None else [text.rstrip()])])

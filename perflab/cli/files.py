@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from perflab.cli.console import out
+from perflab.cli.answer import Answer, rows
+from perflab.cli.codes import Exit
 from perflab.config import Config
 from perflab.errors import ConfigError
 from perflab.present.escape import visible
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 
-def run(paths: Sequence[str], files: str | None, operation: str, config_file: Path | None, runs: Path | None) -> int:
-    """Process the files and return 0, or 1 if a file or a chunk failed."""
+def run(paths: Sequence[str], files: str | None, operation: str, config_file: Path | None, runs: Path | None) -> Answer:
+    """Process the files; the code is 1 if a file or a chunk failed."""
     named = [*paths, *(name.strip() for name in (files or "").split(",") if name.strip())]
     if not named:
         raise ConfigError("no files are named; name some, as in: perflab optimize-files 'src/**/*.py'")
@@ -39,10 +40,9 @@ def run(paths: Sequence[str], files: str | None, operation: str, config_file: Pa
     folder = new_run_dir(runs_dir, "optimize-files")
     with PerformanceSystem(config, run_dir=folder, label="optimize-files") as system:
         found = system.optimize_files(named, operation, errors="collect", progress=sys.stderr.isatty())
-    out.print(_table(found))
-    for line in _lines(found, folder):
-        out.print(line, soft_wrap=True, highlight=False, markup=False)
-    return 1 if found["error"].notna().any() else 0
+    failed = bool(found["error"].notna().any())
+    data = {"run": folder, "operation": operation, "files": rows(found)}
+    return Answer(data, [_table(found), *_lines(found, folder)], Exit.FAILED if failed else Exit.DONE)
 
 
 def _table(found: pd.DataFrame) -> Table:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from perflab.cli.console import out
+from perflab.cli.answer import Answer
+from perflab.cli.output import writable
 from perflab.errors import RunError
 from perflab.record.store import write_atomically
 from perflab.system import open_run
@@ -15,14 +16,14 @@ from perflab.system import open_run
 __all__ = ["fill", "run"]
 
 
-def run(folder: Path, output: Path | None) -> int:
-    """Write the report of a run, cancelled and crashed ones included."""
-    path = open_run(folder).report(output or folder / "report.html")
-    out.print(f"report: {path}", soft_wrap=True, highlight=False)
-    return 0
+def run(folder: Path, output: Path | None, *, force: bool) -> Answer:
+    """Write the report of a run, also a cancelled or crashed one; that in the run folder is always written anew."""
+    found = open_run(folder)
+    path = found.report(folder / "report.html" if output is None else writable(output, force=force))
+    return Answer({"run": folder, "status": found.status, "written": path}, [f"report: {path}"])
 
 
-def fill(folder: Path, document: Path) -> int:
+def fill(folder: Path, document: Path) -> Answer:
     """Put the run's result between the marks of a Markdown document."""
     from perflab.present.result_table import filled, result_table
 
@@ -32,5 +33,4 @@ def fill(folder: Path, document: Path) -> int:
         write_atomically(document, filled(document.read_text("utf-8"), text), mode=0o644)
     except (OSError, UnicodeDecodeError) as error:
         raise RunError(f"The document {str(document)!r} cannot be filled: {error}; name a Markdown file.") from error
-    out.print(f"filled: {document}", soft_wrap=True, highlight=False)
-    return 0
+    return Answer({"run": folder, "status": found.status, "written": document}, [f"filled: {document}"])

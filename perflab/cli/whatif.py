@@ -1,20 +1,21 @@
 """`perflab whatif TRACE`: hit rates by size and policy, and which cache to take.
 
-In: a run folder or a trace file. Out: text or JSON on the terminal, perhaps a report.
+In: a run folder or a trace file. Out: rates and a recommendation, perhaps a report.
 """
 
 from __future__ import annotations
 
-import json
-import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from perflab.cli.console import out
+from perflab.cli.answer import Answer, plain, rows
+from perflab.cli.codes import Exit
+from perflab.cli.console import aside
+from perflab.cli.output import writable
 from perflab.errors import ConfigError
 from perflab.system.traces import read_trace
 from perflab.system.what_if import POLICIES, RECOMMENDABLE, WhatIf
@@ -38,22 +39,22 @@ def run(
     kind: str | None,
     times: bool,
     report: Path | None,
-    as_json: bool,
-) -> int:
-    """Answer, and return 0; 3 if there is not enough data or no setting reaches the target."""
+    *,
+    force: bool,
+) -> Answer:
+    """Answer; the code is 3 if there is not enough data or no setting reaches the target."""
     names = _names(policies)
-    trace = _read(source, kind, times, Console(stderr=True))
+    path = None if report is None else writable(report, force=force)
+    trace = _read(source, kind, times)
     what_if = WhatIf(trace, by=by, current=_current(current))  # type: ignore[arg-type]  # it checks the unit itself
     allowed = [name for name in names if name in RECOMMENDABLE]
     found = what_if.recommend(constraints={"hit_rate": target}, policies=allowed)
-    if as_json:
-        print(json.dumps(_answer(what_if, names, found), allow_nan=False))
-    else:
-        _print(what_if, names, found)
-    if report is not None:
-        what_if.report(report, names, target=target)
-        Console(stderr=as_json).print(f"report: {report}", soft_wrap=True, highlight=False)
-    return 0 if found.setting else 3
+    data = {**_found(what_if, names, found), "report": report}
+    lines = list(_lines(what_if, names, found))
+    if path is not None:
+        what_if.report(path, names, target=target)
+        lines.append(f"report: {path}")
+    return Answer(data, lines, Exit.DONE if found.setting else Exit.UNCLEAR)
 
 
 def _names(policies: str) -> list[str]:
@@ -71,40 +72,34 @@ def _current(text: str | None) -> tuple[str, str | int] | None:
     return policy, int(size) if size.isdigit() else size
 
 
-def _read(source: Path, kind: str | None, times: bool, console: Console) -> Trace:
+def _read(source: Path, kind: str | None, times: bool) -> Trace:
     columns = (TextColumn("reading {task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Progress(*columns, console=aside, transient=True, disable=not aside.is_terminal) as progress:
         task = progress.add_task(source.name, total=None)
         return read_trace(
             source, kind, times=times, progress=lambda done, total: progress.update(task, completed=done, total=total)
         )
 
 
-def _answer(what_if: WhatIf, names: list[str], found: Recommendation) -> dict[str, Any]:
+def _found(what_if: WhatIf, names: list[str], found: Recommendation) -> dict[str, Any]:
     trace = what_if.trace
-    curves = what_if.frame(names)[[*_COLUMNS, "how"]].to_dict("records") if len(trace) else []
     setting = {"policy": found.setting.policy, "size": found.setting.size} if found.setting else None
-    rates = {name: _finite(getattr(found, name)) for name in ("hit_rate", "held_out", "low", "high", "saved_s")}
+    rates = {name: plain(getattr(found, name)) for name in ("hit_rate", "held_out", "low", "high", "saved_s")}
     return {
         "trace": {"source": trace.source, "accesses": len(trace), "keys": trace.keys, "wrong_lines": trace.wrong.count},
         "unit": what_if.unit,
         "recommendation": {"verdict": found.verdict, "reason": found.reason, "setting": setting, **rates},
-        "curves": [{name: _finite(value) for name, value in row.items()} for row in curves],
+        "curves": rows(what_if.frame(names)[[*_COLUMNS, "how"]]) if len(trace) else [],
     }
 
 
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _print(what_if: WhatIf, names: list[str], found: Recommendation) -> None:
+def _lines(what_if: WhatIf, names: list[str], found: Recommendation) -> Iterator[str | Table]:
     trace = what_if.trace
     if trace.wrong.count:
-        out.print(str(trace.wrong), soft_wrap=True, highlight=False, markup=False)
-    heading = f"Hit rate by size: {len(trace):,} accesses to {trace.keys:,} keys, from {trace.source}"
-    out.print(heading, soft_wrap=True, highlight=False, markup=False)
-    out.print(_table(what_if, names))
-    out.print(str(found), soft_wrap=True, highlight=False, markup=False)
+        yield str(trace.wrong)
+    yield f"Hit rate by size: {len(trace):,} accesses to {trace.keys:,} keys, from {trace.source}"
+    yield _table(what_if, names)
+    yield str(found)
 
 
 def _table(what_if: WhatIf, names: list[str]) -> Table:

@@ -201,8 +201,8 @@ def _what_if(data: ReportData) -> Part:
 
 def _ahead(data: ReportData) -> Part:
     """Return what came into memory before anyone asked for it, and what that was worth."""
-    names = data.metrics["name"].astype(str)
-    measured = data.metrics[names.str.startswith(("prefetch.", "warm.")) & (data.metrics["how"] != "unavailable")]
+    pairs = zip(read.texts(data.metrics, "name"), read.texts(data.metrics, "how"), strict=True)
+    measured = data.metrics[[n.startswith(("prefetch.", "warm.")) and how != "unavailable" for n, how in pairs]]
     if not len(measured):
         return Part("ahead", "Ahead of time", "Nothing was prefetched and nothing was warmed.", ())
     lead = "Entries that were fetched before they were read: how many were, how many of them for nothing."

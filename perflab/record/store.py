@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-__all__ = ["FORMAT", "RunFolder", "is_run", "read_info", "read_table", "size_of", "write_atomically"]
+__all__ = ["FORMAT", "RunFolder", "is_run", "is_written", "read_info", "read_table", "size_of", "write_atomically"]
 
 FORMAT = 1
 INFO = "run.json"
@@ -142,6 +142,24 @@ def write_atomically(path: Path, content: str | bytes, *, mode: int = 0o600) -> 
 def is_run(path: Path) -> bool:
     """Return whether a folder holds a run."""
     return (path / INFO).is_file()
+
+
+def is_written(folder: Path) -> bool:
+    """Return whether a running program writes to a run folder."""
+    # Its writer holds this lock as long as it lives. Without O_NONBLOCK, a pipe in its place would be waited for.
+    try:
+        lock = os.open(folder / ".lock", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(lock)
+    return False
 
 
 def read_info(path: Path) -> dict[str, Any]:

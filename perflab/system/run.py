@@ -5,7 +5,6 @@ In: a run folder, or the frames of a system that is still at work. Out: `Run`.
 
 from __future__ import annotations
 
-import fcntl
 import html
 import os
 from collections.abc import Mapping, Sequence
@@ -20,7 +19,7 @@ from perflab.errors import ConfigError, RunError
 from perflab.record import Frames
 from perflab.record.flight import RING
 from perflab.record.flight_read import Flight, flight_frame, last_words, read_ring
-from perflab.record.store import columns_of, read_info, read_table, size_of
+from perflab.record.store import columns_of, is_written, read_info, read_table, size_of
 from perflab.system.traces import curves_of
 
 if TYPE_CHECKING:
@@ -81,7 +80,7 @@ class Run:
             return f"The run folder could not be written any more: {self.info['given_up']}."
         from perflab.present.escape import visible
 
-        return visible(last_words(self._last_events(), running=_is_written(self._folder)))
+        return visible(last_words(self._last_events(), running=is_written(self._folder)))
 
     def metrics(self) -> pd.DataFrame:
         """Return every metric: name, value, low, high, unit, how, method, n; what was not measured says why."""
@@ -201,23 +200,6 @@ def open_run(path: str | os.PathLike[str]) -> Run:
         Frames(partial(read_table, folder), by_column=partial(columns_of, folder), sizes=partial(size_of, folder)),
         folder,
     )
-
-
-def _is_written(folder: Path) -> bool:
-    # Its writer holds this lock as long as it lives. Without O_NONBLOCK, a pipe in its place would be waited for.
-    try:
-        lock = os.open(folder / ".lock", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    finally:
-        os.close(lock)
-    return False
 
 
 def check_report_path(path: str | os.PathLike[str], formats: Sequence[str] = REPORT_FORMATS) -> Path:

@@ -116,9 +116,9 @@ def test_nothing_leaves_the_file(html: str) -> None:
 
 def test_every_plot_is_there_and_named(page: Page) -> None:
     plots = page.all("svg")
-    assert len(plots) == 5
+    assert len(plots) == 6
     assert all(plot["role"] == "img" and len(plot["aria-label"]) > 40 for plot in plots)
-    assert len({plot["aria-label"] for plot in plots}) == 5
+    assert len({plot["aria-label"] for plot in plots}) == 6
 
 
 def test_identifiers_are_unique_and_known(page: Page) -> None:

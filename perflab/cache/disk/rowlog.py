@@ -11,7 +11,7 @@ from perflab.cache.keys import decode_key
 from perflab.errors import StoreError
 from perflab.record import Recorder
 
-__all__ = ["RowLog"]
+__all__ = ["RowLog", "named"]
 
 
 class RowLog:
@@ -27,10 +27,11 @@ class RowLog:
 
     def report(self, encoded: bytes | None, event: str, reason: str, nbytes: int | None = None) -> None:
         """Record an event of a row, under its key as the application gave it; None is the whole tier."""
-        self.record(None if encoded is None else _named(encoded), event, nbytes, reason)
+        self.record(None if encoded is None else named(encoded), event, nbytes, reason)
 
 
-def _named(encoded: bytes) -> Hashable:
+def named(encoded: bytes) -> Hashable:
+    """Return a key as the application gave it, or its bytes as text if they are none of ours."""
     try:
         return decode_key(encoded)
     except (StoreError, TypeError):

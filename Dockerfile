@@ -1,0 +1,1 @@
+perflab/deploy/Dockerfile
