@@ -260,6 +260,22 @@ def _sleep_long():
     time.sleep(600)
 
 
+def test_another_number_of_workers_goes_for_work_that_begins_when_nothing_is_under_way():
+    before = set(threading.enumerate())
+    with Workers(2, "threads") as workers:
+        running = workers.map(str, range(9))
+        assert next(running) == "0"
+        workers.resize(3)
+        assert list(running) == [str(number) for number in range(1, 9)]
+        gate = threading.Barrier(4)
+        waiting = [workers.submit(gate.wait) for _ in range(3)]
+        gate.wait(timeout=10)  # three are in there at once
+        assert len({future.result() for future in waiting}) == 3
+    assert set(threading.enumerate()) == before
+    with pytest.raises(ValueError, match="workers is 0"):
+        workers.resize(0)
+
+
 def test_an_executor_of_the_caller_is_not_shut_down():
     with ThreadPoolExecutor(1) as pool:
         with Workers.over(pool, workers=2) as workers:

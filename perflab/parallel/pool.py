@@ -87,6 +87,7 @@ class Workers:
         self._owned = True
         self._closed = False
         self._under_way = 0
+        self._outdated = False
         self._peak_bytes: int | None = None
 
     @classmethod
@@ -195,6 +196,31 @@ class Workers:
         shut_down(executor, cancel=False)
         return True
 
+    def resize(self, workers: int, in_flight: int | None = None) -> None:
+        """Have another number of workers from the next work on that begins while nothing else is under way.
+
+        Work that is under way goes on in the pool that it has. An executor of the caller stays as it is: there the
+        number bounds what it is given at once.
+
+        Raises
+        ------
+        ValueError
+            If the number is below 1.
+
+        Examples
+        --------
+        >>> with Workers(1) as workers:
+        ...     workers.resize(2)
+        ...     workers.workers, workers.in_flight
+        (2, 4)
+        """
+        if workers < 1:
+            raise ValueError(f"workers is {workers}; it must be 1 or more")
+        with self._lock:
+            self._outdated = self._outdated or (self._owned and workers != self.workers)
+            self.workers = workers
+            self.in_flight = in_flight or 2 * workers
+
     def close(self, cancel: bool = False) -> None:
         """End the workers and wait for them; with `cancel`, without finishing what was handed out.
 
@@ -231,12 +257,19 @@ class Workers:
 
     def _enter(self) -> Executor:
         """Return the pool, started if need be, and note that it has work until `_leave`."""
+        outdated = None
         with self._lock:
             self._refuse_closed()
+            if self._outdated and not self._under_way:
+                outdated, self._executor, self._outdated = self._executor, None, False
             if self._executor is None:
                 self._executor = start(self.kind, self.workers, self._scheduler)
+                self._outdated = False
             self._under_way += 1
-            return self._executor
+            entered = self._executor
+        if outdated is not None:
+            shut_down(outdated, cancel=False)
+        return entered
 
     def _begin(self, call: Callable[[], Outcome], again: bool = True) -> tuple[Executor, Future[Outcome]]:
         """Hand over the first call of some work, which is under way until `_leave`; return the pool that took it.

@@ -53,13 +53,20 @@ class FileWork:
         self, config: Config, cache: TieredCache, recorder: Recorder, events: Events, executor: Executor | None = None
     ) -> None:
         permits = threading.BoundedSemaphore(config.max_parallel_operations)
-        self._config = config
-        self._cache = cache if config.enable_large_file_optimization else _Forgetful()
+        self._tiers = cache
         self.workers = _workers(config, permits, executor)
         self._inline = Workers(1, permits=permits)
-        self._layouts = Layouts() if config.enable_large_file_optimization else None
         self._recorder = recorder
         self._events = events
+        self.use(config)
+
+    def use(self, config: Config) -> None:
+        """Go by another config from the next file on; `max_parallel_operations` and what a worker is stay."""
+        keeps = config.enable_large_file_optimization
+        self._cache: TieredCache | _Forgetful = self._tiers if keeps else _Forgetful()
+        self._layouts = Layouts() if keeps else None
+        self.workers.resize(config.workers, config.max_parallel_operations)
+        self._config = config
 
     def process(
         self,

@@ -35,6 +35,11 @@ class Files:
         self._config = config
         self._work = work
 
+    def use(self, config: Config) -> None:
+        """Go by another config from the next file on; see `FileWork.use`."""
+        self._work.use(config)
+        self._config = config
+
     def chunks(self, path: str | os.PathLike[str]) -> Iterator[Chunk]:
         """Yield the semantic chunks of a file; joined, their bytes are the file's."""
         settings = self._config.chunks

@@ -25,6 +25,7 @@ from perflab.optimize import AutoOptimizer, OptimizationResult, Prefetcher, Reli
 from perflab.record import Frames, Operation
 from perflab.record.where import Filters
 from perflab.system import remote
+from perflab.system.apply import apply
 from perflab.system.files import FileWork
 from perflab.system.hotset import hot_set_path
 from perflab.system.large_files import Files
@@ -110,6 +111,7 @@ class PerformanceSystem:
         self._recorder = begin_recording(run_dir, self.config.record, self._info)
         self._events = Events(self._recorder.add)
         self._optimizing = threading.Lock()
+        self._applying = threading.RLock()
         self._closed = False
         remote.enter(self._recorder, self)
         try:
@@ -130,6 +132,49 @@ class PerformanceSystem:
         self._relief = Relief(self.cache)
         self._auto = AutoOptimizer(self.optimize, self._signals, config.optimization_schedule, config.thresholds)
         self._start()
+
+    def apply(self, config: Config) -> tuple[str, ...]:
+        """Go by another config from now on, and return the paths of the settings that changed.
+
+        Sizes, policies and times to live change in the tiers at once, and what they hold stays as far as it fits;
+        numbers of workers and sizes of chunks go for the next file. `config` is then what is in force.
+
+        Raises
+        ------
+        ConfigError
+            If a setting that differs can only be had by a new system, such as the folder of the disk tier; then nothing
+            is changed.
+        PerflabError
+            If the system is closed.
+
+        Examples
+        --------
+        >>> with PerformanceSystem() as system:
+        ...     system.apply(system.config.replace(cache={"l1_policy": "sieve"})), system.config.cache.l1_policy
+        (('cache.l1_policy',), 'sieve')
+        """
+        with self._applying:
+            self._refuse_closed()
+            changed = apply(self, self.config, config)
+            self.config = config
+            self._info = {**self._info, "config": config.model_dump(mode="json")}
+            self._recorder.note(config=self._info["config"])
+        return changed
+
+    def _prefetch(self, on: bool) -> None:
+        (self._prefetcher.start if on else self._prefetcher.close)()
+
+    def _watch_host(self, config: Config) -> None:
+        self._monitor.stop()
+        settings, baseline = config.resource_monitoring, self._monitor.baseline_bytes
+        self._monitor = Monitor(self._recorder, self._events, settings, baseline)
+        self._monitor.start()
+
+    def _schedule(self, config: Config) -> None:
+        self._auto.close()
+        self._auto = AutoOptimizer(self.optimize, self._signals, config.optimization_schedule, config.thresholds)
+        if config.enable_auto_optimization:
+            self._auto.start()
 
     def _start(self) -> None:
         self._monitor.start()

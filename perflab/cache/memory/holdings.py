@@ -70,9 +70,8 @@ class Holdings(Store):
         self.shelf = Shelf()
         self._hot, self._told, self._others = self.shelf.hot, self.shelf.told, self.shelf.others
         self._dirty = unwritten.generations
-        self._ttl_s = ttl_s
         self._lifetime = lifetime
-        self._dating = ttl_s != math.inf or lifetime is not None
+        self.live_for(ttl_s)
         self._new_policy = new_policy
         self._start()
         self.limit(max_bytes, max_entries)
@@ -87,9 +86,26 @@ class Holdings(Store):
         self._tier = tier
 
     def _start(self) -> None:
-        self.order = order = self._new_policy()
-        self._add, self._victim = order.add, order.victim
+        self._take_order(self._new_policy())
         self.nbytes = self._left_bytes = 0
+
+    def reorder(self, new_policy: Callable[[], Policy]) -> None:
+        """Go by another order of eviction from now on; what is held joins it, next to leave first."""
+        old, left = self.order, list(self.order)
+        self._new_policy = new_policy
+        self._take_order(new_policy())
+        for entry in left:
+            old.remove(entry)
+            self._add(entry)
+
+    def _take_order(self, order: Policy) -> None:
+        self.order = order
+        self._add, self._victim = order.add, order.victim
+
+    def live_for(self, ttl_s: float) -> None:
+        """Give entries that come in from now on another time to live, infinite for ever."""
+        self._ttl_s = ttl_s
+        self._dating = ttl_s != math.inf or self._lifetime is not None
 
     def limit(self, max_bytes: int, max_entries: int) -> None:
         """Set the bounds; `make_room` then holds them."""

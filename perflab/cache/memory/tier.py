@@ -227,6 +227,31 @@ class MemoryCache(StockedMapping):
                 raise StoreError("The bounds stay as they were: an entry that would leave could not be written back.")
         self._tell()
 
+    def reorder(self, policy: str) -> None:
+        """Go by the policy of this name from now on, and keep what is held; its reads so far are forgotten.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such policy.
+        """
+        chosen = choose(policy)
+        with self._lock:
+            self._catch_up()
+            self._stock.reorder(chosen.make)
+
+    def live_for(self, ttl: float | None) -> None:
+        """Give entries that are stored from now on, without a `ttl` of their own, so many seconds; None is for ever.
+
+        Raises
+        ------
+        ConfigError
+            If it is no number, or negative.
+        """
+        lifetime = checked_ttl(ttl)
+        with self._lock:
+            self._stock.live_for(lifetime)
+
     def reset(self) -> None:
         """Let go of everything without a row, but for what is dirty, which is written: the cache ends."""
         self.flush()

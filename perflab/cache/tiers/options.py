@@ -5,6 +5,8 @@ In: settings, as attributes. Out: the tiers, told of them.
 
 from __future__ import annotations
 
+from typing import Literal
+
 from perflab.cache.entry import checked_ttl
 from perflab.cache.memory.notices import Listener
 from perflab.cache.tiers.tiermap import TierMapping
@@ -80,3 +82,19 @@ class TierOptions(TierMapping):
         if not 0 <= ratio <= 1:
             raise ConfigError(f"refresh_ratio is {ratio!r}; it must be a ratio from 0 to 1")
         self._refresh_ratio = ratio
+
+    def reorder(self, tier: Literal["l1", "l2"], policy: str) -> None:
+        """Have a memory tier go by the policy of this name from now on; it keeps what it holds.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such policy.
+        """
+        self._check_open()
+        if tier == "l2":
+            self.l2.reorder(policy)
+            return
+        with self._tiers.memory.lock:
+            self.l1.reorder(policy)
+            self._order_by_uses()  # policies differ in how many reads of one entry count

@@ -122,7 +122,11 @@ class NotedReads(Reads, LockedMapping):
         # The quick way knows one clock.
         dated = first.dated if first.timer is monotonic else {}
         self._watch(first.hot, dated, tapes.current, Entry, self._full * tapes.stride, tapes.stride > 1)
-        first.follow(self.recorder.follow(first.holds, first.counted))
+        self._order_by_uses()
+
+    def _order_by_uses(self) -> None:
+        """Take the first tier's order of eviction from the tapes, as its policy counts reads."""
+        self._first.follow(self.recorder.follow(self._first.holds, self._first.counted))
 
     @abstractmethod
     def _look(self, key: Hashable, default: Any) -> Any:
