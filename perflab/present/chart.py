@@ -52,7 +52,7 @@ class Axis:
     def _steps(self, most: int) -> list[float]:
         rough = (self.high - self.low) / max(1, most - 1)
         scale = 10.0 ** math.floor(math.log10(rough))
-        step = next(scale * factor for factor in (1, 2, 5, 10) if scale * factor >= rough * 0.999)
+        step = next(scale * factor for factor in (1, 2, 2.5, 5, 10) if scale * factor >= rough * 0.999)
         first = math.ceil(self.low / step - 1e-9)
         return [round(place * step, 12) for place in range(first, math.floor(self.high / step + 1e-9) + 1)]
 
@@ -111,7 +111,7 @@ class Chart:
     Examples
     --------
     >>> chart = Chart("Two points", Axis(0, 1), Axis(0, 1), [Line("a", "l1", [0, 1], [0, 1])])
-    >>> chart.svg().startswith('<svg viewBox="0 0 640 220" role="img" aria-label="Two points"')
+    >>> chart.svg().startswith('<svg viewBox="0 0 560 220" role="img" aria-label="Two points"')
     True
     """
 
@@ -121,7 +121,7 @@ class Chart:
     lines: Sequence[Line]
     levels: Sequence[Level] = ()
     marks: Sequence[Mark] = ()
-    width: float = 640.0
+    width: float = 560.0
     height: float = 220.0
     ticks: tuple[int, int] = field(default=(6, 5))
 
@@ -163,7 +163,7 @@ class Chart:
         for level in self.levels:
             y = self._down(level.y)
             yield _stroke(f"M{_LEFT:.1f} {y:.1f}H{self.width - _RIGHT:.1f}", level.role, 1.4, "6 3")
-            yield _text(self.width - _RIGHT, y - 4, level.text, level.role, "end")
+            yield _text(_LEFT + 4, y - 4, level.text, level.role, "start")
 
     def _line(self, line: Line) -> str:
         points = [
@@ -185,12 +185,20 @@ class Chart:
         return f'<path d="{around}" style="fill:{_color(role)};opacity:.18"/>'
 
     def _marks(self) -> Iterator[str]:
-        for mark in self.marks:
+        for place, mark in enumerate(self.marks):
             x, y = self._across(mark.x), self._down(mark.y)
             at_end = x + len(mark.text) * _WIDE + 12 > self.width - _RIGHT
             yield _stroke(f"M{x:.1f} {self._foot:.1f}V{y:.1f}", "muted", 0.8)
             yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4.5" style="fill:{_color(mark.role)}"/>'
-            yield _text(x - 8 if at_end else x + 8, max(y - 7, _TOP), mark.text, mark.role, "end" if at_end else "start")
+            # The words stand at the foot, each on a line of its own, where no curve is in the way.
+            yield _text(
+                x - 6 if at_end else x + 6,
+                self._foot - 8 - 15 * place,
+                mark.text,
+                mark.role,
+                "end" if at_end else "start",
+                backed=True,
+            )
 
     def _legend(self) -> Iterator[str]:
         if len(self.lines) < 2:
@@ -224,6 +232,7 @@ def _stroke(path: str, role: str, width: float, dash: str = "", cap: str = "") -
     return f'<path d="{path}" style="fill:none;stroke:{_color(role)};stroke-width:{width:g}{dashed}{ended}"/>'
 
 
-def _text(x: float, y: float, text: str, role: str, anchor: str) -> str:
+def _text(x: float, y: float, text: str, role: str, anchor: str, *, backed: bool = False) -> str:
     said = escape.html(text)
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" style="fill:{_color(role)}">{said}</text>'
+    halo = f";paint-order:stroke;stroke:{_color('surface')};stroke-width:4px" if backed else ""
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" style="fill:{_color(role)}{halo}">{said}</text>'

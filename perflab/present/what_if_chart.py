@@ -47,11 +47,10 @@ def what_if_chart(
     unit = drawn[0].unit
     names = ", ".join(curve.policy for curve in drawn)
     levels = [] if target is None else [Level(target, f"target {target:.0%}")]
-    marks = [
-        _mark(drawn, setting, name, role, unit)
-        for setting, name, role in ((current, "now", "muted"), (chosen, "chosen", "ink"))
-        if setting is not None
-    ]
+    places = [(current, "now", "muted"), (chosen, "chosen", "ink")]
+    if chosen == current:
+        places = [(chosen, "now and chosen", "ink")]
+    marks = [_mark(drawn, setting, name, role, unit) for setting, name, role in places if setting is not None]
     return Chart(
         f"Line chart of the hit rate against the cache's size in {unit}: {names}. {'; '.join(m.text for m in marks)}.",
         _sizes(drawn, unit),

@@ -18,6 +18,7 @@ from perflab.bench import Arm, Bench
 from perflab.bench import run as run_benchmark
 from perflab.bench.arm import Clock, Function, State
 from perflab.bench.pair import Side, pair_of
+from perflab.bench.progress import Paced
 from perflab.bench.resume import Earlier
 from perflab.config import Config
 from perflab.errors import BenchmarkError
@@ -35,6 +36,8 @@ __all__ = ["benchmark", "benchmark_workloads", "new_run_dir"]
 
 LEAST_SOURCE = 1
 """Bytes to look for when it is only asked whether a source can be read: one feature is taken in any case."""
+
+_FLUSH_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,10 +194,14 @@ def _benchmark_arms(
 ) -> BenchmarkResult:
     earlier = kept.earlier()
 
-    def step(done: int, total: int, label: str, remaining_s: float | None) -> None:
-        on_step(f"{name}: {label}", done, total, remaining_s)
-
     def measure(recorder: Recorder) -> list[Bench]:
+        # Who watches the run folder sees samples come, and what is measured outlives whatever happens next.
+        flush = Paced(recorder.flush, _FLUSH_S)
+
+        def step(done: int, total: int, label: str, remaining_s: float | None) -> None:
+            flush()
+            on_step(f"{name}: {label}", done, total, remaining_s)
+
         return [
             run_benchmark(
                 name,

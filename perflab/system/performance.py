@@ -105,7 +105,7 @@ class PerformanceSystem:
         label: str | None = None,
         executor: Executor | None = None,
     ) -> None:
-        self.config = config or Config()
+        self._config = config or Config()
         self._started = time.monotonic()
         self._info = describe_run(self.config, label)
         self._recorder = begin_recording(run_dir, self.config.record, self._info)
@@ -156,10 +156,21 @@ class PerformanceSystem:
         with self._applying:
             self._refuse_closed()
             changed = apply(self, self.config, config)
-            self.config = config
+            self._config = config
             self._info = {**self._info, "config": config.model_dump(mode="json")}
             self._recorder.note(config=self._info["config"])
+        if changed:
+            self._events.emit("config_changed", changed=list(changed))
         return changed
+
+    @property
+    def config(self) -> Config:
+        """The settings in force; setting it is `apply`."""
+        return self._config
+
+    @config.setter
+    def config(self, config: Config) -> None:
+        self.apply(config)
 
     def _prefetch(self, on: bool) -> None:
         (self._prefetcher.start if on else self._prefetcher.close)()

@@ -77,7 +77,7 @@ def control(path: str, group: str, schema: Mapping[str, Any]) -> Field:
     --------
     >>> made = control("cache.l1_bytes", "cache", {"type": "integer", "minimum": 0, "description": "size; bytes"})
     >>> made.kind, made.label, made.unit, made.options[:3]
-    ('slider', 'l1', 'bytes', ('0 B', '1 KiB', '2 KiB'))
+    ('slider', 'l1 size', 'bytes', ('0 B', '1 KiB', '2 KiB'))
     """
     own, may_be_unset = _without_null(schema)
     about = str(schema.get("description", ""))
@@ -87,7 +87,9 @@ def control(path: str, group: str, schema: Mapping[str, Any]) -> Field:
     stops = _stops(own, unit) if kind == "slider" else ()
     options = tuple(_number(stop, unit) for stop in stops) or tuple(map(str, _choices(own)))
     words = name.removesuffix("_bytes").removesuffix("_s").removesuffix("_ratio").replace("_", " ")
-    return Field(path, group, words, unit, about, kind, options, stops, may_be_unset)
+    words += " size" if unit == "bytes" and " " not in words else ""
+    meaning = "; ".join(part for part in about.split("; ") if part != unit)
+    return Field(path, group, words, unit, meaning, kind, options, stops, may_be_unset)
 
 
 def shown(field: Field, value: Any) -> Shown:

@@ -94,10 +94,14 @@ class Prediction:
         said = f"{mark} {'reaches' if verdict == 'pass' else 'misses'} the target of {asked.target:.0%}"
         saved = self.saved_s(asked)
         than = "against the setting in force" if self.what_if.current else "against no cache"
-        shown = "unavailable" if math.isnan(saved) else format_seconds(saved)
+        shown = "unavailable" if math.isnan(saved) else format_seconds(abs(saved))
         return [
             tile("predicted hit rate", f"{rate * 100:.1f} %", said, role),
-            tile("predicted saving", shown, "no load was timed" if math.isnan(saved) else than),
+            tile(
+                "more loading, predicted" if saved < 0 else "less loading, predicted",
+                shown,
+                "no load was timed" if math.isnan(saved) else than,
+            ),
         ]
 
     def chart(self, asked: Asked) -> str:

@@ -15,6 +15,7 @@ from perflab.config.write import to_code, to_toml
 from perflab.errors import PerflabError
 from perflab.present import escape
 from perflab.present.page import save
+from perflab.system.apply import changes
 from perflab.widgets.draft import Draft
 from perflab.widgets.fields import Field, Shown, config_fields
 from perflab.widgets.form import Form
@@ -109,10 +110,7 @@ class Tuner(Panel):
         self._latest.want(self._draft.config)
 
     def _say_how_many(self) -> None:
-        changed = sum(
-            self._draft.values[path] != value for path, value in Draft(self._in_force).values.items()
-        )
-        wrong = len(self._draft.messages)
+        changed, wrong = len(changes(self._in_force, self._draft.config)), len(self._draft.messages)
         parts = [f"{changed} setting{'s' * (changed != 1)} differ{'s' * (changed == 1)} from what is in force."]
         parts += [f"{wrong} not allowed, and left as before."] if wrong else []
         self.say(" ".join(parts), is_wrong=wrong > 0)
