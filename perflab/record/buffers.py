@@ -7,6 +7,7 @@ In: arrays and columns of one type. Out: numpy arrays, and Arrow arrays over the
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -39,21 +40,21 @@ def missing(array: pa.Array) -> NDArray[np.bool_]:
     return lacking
 
 
-def filled(column: pa.ChunkedArray, dtype: type[np.generic]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Return the values of a column in one array, zero where one is missing, and which ones are missing.
+def filled(rows: int, pieces: Iterable[pa.Array], dtype: type[np.generic]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Return the values of a column's pieces in one array, zero where one is missing, and which ones are missing.
 
     Memory that is zero is left as the system hands it out: touching what is fresh takes longer than any work on it.
     """
     import numpy as np
 
-    values, lacking = np.zeros(len(column), dtype), np.zeros(len(column), np.bool_)
+    values, lacking = np.zeros(rows, dtype), np.zeros(rows, np.bool_)
     stop = 0
-    for chunk in column.chunks:
-        start, stop = stop, stop + len(chunk)
-        if chunk.null_count < len(chunk):
-            values[start:stop] = numbers_of(chunk, dtype)
-        if chunk.null_count:
-            lacking[start:stop] = missing(chunk)
+    for piece in pieces:
+        start, stop = stop, stop + len(piece)
+        if piece.null_count < len(piece):
+            values[start:stop] = numbers_of(piece, dtype)
+        if piece.null_count:
+            lacking[start:stop] = missing(piece)
             values[start:stop][lacking[start:stop]] = 0
     return values, lacking
 

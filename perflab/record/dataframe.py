@@ -5,7 +5,7 @@ In: a table of `rows.gather`, or the columns of one. Out: a DataFrame with the d
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from perflab.record.arrow import empty_table
@@ -22,17 +22,22 @@ __all__ = ["assembled", "dtypes", "to_dataframe", "values"]
 
 def to_dataframe(table: pa.Table) -> pd.DataFrame:
     """Return a table as a DataFrame whose `attrs` have `units`, column -> unit; writing to it changes no table."""
-    return assembled({name: values(table.column(name)) for name in table.column_names}, table.schema, table.num_rows)
+    rows = table.num_rows
+    arrays = {name: values(c.type, rows, c.chunks) for name, c in zip(table.column_names, table.columns, strict=True)}
+    return assembled(arrays, table.schema, rows)
 
 
-def values(column: pa.ChunkedArray) -> ExtensionArray:
-    """Return a column as pandas holds it in the documented dtype."""
+def values(kind: pa.DataType, rows: int, pieces: Iterable[pa.Array]) -> ExtensionArray:
+    """Return a column, from its pieces, as pandas holds it in the documented dtype."""
     import pyarrow as pa
 
-    if pa.types.is_dictionary(column.type):
-        return _categorical(column)
-    numeric = _numeric(column)
-    return pa.table({"": column}).to_pandas()[""].array if numeric is None else numeric
+    if pa.types.is_dictionary(kind):
+        return _categorical(rows, list(pieces))
+    numeric = _numeric(kind, rows, pieces)
+    if numeric is not None:
+        return numeric
+    other: ExtensionArray = pa.table({"": pa.chunked_array(list(pieces), kind)}).to_pandas()[""].array
+    return other
 
 
 def assembled(arrays: Mapping[str, ExtensionArray], schema: pa.Schema, rows: int) -> pd.DataFrame:
@@ -50,26 +55,30 @@ def dtypes(frame: str) -> pd.Series:
     return to_dataframe(empty_table(frame)).dtypes
 
 
-def _numeric(column: pa.ChunkedArray) -> ExtensionArray | None:
-    """Return a column of numbers or truth values; Arrow's own conversion copies each chunk, and then all of them."""
+def _numeric(kind: pa.DataType, rows: int, pieces: Iterable[pa.Array]) -> ExtensionArray | None:
+    """Return a column of numbers, truth values or times; Arrow's own conversion copies each piece, and then all."""
     import numpy as np
     import pandas as pd
     import pyarrow as pa
 
-    if pa.types.is_int64(column.type):
-        return pd.arrays.IntegerArray(*filled(column, np.int64))
-    if pa.types.is_boolean(column.type):
-        return pd.arrays.BooleanArray(*filled(column, np.bool_))
-    if not pa.types.is_float64(column.type):
+    if pa.types.is_int64(kind):
+        return pd.arrays.IntegerArray(*filled(rows, pieces, np.int64))
+    if pa.types.is_boolean(kind):
+        return pd.arrays.BooleanArray(*filled(rows, pieces, np.bool_))
+    if pa.types.is_timestamp(kind):
+        times, lacking = filled(rows, pieces, np.int64)
+        times[lacking] = np.iinfo(np.int64).min  # what NaT is
+        return pd.array(times, dtype=pd.DatetimeTZDtype(kind.unit, kind.tz), copy=False)
+    if not pa.types.is_float64(kind):
         return None
-    values, lacking = filled(column, np.float64)
-    values[lacking] = np.nan
-    return pd.arrays.NumpyExtensionArray(values)
+    numbers, lacking = filled(rows, pieces, np.float64)
+    numbers[lacking] = np.nan
+    return pd.arrays.NumpyExtensionArray(numbers)
 
 
-def _categorical(column: pa.ChunkedArray) -> pd.Categorical[Any]:
+def _categorical(rows: int, pieces: Sequence[pa.Array]) -> pd.Categorical[Any]:
     import pandas as pd
 
     # Arrow's own conversion takes half as long again, and minutes where many pieces share a dictionary.
-    places, texts = codes(column)
+    places, texts = codes(rows, pieces)
     return pd.Categorical.from_codes(places, dtype=pd.CategoricalDtype(pd.Index(texts.to_pandas())), validate=False)

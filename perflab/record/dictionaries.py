@@ -6,7 +6,7 @@ the texts in use.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from perflab.record.buffers import int32_array, missing, numbers_of
@@ -26,7 +26,7 @@ def joined(column: pa.ChunkedArray) -> pa.DictionaryArray:
     """
     import pyarrow as pa
 
-    texts, places = _unified(column)
+    texts, places = _unified(column.chunks)
     if places:
         indices = pa.concat_arrays([_translated(chunk, places) for chunk in column.chunks])
     else:
@@ -35,28 +35,28 @@ def joined(column: pa.ChunkedArray) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(indices, texts)
 
 
-def codes(column: pa.ChunkedArray) -> tuple[NDArray[Any], pa.Array]:
-    """Return the texts of a column, each once, and each row's place among them, -1 where it is missing.
+def codes(rows: int, pieces: Sequence[pa.Array]) -> tuple[NDArray[Any], pa.Array]:
+    """Return each row's place among the texts of a column's pieces, -1 where it is missing, and the texts, each once.
 
     The places are of the narrowest dtype that pandas would choose. They are made in one pass without a copy: of ten
     million rows, each copy costs more in fresh memory than in work.
     """
     import numpy as np
 
-    texts, places = _unified(column)
+    texts, places = _unified(pieces)
     dtype = next((kind for kind in (np.int8, np.int16) if len(texts) <= np.iinfo(kind).max), np.int32)
-    found = np.zeros(len(column), dtype)
+    found = np.zeros(rows, dtype)
     stop = 0
-    for chunk in column.chunks:
-        start, stop = stop, stop + len(chunk)
-        moved = places.get(_address(chunk.dictionary))
+    for piece in pieces:
+        start, stop = stop, stop + len(piece)
+        moved = places.get(_address(piece.dictionary))
         if moved is not None:
             here = numbers_of(moved, np.int32).astype(dtype)
-            np.take(here, numbers_of(chunk.indices, np.int32), out=found[start:stop], mode="clip")
-        elif len(chunk.dictionary) > 1:
-            np.copyto(found[start:stop], numbers_of(chunk.indices, np.int32), casting="unsafe")
-        if chunk.null_count:
-            found[start:stop][missing(chunk.indices)] = -1
+            np.take(here, numbers_of(piece.indices, np.int32), out=found[start:stop], mode="clip")
+        elif len(piece.dictionary) > 1:
+            np.copyto(found[start:stop], numbers_of(piece.indices, np.int32), casting="unsafe")
+        if piece.null_count:
+            found[start:stop][missing(piece.indices)] = -1
     return found, texts
 
 
@@ -76,16 +76,16 @@ def compact(array: pa.DictionaryArray) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(int32_array(places).take(array.indices), kept)
 
 
-def _unified(column: pa.ChunkedArray) -> tuple[pa.Array, Mapping[tuple[Any, ...], pa.Array]]:
+def _unified(pieces: Sequence[pa.Array]) -> tuple[pa.Array, Mapping[tuple[Any, ...], pa.Array]]:
     """Return the texts of all chunks, and by the address of a dictionary the places of its texts among them.
 
     A dictionary whose texts stand in the same places, as in columns with one text, is left out.
     """
     import pyarrow as pa
 
-    dictionaries = {_address(chunk.dictionary): chunk.dictionary for chunk in column.chunks if len(chunk.dictionary)}
+    dictionaries = {_address(piece.dictionary): piece.dictionary for piece in pieces if len(piece.dictionary)}
     if len(dictionaries) < 2:
-        return next(iter(dictionaries.values()), pa.nulls(0, column.type.value_type)), {}
+        return next(iter(dictionaries.values()), pa.nulls(0, pa.string())), {}
     encoded = pa.chunked_array(list(dictionaries.values())).dictionary_encode().chunks
     places = {address: chunk.indices for address, chunk in zip(dictionaries, encoded, strict=True) if _moves(chunk)}
     return encoded[0].dictionary, places

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-__all__ = ["ROW_GROUP", "range_of", "read_column", "read_file", "read_groups", "time_range", "write_file"]
+__all__ = ["ROW_GROUP", "column_pieces", "range_of", "read_file", "read_groups", "time_range", "write_file"]
 
 ROW_GROUP = 1 << 17
 """Rows a row group. Its dictionaries are its own: fewer rows repeat them more often, more rows cost memory to write and
@@ -85,27 +85,21 @@ def read_groups(file: Path) -> Iterator[pa.Table]:
             yield opened.read_row_group(group)
 
 
-def read_column(opened: pq.ParquetFile, name: str) -> pa.ChunkedArray:
-    """Return one column of an open file; row groups whose statistics say that all rows are alike are not read.
+def column_pieces(opened: pq.ParquetFile, field: pa.Field) -> Iterator[pa.Array]:
+    """Yield one column of an open file, row group by row group; one that the file lacks is missing values.
 
-    Those are many: of which run a row is always, its thread and operation often.
+    Groups whose statistics say that all rows are alike are not read. Those are many: of which run a row is always, its
+    thread and operation often.
     """
-    import pyarrow as pa
-
-    kind = opened.schema_arrow.field(name).type
-    chunks: list[pa.Array] = []
-    unread: list[int] = []
+    held = field.name in opened.schema_arrow.names
+    kind = opened.schema_arrow.field(field.name).type if held else field.type
     for group in range(opened.num_row_groups):
-        alike, value = _alike(opened, group, name, kind)
-        if not alike:
-            unread.append(group)
-            continue
-        chunks += _read_groups(opened, unread, name)
-        unread = []
-        # Groups of one size share one array: ten million rows that are missing would be 80 MB of zeros.
-        chunks.append(_repeated(kind, value, opened.metadata.row_group(group).num_rows))
-    chunks += _read_groups(opened, unread, name)
-    return pa.chunked_array(chunks, kind)
+        alike, value = _alike(opened, group, field.name, kind) if held else (True, None)
+        if alike:
+            # Groups of one size share one array: ten million rows that are missing would be 80 MB of zeros.
+            yield _repeated(kind, value, opened.metadata.row_group(group).num_rows)
+        else:
+            yield from opened.read_row_group(group, [field.name], use_threads=False).column(0).chunks
 
 
 @lru_cache(64)
@@ -118,10 +112,6 @@ def _repeated(kind: pa.DataType, value: str | bool | None, rows: int) -> pa.Arra
     if isinstance(value, bool):
         return truths(np.full(rows, value))
     return indexed(np.zeros(rows, np.int32), Texts.of([value]).arrow())
-
-
-def _read_groups(opened: pq.ParquetFile, groups: Sequence[int], name: str) -> list[pa.Array]:
-    return opened.read_row_groups(groups, [name]).column(0).chunks if groups else []
 
 
 def _alike(opened: pq.ParquetFile, group: int, name: str, kind: pa.DataType) -> tuple[bool, str | bool | None]:

@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 from perflab.config import RecordSettings
 from perflab.record import remote
+from perflab.record.by_column import Made, Make, by_column
 from perflab.record.clock import Clock
 from perflab.record.frames import FRAMES, columns
 from perflab.record.log import Source, Taken
 from perflab.record.logs import Logs
 from perflab.record.noting import Events
 from perflab.record.operation import Operation
-from perflab.record.rows import gather, visit
+from perflab.record.rows import gather
 from perflab.record.running import RunningFolder
 from perflab.record.sources import Accesses, Gathered, Operations
 from perflab.record.tape import Tape
@@ -104,7 +105,7 @@ class Recorder(Events):
     ) -> None:
         self.run_id = run_id or uuid.uuid4().hex[:12]
         self.run_dir = run_dir
-        self.frames = Frames(self.rows, visit=self.visit, facts=self._facts, sizes=self._size)
+        self.frames = Frames(self.rows, by_column=self.columns, facts=self._facts, sizes=self._size)
         self.clock = Clock()
         self._settings = settings or RecordSettings()
         self.tapes = Tapes(self.clock.timer, self._settings.timestamps, stream)
@@ -251,9 +252,9 @@ class Recorder(Events):
         """Return the rows of a frame that are not dropped, or some of them, as an Arrow table in order of time."""
         return self._logs.read(frame, lambda sources: gather(frame, sources, columns, where))
 
-    def visit(self, frame: str, see: Callable[[str, pa.ChunkedArray], object]) -> None:
-        """Show the columns of the same rows one after the other."""
-        self._logs.read(frame, lambda sources: visit(frame, sources, see))
+    def columns(self, frame: str, make: Make[Made]) -> dict[str, Made]:
+        """Return what `make` makes of each column of the same rows; see `by_column.by_column`."""
+        return self._logs.read(frame, lambda sources: by_column(frame, sources, make))
 
     def totals(self) -> Mapping[object, int]:
         """Return how often each event of `accesses` was recorded; no columns are made for it, dropped rows count."""

@@ -5,23 +5,19 @@ In: tables and files, oldest first; columns and filters. Out: one table, typed a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import ExitStack
-from functools import partial
-from itertools import pairwise
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from perflab.record.arrow import arrow_schema, numbers
-from perflab.record.parquet import range_of, read_column, read_file, read_groups, time_range
+from perflab.record.order import order_of
+from perflab.record.parquet import range_of, read_file, read_groups, time_range
 from perflab.record.where import Where, check_names
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-__all__ = ["conform", "gather", "pieces", "visit"]
+__all__ = ["conform", "gather", "pieces"]
 
 
 def gather(
@@ -65,73 +61,11 @@ def gather(
     return table if columns is asked else table.select(asked)
 
 
-def visit(frame: str, sources: Iterable[pa.Table | Path], see: Callable[[str, pa.ChunkedArray], object]) -> None:
-    """Show the columns of a frame one after the other, so that memory holds no more than two; rows are as `gather` has.
-
-    Raises
-    ------
-    OSError, pyarrow.ArrowException
-        If a file is missing, before anything was shown, or damaged.
-    """
-    import pyarrow.parquet as pq
-
-    with ExitStack() as stack:
-        opened = [stack.enter_context(pq.ParquetFile(s)) if isinstance(s, Path) else s for s in sources]
-        # One column is read while another is made into what is wanted: Arrow lets Python go on meanwhile.
-        ahead = stack.enter_context(ThreadPoolExecutor(1, "perflab-columns"))
-        names = arrow_schema(frame).names
-        order, coming = None, _begun(ahead, partial(_column, frame, opened, "t"))
-        names.remove("t")
-        for name, following in pairwise(["t", *names, None]):
-            column = coming()
-            if following is not None:
-                coming = _begun(ahead, partial(_column, frame, opened, following))
-            if name == "t" and frame == "accesses":
-                order = _order(column)
-            see(name, column if order is None else column.take(order))
-
-
-def _begun(ahead: Executor, read: Callable[[], pa.ChunkedArray]) -> Callable[[], pa.ChunkedArray]:
-    try:
-        return ahead.submit(read).result
-    except RuntimeError:  # the interpreter is ending, and begins no more threads
-        return read
-
-
-def _column(frame: str, opened: Iterable[pa.Table | pq.ParquetFile], name: str) -> pa.ChunkedArray:
-    import pyarrow as pa
-
-    schema = _schema(frame, [name])
-    tables = [source.select([name]) if isinstance(source, pa.Table) else _read(source, name) for source in opened]
-    empty = pa.Table.from_batches([], schema=schema)
-    return pa.concat_tables([empty, *(conform(frame, table, [name]) for table in tables)]).column(name)
-
-
-def _read(file: pq.ParquetFile, name: str) -> pa.Table:
-    import pyarrow as pa
-
-    if name not in file.schema_arrow.names:
-        return file.read([])
-    return pa.table({name: read_column(file, name)})
-
-
 def _in_order(table: pa.Table) -> pa.Table:
-    order = _order(table.column("t"))
-    return table if order is None else table.take(order)
-
-
-def _order(column: pa.ChunkedArray) -> pa.Array | None:
-    """Return the order of time if all times are known and it is another; rows of one time stay as they are."""
     import numpy as np
 
-    if column.null_count or len(column) < 2:
-        return None
-    # `numpy.asarray` of an Arrow array would import pandas.
-    times = [np.frombuffer(c.buffers()[1], np.int64, len(c), c.offset * 8) for c in column.chunks if len(c)]
-    if all((t[1:] >= t[:-1]).all() for t in times) and all(a[-1] <= b[0] for a, b in pairwise(times)):
-        return None
-    order = np.argsort(np.concatenate(times), kind="stable")
-    return numbers(order, np.zeros(len(order), np.bool_))
+    order = order_of(table.column("t").chunks)
+    return table if order is None else table.take(numbers(order, np.zeros(len(order), np.bool_)))
 
 
 def pieces(frame: str, sources: Iterable[pa.Table | Path]) -> Iterator[pa.Table]:

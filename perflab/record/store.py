@@ -16,9 +16,10 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from perflab.errors import RunError
 from perflab.record.arrow import arrow_schema
+from perflab.record.by_column import Made, Make, by_column
 from perflab.record.frames import FRAMES
 from perflab.record.parquet import write_file
-from perflab.record.rows import gather, pieces, visit
+from perflab.record.rows import gather, pieces
 from perflab.record.where import Where
 
 if TYPE_CHECKING:
@@ -184,15 +185,15 @@ def read_table(path: Path, frame: str, columns: Sequence[str] | None = None, whe
     return _attempted(path, frame, lambda files: gather(frame, files, columns, where))
 
 
-def visit_table(path: Path, frame: str, see: Callable[[str, pa.ChunkedArray], object]) -> None:
-    """Show the columns of one frame of a run folder one after the other, as `rows.visit`.
+def columns_of(path: Path, frame: str, make: Make[Made]) -> dict[str, Made]:
+    """Return what `make` makes of each column of one frame of a run folder; see `by_column.by_column`.
 
     Raises
     ------
     RunError
         If a file is damaged.
     """
-    _attempted(path, frame, lambda files: visit(frame, files, see))
+    return _attempted(path, frame, lambda files: by_column(frame, files, make))
 
 
 def size_of(path: Path, frame: str) -> tuple[int, int]:

@@ -21,7 +21,9 @@ from perflab.units import format_bytes
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+    from pandas.api.extensions import ExtensionArray
 
+    from perflab.record.by_column import Make
     from perflab.trace import Trace
 
 __all__ = ["Frames"]
@@ -41,9 +43,9 @@ class Frames(Mapping[str, "pd.DataFrame"]):
     ----------
     read
         Called with a frame, and by `select` with `columns` and `where` too; returns its Arrow table.
-    visit
-        Called with a frame and a function to show each of its columns to, as `rows.visit`. Without it a whole frame
-        is made from a whole table, in about half as much time again.
+    by_column
+        Called with a frame and a function that makes a column of pieces; see `by_column.by_column`. Without it a whole
+        frame is made from a whole table, in about twice the memory.
     facts
         Called with a frame; returns what its `attrs` are to say beside the units, JSON-able.
     sizes
@@ -63,19 +65,19 @@ class Frames(Mapping[str, "pd.DataFrame"]):
         self,
         read: Callable[..., pa.Table],
         *,
-        visit: Callable[[str, Callable[[str, pa.ChunkedArray], object]], None] | None = None,
+        by_column: Callable[[str, Make[ExtensionArray]], dict[str, ExtensionArray]] | None = None,
         facts: Callable[[str], Mapping[str, Any]] | None = None,
         sizes: Callable[[str], tuple[int, int]] | None = None,
     ) -> None:
         self._read = read
-        self._visit = visit
+        self._by_column = by_column
         self._facts = facts
         self._sizes = sizes
 
     def __getitem__(self, frame: str) -> pd.DataFrame:
         if frame not in FRAMES:
             raise KeyError(frame)
-        return self._shown(frame, to_dataframe(self._read(frame)) if self._visit is None else self._whole(frame))
+        return self._shown(frame, self._whole(frame))
 
     def __getattr__(self, frame: str) -> pd.DataFrame:
         if frame not in FRAMES:
@@ -210,11 +212,10 @@ class Frames(Mapping[str, "pd.DataFrame"]):
         return files
 
     def _whole(self, frame: str) -> pd.DataFrame:
-        arrays: dict[str, Any] = {}
-        assert self._visit is not None, "the caller has looked"
-        self._visit(frame, lambda name, column: arrays.update({name: values(column)}))
-        schema = arrow_schema(frame)
-        return assembled({name: arrays[name] for name in schema.names}, schema, len(arrays["t"]))
+        if self._by_column is None:
+            return to_dataframe(self._read(frame))
+        arrays = self._by_column(frame, values)
+        return assembled(arrays, arrow_schema(frame), len(arrays["t"]))
 
     def _shown(self, frame: str, shown: pd.DataFrame) -> pd.DataFrame:
         if self._facts is not None:

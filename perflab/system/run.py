@@ -20,7 +20,7 @@ from perflab.errors import ConfigError, RunError
 from perflab.record import Frames
 from perflab.record.flight import RING
 from perflab.record.flight_read import Flight, flight_frame, last_words, read_ring
-from perflab.record.store import read_info, read_table, size_of, visit_table
+from perflab.record.store import columns_of, read_info, read_table, size_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -170,7 +170,7 @@ def open_run(path: str | os.PathLike[str]) -> Run:
     info = read_info(folder)
     return Run(
         info,
-        Frames(partial(read_table, folder), visit=partial(visit_table, folder), sizes=partial(size_of, folder)),
+        Frames(partial(read_table, folder), by_column=partial(columns_of, folder), sizes=partial(size_of, folder)),
         folder,
     )
 

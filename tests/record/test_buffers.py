@@ -27,14 +27,14 @@ def columns(draw: st.DrawFn, kind: str) -> pa.ChunkedArray:
 @given(data=st.data())
 def test_chunks_become_one_array(kind: str, data: st.DataObject) -> None:
     column = data.draw(columns(kind))
-    values, lacking = filled(column, KINDS[kind][1])
+    values, lacking = filled(len(column), column.chunks, KINDS[kind][1])
     assert values.dtype == KINDS[kind][1]
     assert lacking.tolist() == [value is None for value in column.to_pylist()]
     assert values.tolist() == [value or 0 for value in column.to_pylist()]
 
 
 def test_a_chunk_without_values_needs_none() -> None:
-    values, lacking = filled(pa.chunked_array([pa.nulls(3, pa.int64()), pa.array([7])]), np.int64)
+    values, lacking = filled(4, [pa.nulls(3, pa.int64()), pa.array([7])], np.int64)
     assert (values.tolist(), lacking.tolist()) == ([0, 0, 0, 7], [True, True, True, False])
 
 

@@ -34,7 +34,7 @@ def test_pieces_become_one_array_with_each_text_once(chunks: tuple[list[str | No
 
 
 def told(column: pa.ChunkedArray) -> list[str | None]:
-    places, texts = codes(column)
+    places, texts = codes(len(column), column.chunks)
     return [None if place < 0 else texts[place].as_py() for place in places.tolist()]
 
 
@@ -42,7 +42,7 @@ def told(column: pa.ChunkedArray) -> list[str | None]:
 def test_codes_are_the_places_of_the_texts_in_the_narrowest_integers(distinct: int) -> None:
     half = [f"text-{number}" for number in range(distinct)]
     column = chunked(half[: distinct // 2], [None, *half[::-1], None], half)
-    places, texts = codes(column)
+    places, texts = codes(len(column), column.chunks)
     assert told(column) == column.to_pylist()
     assert len(texts) == distinct
     assert places.dtype == ("int8" if distinct <= 127 else "int16" if distinct <= 32_767 else "int32")

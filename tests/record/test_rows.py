@@ -15,7 +15,7 @@ from perflab.errors import ConfigError
 from perflab.record.arrow import arrow_schema
 from perflab.record.dataframe import to_dataframe
 from perflab.record.parquet import write_file
-from perflab.record.rows import conform, gather, visit
+from perflab.record.rows import conform, gather
 from perflab.record.where import Where
 
 texts = st.sampled_from(["a", "b", "c"])
@@ -125,29 +125,3 @@ def test_a_column_that_nobody_has_is_refused() -> None:
 def test_conform_keeps_types_and_order() -> None:
     mixed = pa.table({"nbytes": pa.array([1], pa.int32()), "run_id": pa.array(["r"])})
     assert conform("accesses", mixed).schema.equals(arrow_schema("accesses"), check_metadata=True)
-
-
-def file_of(rows: pa.Table, folder: Path) -> Path:
-    file = folder / "rows.parquet"
-    pq.write_table(rows, file)
-    return file
-
-
-@pytest.mark.parametrize("frame", ["accesses", "events"])
-def test_columns_that_are_shown_one_by_one_are_those_of_the_table(frame: str, tmp_path: Path) -> None:
-    early, late = accesses(20), accesses(20, first=15)  # they overlap, so that they must be put in order
-    sources = [late, file_of(early, tmp_path)] if frame == "accesses" else []
-    shown: dict[str, pa.ChunkedArray] = {}
-    visit(frame, sources, shown.__setitem__)
-    whole = gather(frame, sources)
-    assert {name: column.to_pylist() for name, column in shown.items()} == whole.to_pydict()
-    assert {name: column.type for name, column in shown.items()} == dict(
-        zip(whole.column_names, whole.schema.types, strict=True)
-    )
-
-
-def test_a_column_that_a_file_lacks_is_shown_as_missing(tmp_path: Path) -> None:
-    shown: dict[str, pa.ChunkedArray] = {}
-    visit("accesses", [file_of(accesses(3).drop_columns(["reason"]), tmp_path)], shown.__setitem__)
-    assert shown["reason"].to_pylist() == [None, None, None]
-    assert len(shown["t"]) == 3
