@@ -383,6 +383,11 @@ class PerformanceSystem:
         self.cache.close()
         self._recorder.close(status)
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
+
     def __enter__(self) -> Self:
         return self
 

@@ -110,7 +110,7 @@ class Run:
 
         target = check_report_path(path)
         writers = dict(zip(REPORT_FORMATS, (write, export.write_markdown, export.write_json), strict=True))
-        return writers[target.suffix](target, self._report_data())
+        return writers[target.suffix](target, self.report_data())
 
     def plot(self, name: str = "targets") -> Picture:
         """Return a plot: `targets`, `before_after`, `hit_rate`, `latency` or `resources`; notebooks show it.
@@ -122,7 +122,7 @@ class Run:
         """
         from perflab.present import picture
 
-        return picture(name, self._report_data())
+        return picture(name, self.report_data())
 
     def __repr__(self) -> str:
         ending = f" {self.ending}" if self.ending else ""
@@ -151,7 +151,8 @@ class Run:
         cores = self.info.get("host", {}).get("usable_cores")
         return None if cores is None else max(1, int(cores))
 
-    def _report_data(self) -> ReportData:
+    def report_data(self) -> ReportData:
+        """Return what reports and exports are made from."""
         from perflab.present import ReportData
 
         info = {**self.info, "config_defaults": Config().model_dump(mode="json")}

@@ -73,6 +73,11 @@ class Panel:
 
         return call
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether the panel was taken off the page, by `close` or by ipywidgets."""
+        return self.widget.comm is None
+
     def close(self) -> None:
         """End what runs behind the panel and take it off the page."""
         self.widget.close()
