@@ -188,6 +188,22 @@ def whatif(
         raise typer.Exit(run(trace, target, policies, by, current, kind, times, report, as_json))
 
 
+@app.command()
+def lab(
+    folder: Annotated[Path, typer.Argument(help="Working folder; it is made if it is missing.")] = Path("perflab-lab"),
+    port: Annotated[int | None, typer.Option("--port", help="Port of the server.")] = None,
+    browser: Annotated[bool, typer.Option(help="Open a browser.")] = True,
+) -> None:
+    """Copy the notebooks into a folder and open JupyterLab on them; a notebook that you edited is left alone.
+
+    Example: `perflab lab my-notebooks`
+    """
+    from perflab.cli.lab import run
+
+    with ending():
+        raise typer.Exit(run(folder, open_browser=browser, port=port))
+
+
 def main() -> None:
     """Run the command line."""
     app()

@@ -24,10 +24,13 @@ _MOST = 2.0
 
 def cards(frame: pd.DataFrame) -> str:
     """Return a card a target, under a heading a group; `data-pick` is the target's expression."""
-    parts, last = [], None
+    parts: list[str] = []
+    last = None
     for row in rows(frame):
         if row.group != last:
-            parts.append(f"{'</ul>' if parts else ''}<h4>{escape.html(row.group[:1].upper() + row.group[1:] or 'Targets')}</h4>")
+            parts.append(
+                f"{'</ul>' if parts else ''}<h4>{escape.html(row.group[:1].upper() + row.group[1:] or 'Targets')}</h4>"
+            )
             parts.append('<ul class="cards">')
             last = row.group
         parts.append(f"<li>{_card(row)}</li>")

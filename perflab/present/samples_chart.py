@@ -5,7 +5,7 @@ In: the `samples` frame so far. Out: SVG text, with a dot a timed sample.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from perflab.analyze.metrics.select import BASELINE, time_column
 from perflab.present import escape
@@ -37,10 +37,11 @@ def samples_chart(samples: pd.DataFrame, total: int = 0) -> str:
     column = time_column(timed)
     workload = escape.shorten(timed["workload"].iloc[-1], 40)
     rows = timed.assign(place=range(1, len(timed) + 1))
+    groups: Any = rows.groupby(["arm", "state", rows["workers"].fillna(0)], observed=True)
     lines = [
         Line(_named(str(arm), str(state), workers), _role(str(arm), str(state), workers), of["place"].tolist(),
              of[column].astype("float64").tolist(), dots=True)
-        for (arm, state, workers), of in rows.groupby(["arm", "state", rows["workers"].fillna(0)], observed=True)
+        for (arm, state, workers), of in groups
     ]  # fmt: skip
     highest = float(timed[column].max())
     clock = "CPU time" if column == "cpu_s" else "wall time"

@@ -134,8 +134,8 @@ class Background:
             return "starting" if is_alive else "cancelled" if was_cancelled else "failed", failed
         try:
             info = read_info(self.folder)
-        except RunError as error:
-            return "failed", str(error)
+        except RunError as damage:
+            return "failed", str(damage)
         status, error = str(info.get("status")), str(info.get("error") or "")
         if status == "unfinished":
             was_cancelled = bool(_read(self.folder / _WORKER).get("cancelled"))

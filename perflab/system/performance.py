@@ -404,6 +404,11 @@ class PerformanceSystem:
     def __repr__(self) -> str:
         return f"<PerformanceSystem {self._recorder.run_id}{' closed' if self._closed else ''} {self.frames!r}>"
 
+    def _repr_html_(self) -> str:
+        from perflab.system.shown import system_html
+
+        return system_html(self)
+
     def _relieve(self) -> list[dict[str, Any]]:
         return [rest_workers(self._workers), *self._relief.run()]
 

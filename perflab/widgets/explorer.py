@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +66,7 @@ class Explorer(Panel):
         self._latest = Latest(self._draw, self.fail)
         self._about = markup("")
         self.export_buttons = [
-            button(kind, lambda kind=kind: self.export(kind), self, hint=f"Write run A as {kind}") for kind in FORMATS
+            button(kind, partial(self.export, kind), self, hint=f"Write run A as {kind}") for kind in FORMATS
         ]
         head = [] if self._one else [self.runs, row([button("Look again", self.refresh, self)])]
         self.form.add_class("perflab-across")

@@ -33,11 +33,11 @@ class Form(anywidget.AnyWidget):
 
     _esm = _SCRIPT
     _css = _STYLE
-    fields = traitlets.List().tag(sync=True)
+    fields = traitlets.List(traitlets.Dict()).tag(sync=True)
     values = traitlets.Dict().tag(sync=True)
     positions = traitlets.Dict().tag(sync=True)
     messages = traitlets.Dict().tag(sync=True)
-    opened = traitlets.List().tag(sync=True)
+    opened = traitlets.List(traitlets.Unicode()).tag(sync=True)
     searchable = traitlets.Bool(False).tag(sync=True)
 
     @classmethod

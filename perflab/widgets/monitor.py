@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -151,7 +151,7 @@ class Monitor(Panel):
         self._relief.value = relief
 
     def _figures(self, resources: pd.DataFrame) -> list[str]:
-        last: dict[str, Any] = {} if not len(resources) else resources.iloc[-1].to_dict()
+        last: Mapping[Any, Any] = {} if not len(resources) else resources.iloc[-1].to_dict()
         managed = self._managed[-1][1] if self._managed else 0.0
         held = number(last.get("rss_bytes"))
         counts: Counter[str] = sum((found for _, found in self._reads), Counter())
@@ -174,7 +174,9 @@ class Monitor(Panel):
         happened = shown_rows("events", events, "Events of the window")
         return (
             happened.html() if happened else _none("No event in the window."),
-            replace(steps, caption="Relief of memory, step by step").html() if steps else _none("No relief was needed."),
+            replace(steps, caption="Relief of memory, step by step").html()
+            if steps
+            else _none("No relief was needed."),
         )
 
 

@@ -60,9 +60,9 @@ def shown_rows(
     note: str = "",
     pick: Callable[[int, Mapping[str, Any]], str] = lambda _place, _row: "",
 ) -> Table:
-    """Return rows of a recorded frame as a table with units; the first cell of a row picks what `pick` says, if anything.
+    """Return rows of a recorded frame as a table with units.
 
-    `pick` is called with a row's place and its values.
+    The first cell of a row picks what `pick` says of its place and values; nothing if that is empty.
     """
     units = {column.name: column.unit for column in columns_of(frame)}
     names = list(rows.columns)

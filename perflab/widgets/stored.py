@@ -72,7 +72,7 @@ def metric_table(compared: RunComparison) -> Table:
     """Return what two runs measured; metrics that differ by more than their intervals first."""
     rows = compared.frame().to_dict("records")
     rows.sort(key=lambda row: row["verdict"] not in _ROLES)
-    body = [
+    body: list[tuple[Cell | str, ...]] = [
         (
             str(row["name"]),
             *(format_quantity(number(row[side]), str(row["unit"])) for side in ("a", "b")),
@@ -150,4 +150,3 @@ def _ratio(row: dict[Any, Any]) -> str:
 
 def _verdict(verdict: str) -> str:
     return {"lower": "▼ lower", "higher": "▲ higher"}.get(verdict, verdict)
-

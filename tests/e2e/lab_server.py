@@ -195,7 +195,14 @@ def own_environment(home: Path) -> dict[str, str]:
 def write_notebook(path: Path, *sources: str) -> Path:
     """Write a notebook of these cells."""
     cells = [
-        {"cell_type": "code", "id": f"cell-{number}", "metadata": {}, "source": text, "outputs": [], "execution_count": None}
+        {
+            "cell_type": "code",
+            "id": f"cell-{number}",
+            "metadata": {},
+            "source": text,
+            "outputs": [],
+            "execution_count": None,
+        }
         for number, text in enumerate(sources)
     ]
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
