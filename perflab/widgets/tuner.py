@@ -81,6 +81,29 @@ class Tuner(Panel):
         """The settings as the controls show them."""
         return self._draft.config
 
+    @property
+    def shown(self) -> str:
+        """The HTML of what is predicted."""
+        return f"{self._tiles.value}{self._chart.value}"
+
+    @property
+    def code(self) -> str:
+        """The HTML of the settings as code, once they were asked for."""
+        return str(self._code.value)
+
+    @property
+    def file(self) -> str:
+        """Where `Save as TOML` writes to."""
+        return str(self._file.values[_FILE.path]).strip() or "perflab.toml"
+
+    @file.setter
+    def file(self, path: str) -> None:
+        self._file.put(_FILE.path, path)
+
+    def settle(self, timeout_s: float) -> bool:
+        """Wait until what is predicted is that of the controls; return whether it is."""
+        return self._latest.wait(timeout_s)
+
     def close(self) -> None:
         """End the panel; the system goes on."""
         if self._stop is not None:
@@ -140,7 +163,7 @@ class Tuner(Panel):
             self.say("The system's config was changed; the controls show it.")
 
     def _save(self) -> None:
-        path = Path(str(self._file.values[_FILE.path]).strip() or "perflab.toml")
+        path = Path(self.file)
         is_new = not path.exists()
         save(path, to_toml(self._draft.config))
         self.say(f"{'Saved' if is_new else 'Replaced'} {path}; Config.load({str(path)!r}) reads it.")
