@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from perflab.config.model import Config
@@ -73,6 +72,5 @@ def _changed(own: Mapping[str, Any], default: Mapping[str, Any]) -> dict[str, An
 
 def _lines(settings: Mapping[str, Any]) -> Iterator[str]:
     for name, value in settings.items():
-        # JSON's texts, numbers and lists are TOML's too; of a path each character may be one that TOML escapes.
-        shown = json.dumps(str(value) if isinstance(value, Path) else value, ensure_ascii=True)
-        yield f"{name} = {shown}\n"
+        # JSON's texts, numbers and lists are TOML's too, but for one character that TOML wants escaped.
+        yield f"{name} = {json.dumps(value, ensure_ascii=False)}\n".replace("\x7f", "\\u007f")

@@ -73,9 +73,8 @@ class Background:
         Its run folder, which `perflab.open_run` opens at any moment.
     """
 
-    def __init__(self, folder: Path, process: subprocess.Popen[bytes] | None = None) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._process = process
 
     @property
     def pid(self) -> int:
@@ -109,8 +108,7 @@ class Background:
                 with contextlib.suppress(psutil.Error):
                     process.kill()
             psutil.wait_procs(left, timeout=_GRACE_S)
-        if self._process is not None:
-            self._process.poll()
+        _reap()
 
     def wait(self, timeout_s: float) -> Progress:
         """Wait until it is over, and return how it ended.
@@ -146,8 +144,7 @@ class Background:
         """Return the worker if it lives; a number that another process took over is not it."""
         import psutil
 
-        if self._process is not None:
-            self._process.poll()
+        _reap()
         known = _read(self.folder / _WORKER)
         try:
             process = psutil.Process(int(known.get("pid", 0)))
@@ -200,7 +197,16 @@ def start(
         )
     facts = {"pid": process.pid, "created": psutil.Process(process.pid).create_time()}
     write_atomically(folder / _WORKER, json.dumps(facts))
-    return Background(folder, process)
+    _started.append(process)
+    return Background(folder)
+
+
+_started: list[subprocess.Popen[bytes]] = []
+"""Workers of this process that have not ended; whoever looks at one by its folder sees its end too."""
+
+
+def _reap() -> None:
+    _started[:] = [process for process in list(_started) if process.poll() is None]
 
 
 def running(runs_dir: Path) -> list[Background]:

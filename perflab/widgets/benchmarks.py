@@ -79,6 +79,11 @@ class Benchmarks(Panel):
         self._turn(is_running=False)
         self.guarded(self._attach)()
 
+    @property
+    def shown(self) -> str:
+        """The HTML of progress, samples and results."""
+        return f"{self._bar.value}{self._chart.value}{self._table.value}"
+
     def run(self) -> None:
         """Begin what the controls say, and return at once."""
         if self.background is not None and not self.background.progress().is_over:

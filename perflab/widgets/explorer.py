@@ -48,6 +48,13 @@ class Explorer(Panel):
     ------
     RunError
         If there is no such folder.
+
+    Attributes
+    ----------
+    selected : list of str
+        Folders of the runs A and B.
+    missed : dict
+        Key and time of each shown row of a miss, by what it picks.
     """
 
     def __init__(self, runs_dir: str | Path | Run | PerformanceSystem | None = None) -> None:
@@ -62,7 +69,7 @@ class Explorer(Panel):
         self._exports = Controls(_export_schemas(), lambda: None)
         self.export_form = self._exports.form
         self._compared, self._plot, self._why = markup(""), markup(""), markup("")
-        self._missed: dict[str, tuple[str, datetime]] = {}
+        self.missed: dict[str, tuple[str, datetime]] = {}
         self._latest = Latest(self._draw, self.fail)
         self._about = markup("")
         self.export_buttons = [
@@ -75,6 +82,16 @@ class Explorer(Panel):
         if self._one is None:
             self.refresh()
         self._drill()
+
+    @property
+    def shown(self) -> str:
+        """The HTML of what is inside the chosen runs."""
+        parts = (self._compared, self._about, self._plot, self._why)
+        return f"{''.join(part.value for part in parts)}{self.rows.html}"
+
+    def settle(self, timeout_s: float) -> bool:
+        """Wait until the rows and the plot are those of the controls."""
+        return self._latest.wait(timeout_s)
 
     def refresh(self) -> None:
         """List the runs that there are now."""
@@ -96,7 +113,7 @@ class Explorer(Panel):
 
     def explain(self, picked: str) -> None:
         """Say why an access missed, by the place that its row has in the table."""
-        key, at = self._missed[picked]
+        key, at = self.missed[picked]
         run = self._run()
         assert run is not None, "a row is of a run"
         rows = run.frames.select("accesses", key=key)
@@ -141,10 +158,10 @@ class Explorer(Panel):
         self._about.value = f"<h4>Inside {'the run' if self._one else 'run A'}: {escape.html(_named(run))}</h4>"
         frame = str(values["frame"])
         shown, note = newest(run.frames, frame, _columns(frame), _filters(frame, values))
-        self._missed = {}
+        self.missed = {}
         table = shown_rows(frame, shown, f"Newest rows of {frame}", note, self._misses if frame == "accesses" else _no)
         self.rows.html = table.html() if table else _said(f"No row of {frame} passes the filters.")
-        self._why.value = _said("Pick a key in a row of a miss to be told why it missed.") if self._missed else ""
+        self._why.value = _said("Pick a key in a row of a miss to be told why it missed.") if self.missed else ""
         plot = str(values["plot"])
         self._plot.value = "" if plot == _NONE else figure(run.plot(plot).svg())
 
@@ -153,7 +170,7 @@ class Explorer(Panel):
         if row.get("event") != "miss" or row.get("key") is None or row.get("t") is None:
             return ""
         name = str(place)
-        self._missed[name] = str(row["key"]), row["t"]
+        self.missed[name] = str(row["key"]), row["t"]
         return name
 
 

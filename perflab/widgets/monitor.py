@@ -74,15 +74,24 @@ class Monitor(Panel):
         """Whether it draws itself anew."""
         return self._following.is_on
 
+    @property
+    def shown(self) -> str:
+        """The HTML of figures, charts, events and relief."""
+        return f"{self._tiles.value}{self._charts.value}{self._relief.value}"
+
     def pause(self) -> None:
         """Stop drawing, or go on."""
         if self._following.is_on:
             self._following.stop()
             self.say("Paused; the system records on.")
         else:
-            self._following.start()
             self.say("")
+            self._following.start()
         self.pause_button.description = "Pause" if self._following.is_on else "Go on"
+
+    def stop_waiting(self, timeout_s: float) -> None:
+        """Wait until a drawing that is under way has ended."""
+        self._following.join(timeout_s)
 
     def close(self) -> None:
         """End the panel; the system goes on."""

@@ -53,6 +53,15 @@ class Targets(Panel):
         self.fill(self._tally, self.cards, row([again]), self._behind)
         self.judge()
 
+    @property
+    def shown(self) -> str:
+        """The HTML of tally, cards and rows."""
+        return f"{self._tally.value}{self.cards.html}{self._behind.value}"
+
+    def settle(self, timeout_s: float) -> bool:
+        """Wait until what was recorded is judged."""
+        return self._latest.wait(timeout_s)
+
     def judge(self) -> None:
         """Judge what was recorded until now."""
         self.say("Judging.")

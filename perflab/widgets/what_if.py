@@ -52,6 +52,7 @@ class WhatIfPanel(Panel):
         self.form = self._controls.form
         self._tiles, self._chart, self._advice = markup(""), markup(""), markup("")
         self._latest = Latest(self._draw, self.fail)
+        self._advising = Latest(self._advise, self.fail)
         recommend = button("Recommend", self._recommend, self, hint="The smallest setting that reaches the target")
         knee = button("Go to the knee", self._to_knee, self, hint="The size after which more room brings less")
         beside = row([self._tiles, self._chart, self._advice], "beside")
@@ -102,6 +103,15 @@ class WhatIfPanel(Panel):
         }
 
     @property
+    def shown(self) -> str:
+        """The HTML of figures, chart and recommendation."""
+        return f"{self._tiles.value}{self._chart.value}{self._advice.value}"
+
+    def settle(self, timeout_s: float) -> bool:
+        """Wait until what is shown is what the controls ask for, and what was asked to be recommended."""
+        return self._advising.wait(timeout_s) and self._latest.wait(timeout_s)
+
+    @property
     def asked(self) -> Asked:
         """What the controls say."""
         values = self._controls.values
@@ -145,7 +155,7 @@ class WhatIfPanel(Panel):
 
     def _recommend(self) -> None:
         self.say("Looking for the smallest setting that reaches the target.")
-        Latest(self._advise, self.fail).want(self.asked)
+        self._advising.want(self.asked)
 
     def _advise(self, asked: Asked) -> None:
         with telling(self.say):

@@ -59,7 +59,9 @@ def test_controls_follow_the_kind_of_the_setting() -> None:
 
 
 def test_sizes_are_on_a_log_scale_and_bounds_are_kept() -> None:
-    field = control("x_bytes", "", {"type": "integer", "minimum": 4096, "maximum": 1 << 28, "description": "room; bytes"})
+    field = control(
+        "x_bytes", "", {"type": "integer", "minimum": 4096, "maximum": 1 << 28, "description": "room; bytes"}
+    )
     assert (field.stops[0], field.stops[-1]) == (4096, 1 << 28)
     steps = [after / before for before, after in zip(field.stops, field.stops[1:], strict=False)]
     assert max(steps) <= 2.1
