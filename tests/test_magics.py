@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -97,11 +98,11 @@ def test_two_cells_are_compared(shell: InteractiveShell) -> None:
     ],
 )
 def test_wrong_use_is_one_sentence(shell: InteractiveShell, line: str, cell: str | None, said: str) -> None:
+    magic = partial(shell.run_line_magic, "perflab", line)
+    if cell is not None:
+        magic = partial(shell.run_cell_magic, "perflab", line, cell)
     with pytest.raises(UsageError, match=said):
-        if cell is None:
-            shell.run_line_magic("perflab", line)
-        else:
-            shell.run_cell_magic("perflab", line, cell)
+        magic()
 
 
 def test_the_state_is_the_system_of_the_notebook(shell: InteractiveShell) -> None:
@@ -143,7 +144,7 @@ def test_targets_and_report(shell: InteractiveShell, tmp_path: Path) -> None:
         shell.run_line_magic("perflab", f"report {tmp_path / 'out.pdf'}")
 
 
-def test_loading_is_all_that_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_loading_is_all_that_is_needed() -> None:
     import perflab
 
     registered: list[Callable[..., Any]] = []

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from importlib.resources import files
 from typing import Any, ParamSpec
 
 import ipywidgets as widgets
 
 from perflab.errors import PerflabError
-from perflab.present import escape, theme
+from perflab.present import escape
+from perflab.widgets.look import Look
 
 __all__ = ["Panel", "button", "figure", "markup", "row"]
 
@@ -40,15 +40,15 @@ class Panel:
         self.status = markup("")
         self.status.add_class("perflab-status")
         self._heading = markup(f"<h3>{escape.html(heading)}</h3>")
-        self.widget = widgets.VBox([markup(_style()), self._heading, self.status])
+        self.widget = widgets.VBox([Look(), self._heading, self.status])
         self.widget.add_class("perflab")
         self.widget.add_class(f"perflab-{kind}")
         self.say("")
 
     def fill(self, *parts: Any) -> None:
         """Show these widgets between the heading and the status line."""
-        style, heading, *_ = self.widget.children
-        self.widget.children = (style, heading, *parts, self.status)
+        look, heading, *_ = self.widget.children
+        self.widget.children = (look, heading, *parts, self.status)
 
     def say(self, text: str, *, is_wrong: bool = False) -> None:
         """Show one sentence in the status line."""
@@ -109,8 +109,3 @@ def row(parts: Sequence[Any], kind: str = "row") -> Any:
     made.add_class(f"perflab-{kind}")
     return made
 
-
-@functools.cache
-def _style() -> str:
-    own = files("perflab.widgets").joinpath("panel.css").read_text("utf-8")
-    return f"<style>{theme.stylesheet()}\n{own}</style>"

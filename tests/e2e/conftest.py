@@ -1,4 +1,4 @@
-"""A headless Chromium from the system's packages; tests that need it are skipped by name where there is none."""
+"""A headless Chromium from the system's packages, and a JupyterLab; tests that need it are skipped by name where there is none."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
+from lab_server import Lab
 from playwright.sync_api import Browser, sync_playwright
 
 FLAGS = (
@@ -31,3 +32,14 @@ def browser() -> Iterator[Browser]:
         opened = playwright.chromium.launch(executable_path=path, args=list(FLAGS), headless=True)
         yield opened
         opened.close()
+
+
+@pytest.fixture(scope="session")
+def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """Give a JupyterLab that is started once, with a folder of its own as its root."""
+    del browser  # without one there is nothing to look at it with, and it is not started
+    home = tmp_path_factory.mktemp("lab")
+    (home / "root").mkdir()
+    started = Lab(home / "root", home)
+    yield started.wait()
+    started.stop()
