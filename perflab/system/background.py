@@ -26,7 +26,7 @@ from perflab.record.store import is_run, read_info, write_atomically
 if TYPE_CHECKING:
     import psutil
 
-__all__ = ["Background", "Progress", "running", "start"]
+__all__ = ["Background", "Progress", "last_begun", "start"]
 
 _WORKER = "worker.json"
 _PROGRESS = "progress.json"
@@ -209,11 +209,12 @@ def _reap() -> None:
     _started[:] = [process for process in list(_started) if process.poll() is None]
 
 
-def running(runs_dir: Path) -> list[Background]:
-    """Return the benchmarks of a folder of runs that are going on, the newest last."""
-    folders = sorted(path.parent for path in runs_dir.glob(f"*/{_WORKER}")) if runs_dir.is_dir() else []
-    found = (Background(folder) for folder in folders)
-    return [one for one in found if not one.progress().is_over]
+def last_begun(runs_dir: Path) -> Background | None:
+    """Return the benchmark that was begun last in a folder of runs, of those that go on if there is one; or None."""
+    notes = list(runs_dir.glob(f"*/{_WORKER}")) if runs_dir.is_dir() else []
+    begun = [Background(note.parent) for note in sorted(notes, key=lambda note: note.stat().st_mtime)]
+    going_on = [one for one in begun if not one.progress().is_over]
+    return next(reversed(going_on or begun), None)
 
 
 def _packed(folder: Path, options: Mapping[str, Any]) -> bytes:

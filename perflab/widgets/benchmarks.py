@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from perflab.config import Config
 from perflab.errors import BenchmarkError, RunError
 from perflab.present import escape
-from perflab.system.background import Background, Progress, running, start
+from perflab.system.background import Background, Progress, last_begun, start
 from perflab.system.measure import new_run_dir
 from perflab.system.run import open_run
 from perflab.units import format_seconds
@@ -34,8 +34,8 @@ _FULL = "full"
 class Benchmarks(Panel):
     """Starts benchmarks in worker processes and shows their samples as they come.
 
-    A benchmark goes on when the page is loaded again, and when the kernel restarts: a new panel finds it by its run
-    folder. What was measured before a cancel is kept, labelled `cancelled`.
+    A benchmark goes on when the page is loaded again, and when the kernel restarts: a new panel finds the last one by its
+    run folder. What was measured before a cancel is kept, labelled `cancelled`.
 
     Parameters
     ----------
@@ -88,8 +88,8 @@ class Benchmarks(Panel):
         """Begin what the controls say, and return at once."""
         if self.background is not None and not self.background.progress().is_over:
             raise BenchmarkError("A benchmark is running in this panel already; cancel it, or wait for its end.")
-        options = self._options()
-        self._follow(start(new_run_dir(self._runs_dir, "panel"), options))
+        begun = start(new_run_dir(self._runs_dir, "panel"), self._options())
+        self._follow(begun, f"Started; the run is kept in {begun.folder}.")
 
     def cancel(self) -> None:
         """End the benchmark; what was measured is kept."""
@@ -114,16 +114,15 @@ class Benchmarks(Panel):
         return found
 
     def _attach(self) -> None:
-        found = running(self._runs_dir)
-        if found:
-            self._follow(found[-1])
-            self.say(f"Attached to the benchmark in {self._folder()}, which was running.")
+        found = last_begun(self._runs_dir)
+        if found is not None:
+            self._follow(found, f"Attached to the benchmark in {found.folder}.")
 
-    def _follow(self, background: Background) -> None:
+    def _follow(self, background: Background, said: str) -> None:
         self.background, self._seen = background, (-1, "")
         self._table.value = self._chart.value = ""
         self._turn(is_running=True)
-        self.say(f"Started; the run is kept in {self._folder()}.")
+        self.say(said)
         self._following.start()
 
     def _turn(self, *, is_running: bool) -> None:

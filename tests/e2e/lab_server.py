@@ -39,7 +39,7 @@ READY = """async () => {
     await panel.sessionContext.session.kernel.info;
 }"""
 HAS_KERNEL = "window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel"
-ALL_RAN = """() => [...document.querySelectorAll('.jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell .jp-InputPrompt')]
+ALL_RAN = """error => document.querySelector(error) || [...document.querySelectorAll('.jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell .jp-InputPrompt')]
     .every(prompt => /^\\[\\d+\\]:$/.test(prompt.textContent.trim()))"""
 PROBLEMS = "application/vnd.jupyter.error", "application/vnd.jupyter.stderr"
 
@@ -134,7 +134,7 @@ class Notebook:
 
     def run_all(self, limit_s: float = 120) -> None:
         self.menu("Run", "Run All Cells")
-        self.page.wait_for_function(ALL_RAN, timeout=limit_s * 1000)
+        self.page.wait_for_function(ALL_RAN, arg=f'[data-mime-type="{PROBLEMS[0]}"]', timeout=limit_s * 1000)
 
     def menu(self, menu: str, item: str) -> None:
         self.page.get_by_role("menuitem", name=menu, exact=True).click()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ import perflab
 from perflab.widgets.fields import config_fields
 
 SETUP = """
-import time
+import shutil
 from random import Random
 from perflab import Config, PerformanceSystem
 from perflab.widgets import Benchmarks, Explorer, Monitor, Targets, Tuner, WhatIfPanel
@@ -35,6 +36,7 @@ def read(system):
         with system.operation("open", key=number % 3):
             system.cache.get_or_load((HOSTILE, int(random.paretovariate(0.9)) % 200), lambda: "x" * 1000)
 
+shutil.rmtree("stored", ignore_errors=True)
 for name, size in (("small", "20 kB"), ("large", "60 kB")):
     with PerformanceSystem(config.replace(cache={"l1_bytes": size}), run_dir=f"stored/{name}", label=HOSTILE) as one:
         read(one)
@@ -266,7 +268,8 @@ def test_the_log_console_stays_empty(dashboard: Dashboard) -> None:
     console = page.locator(".jp-LogConsolePanel")
     console.wait_for()
     page.get_by_label("Log level").select_option("debug")
-    expect(console.locator(".jp-OutputArea-child")).to_have_count(0)
+    expect(console.get_by_text("Log level set to debug")).to_be_visible()
+    assert console.locator(".jp-OutputArea-child").count() == 1
     page.evaluate("""() => [...window.jupyterapp.shell.widgets('main')]
         .filter(one => one.node.querySelector('.jp-LogConsolePanel')).forEach(one => one.close())""")
 
@@ -309,16 +312,22 @@ def begin(dashboard: Dashboard, pairs: int) -> None:
     expect(dashboard.panel("benchmarks").get_by_role("progressbar")).to_be_visible(timeout=30_000)
 
 
+def gone(process: psutil.Process) -> bool:
+    """Return whether a process ends within a moment."""
+    _, left = psutil.wait_procs([process], timeout=2)
+    return left == []
+
+
 def test_a_cancelled_benchmark_leaves_nobody_and_keeps_its_samples(dashboard: Dashboard) -> None:
     begin(dashboard, 200)
     folder = Path(dashboard.lab.root, dashboard.ask("benchmarks.background.folder"))
     worker = psutil.Process(json.loads((folder / "worker.json").read_text())["pid"])
-    expect(dashboard.panel("benchmarks").get_by_text("of 400 samples")).to_be_visible(timeout=30_000)
+    expect(dashboard.panel("benchmarks").get_by_text(re.compile(r"[1-9]\d* of \d+ samples"))).to_be_visible(timeout=30_000)
     assert dashboard.ask("'free'") == "free"
     dashboard.press("benchmarks", "Cancel")
     expect(dashboard.status("benchmarks")).to_contain_text("Cancelled: ")
     expect(dashboard.panel("benchmarks").get_by_text("Partial: cancelled after")).to_be_visible()
-    assert not worker.is_running()
+    assert gone(worker)
     kept = len(perflab.open_run(folder).frames.samples)
     assert kept > 0
     expect(dashboard.status("benchmarks")).to_contain_text(f"Cancelled: {kept} sample")
@@ -332,10 +341,7 @@ def test_a_run_outlives_the_page_and_the_kernel(dashboard: Dashboard) -> None:
     expect(dashboard.panel("benchmarks").get_by_text("samples", exact=False).first).to_be_visible(timeout=30_000)
     dashboard.restart()
     dashboard.run_all()
-    expect(dashboard.status("benchmarks")).to_contain_text(
-        "Finished" if (folder / "samples.parquet").exists() else str(folder.name), timeout=30_000
-    )
-    dashboard.do("benchmarks.wait(60)")
+    assert dashboard.ask("benchmarks.background.folder") == str(folder.relative_to(dashboard.lab.root))
     expect(dashboard.status("benchmarks")).to_contain_text("Finished: ", timeout=60_000)
     run = perflab.open_run(folder)
     assert run.status == "finished"

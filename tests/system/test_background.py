@@ -11,7 +11,7 @@ import pytest
 
 from perflab import open_run
 from perflab.errors import BenchmarkError, RunError
-from perflab.system.background import Background, running, start
+from perflab.system.background import Background, last_begun, start
 
 
 def by_list() -> int:
@@ -43,13 +43,14 @@ def test_a_cancelled_one_leaves_no_process_and_keeps_its_samples(tmp_path: Path)
     background = start(tmp_path / "run", {**OWN, "pairs": 200})
     while background.progress().done < 3:
         pass
-    assert [one.folder for one in running(tmp_path)] == [tmp_path / "run"]
+    found = last_begun(tmp_path)
+    assert found is not None
+    assert found.folder == tmp_path / "run"
     worker = psutil.Process(background.pid)
     family = [worker, *worker.children(recursive=True)]
     Background(tmp_path / "run").cancel()
     assert background.progress().status == "cancelled"
     assert [process for process in family if lives(process)] == []
-    assert running(tmp_path) == []
     assert open_run(tmp_path / "run").status == "cancelled"
     assert len(open_run(tmp_path / "run").frames.samples) >= 3
     background.cancel()
@@ -110,3 +111,17 @@ def test_a_wait_that_is_too_long_says_so(tmp_path: Path) -> None:
     with pytest.raises(BenchmarkError, match="is not over after 0 s"):
         background.wait(0)
     background.cancel()
+
+
+def test_one_that_goes_on_is_found_before_one_that_was_begun_later(tmp_path: Path) -> None:
+    assert last_begun(tmp_path / "missing") is None
+    assert last_begun(tmp_path) is None
+    first = start(tmp_path / "first", {**OWN, "pairs": 200})
+    start(tmp_path / "second", {"workload": "no-such-workload"}).wait(60)
+    found = last_begun(tmp_path)
+    assert found is not None
+    assert found.folder == first.folder
+    first.cancel()
+    found = last_begun(tmp_path)
+    assert found is not None
+    assert found.progress().is_over

@@ -59,7 +59,8 @@ def test_a_new_panel_finds_the_benchmark_that_runs(tmp_path: Path) -> None:
     first.form.put("pairs", "8")
     first.run_button.click()
     second = Benchmarks(runs_dir=tmp_path)
-    assert said(second).startswith("Attached to the benchmark in ")
+    assert first.background is not None
+    assert said(second) == f"Attached to the benchmark in {first.background.folder}."
     assert first.wait(60) == second.wait(60)
     assert words(first.shown) == words(second.shown)
 
