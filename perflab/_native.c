@@ -463,7 +463,53 @@ failed:
     return NULL;
 }
 
+/* What `numpy.interp` gives of the numbers of rows, without an array of these: fresh memory costs more than the sums. */
+static void
+interpolate(const double *where, const double *reads, Py_ssize_t known, double *next, Py_ssize_t rows)
+{
+    Py_ssize_t row, at;
+    for (row = 0; row < rows && (double)row < where[0]; row++) {
+        next[row] = reads[0];
+    }
+    for (at = 0; at + 1 < known; at++) {
+        double slope = (reads[at + 1] - reads[at]) / (where[at + 1] - where[at]);
+        for (; row < rows && (double)row < where[at + 1]; row++) {
+            next[row] = slope * ((double)row - where[at]) + reads[at];
+        }
+    }
+    for (; row < rows; row++) {
+        next[row] = reads[known - 1];
+    }
+}
+
+static PyObject *
+between(PyObject *module, PyObject *args)
+{
+    Py_buffer where, reads;
+    Py_ssize_t rows;
+    PyObject *found = NULL;
+    if (!PyArg_ParseTuple(args, "y*y*n", &where, &reads, &rows)) {
+        return NULL;
+    }
+    if (rows < 0 || where.len != reads.len || where.len < (Py_ssize_t)sizeof(double) || where.len % sizeof(double)) {
+        PyErr_SetString(PyExc_ValueError, "as many places as times are wanted, float64 each, and one of them at least");
+    }
+    else {
+        found = PyByteArray_FromStringAndSize(NULL, rows * (Py_ssize_t)sizeof(double));
+    }
+    if (found != NULL) {
+        interpolate(where.buf, reads.buf, where.len / (Py_ssize_t)sizeof(double),
+                    (double *)PyByteArray_AS_STRING(found), rows);
+    }
+    PyBuffer_Release(&where);
+    PyBuffer_Release(&reads);
+    return found;
+}
+
 static PyMethodDef functions[] = {
+    {"between", between, METH_VARARGS,
+     PyDoc_STR("between($module, where, reads, rows, /)\n--\n\n"
+               "Return the times of rows 0 and up, as float64 bytes, from those that were read at rising places.")},
     {"numbered", numbered, METH_O,
      PyDoc_STR("numbered($module, batches, /)\n--\n\n"
                "Return the distinct entries of lists of hits, and of each hit the place of its entry, as int32 bytes.")},

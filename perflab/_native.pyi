@@ -2,6 +2,9 @@ from collections.abc import Hashable
 from contextvars import ContextVar
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 REFUSED: Any
 
 class Reads:
@@ -13,5 +16,6 @@ class Reads:
         self, hot: dict[Hashable, Any], current: ContextVar[Any], entry: type, full: int, exact: bool, /
     ) -> None: ...
 
+def between(where: NDArray[np.float64], reads: NDArray[np.float64], rows: int, /) -> bytearray: ...
 def numbered(batches: list[list[Any]], /) -> tuple[list[Any], bytearray]: ...
 def unzipped(items: list[Any], rows: int, /) -> tuple[list[Any], bytearray]: ...

@@ -7,13 +7,14 @@ import importlib.util
 import sys
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from perflab.cache import Entry, MemoryCache, TieredCache, TTLCache
 from perflab.record import Recorder
-from perflab.record.assemble import _numbered
+from perflab.record.assemble import _between, _numbered
 from perflab.record.tape import _unzipped
 
 native = pytest.importorskip("perflab._native", reason="perflab._native is not built: there was no C compiler")
@@ -77,6 +78,31 @@ def test_pairs_come_apart_as_they_do_in_python(times: list[float], more: int) ->
 def test_what_are_no_pairs_is_refused(wrong: Any) -> None:
     with pytest.raises((TypeError, ValueError)):
         native.unzipped(*wrong)
+
+
+rising = st.lists(
+    st.tuples(st.integers(-30, 200).map(lambda tenths: tenths / 10), st.floats(0, 9)), min_size=1, max_size=9
+)
+
+
+@given(rising, st.integers(0, 16))
+def test_times_between_those_that_were_read_are_as_in_python(known: list[tuple[float, float]], rows: int) -> None:
+    where, reads = map(np.array, zip(*sorted(dict(known).items()), strict=True))
+    found = np.frombuffer(native.between(where, reads, rows))
+    np.testing.assert_allclose(found, np.frombuffer(_between(where, reads, rows)), rtol=1e-12, atol=1e-12)
+
+
+def test_several_places_that_are_one_are_left_out_between_the_others() -> None:
+    where, reads = np.array([0.0, 2.0, 2.0, 4.0]), np.array([0.0, 2.0, 6.0, 8.0])
+    assert np.frombuffer(native.between(where, reads, 5)).tolist() == [0.0, 1.0, 6.0, 7.0, 8.0]
+
+
+@pytest.mark.parametrize(
+    "wrong", [(b"", b"", 1), (bytes(8), bytes(16), 1), (bytes(9), bytes(9), 1), (bytes(8), bytes(8), -1)]
+)
+def test_times_that_are_not_one_for_each_place_are_refused(wrong: Any) -> None:
+    with pytest.raises(ValueError, match="as many places as times"):
+        native.between(*wrong)
 
 
 def test_a_read_takes_what_the_method_of_a_dict_takes_and_a_named_default() -> None:

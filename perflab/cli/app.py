@@ -130,6 +130,32 @@ def report(
 
 
 @app.command()
+def export(
+    run: Annotated[Path | None, typer.Argument(help="A run folder; by default that of the last run.")] = None,
+    prometheus: Annotated[
+        bool, typer.Option("--prometheus", help="Print text for Prometheus, such as for its textfile collector.")
+    ] = False,
+    markdown: Annotated[Path | None, typer.Option("--markdown", help="File to write, for pull requests.")] = None,
+    json: Annotated[Path | None, typer.Option("--json-file", help="File to write, of schema perflab.report/1.")] = None,
+    csv: Annotated[Path | None, typer.Option("--csv", help="Folder for one CSV file a frame.")] = None,
+    parquet: Annotated[Path | None, typer.Option("--parquet", help="Folder for one Parquet file a frame.")] = None,
+    xlsx: Annotated[Path | None, typer.Option("--xlsx", help="Workbook with a sheet a frame.")] = None,
+    events: Annotated[Path | None, typer.Option("--events", help="File for the events as JSON lines.")] = None,
+    config: ConfigFile = None,
+    runs: Runs = None,
+) -> None:
+    """Write a run for other programs.
+
+    Examples: `perflab export --prometheus`, `perflab export RUN --csv frames --events events.jsonl`
+    """
+    from perflab.cli.export import run as write
+
+    asked = {"markdown": markdown, "json": json, "csv": csv, "parquet": parquet, "xlsx": xlsx, "events": events}
+    with ending():
+        raise typer.Exit(write(run, prometheus, asked, config, runs))
+
+
+@app.command()
 def compare(
     run_a: Annotated[Path, typer.Argument(help="The run to compare with.")],
     run_b: Annotated[Path, typer.Argument(help="The run that is compared.")],

@@ -14,13 +14,13 @@ from perflab.config import Config
 from perflab.errors import RunError
 from perflab.record.store import is_run, read_info, read_table
 
-__all__ = ["run"]
+__all__ = ["last_run", "run"]
 
 
 def run(config_file: Path | None, runs: Path | None) -> int:
     """Print the last run; a folder without runs says so and is no error."""
     folder = runs or Config.load(config_file).record.runs_dir
-    last = _last(folder)
+    last = last_run(folder)
     if last is None:
         out.print(f"No run in {folder} yet; make one with: perflab benchmark --quick", soft_wrap=True, highlight=False)
         return 0
@@ -29,7 +29,8 @@ def run(config_file: Path | None, runs: Path | None) -> int:
     return 0
 
 
-def _last(folder: Path) -> tuple[Path, dict[str, Any]] | None:
+def last_run(folder: Path) -> tuple[Path, dict[str, Any]] | None:
+    """Return the run of a folder of runs that began last, with its facts; None if it holds none."""
     runs = []
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         if is_run(path):

@@ -20,7 +20,17 @@ from perflab.present.tables import Table
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["JSON_SCHEMA", "to_csv", "to_json", "to_markdown", "to_parquet", "write_json", "write_markdown"]
+__all__ = [
+    "JSON_SCHEMA",
+    "inert",
+    "to_csv",
+    "to_json",
+    "to_markdown",
+    "to_parquet",
+    "write_events",
+    "write_json",
+    "write_markdown",
+]
 
 #: Name and version of the JSON document; the number grows when a reader of the old one would go wrong.
 JSON_SCHEMA = "perflab.report/1"
@@ -68,6 +78,17 @@ def write_json(path: str | Path, data: ReportData) -> Path:
     return Path(path)
 
 
+def write_events(path: str | Path, data: ReportData) -> Path:
+    """Write the events as JSON lines, oldest first: `t`, `run_id`, `name` and the `payload`; RunError if that fails."""
+    lines = [
+        json.dumps({**_plain(event), "payload": _plain(json.loads(payload or "null"))}, sort_keys=True)
+        for event in read.records(data.tables["events"])
+        for payload in [event.pop("payload", None)]
+    ]
+    save(Path(path), "".join(f"{line}\n" for line in lines))
+    return Path(path)
+
+
 def to_csv(folder: str | Path, data: ReportData) -> list[Path]:
     """Write one CSV file a frame, and one of the metrics, into a folder; return the files.
 
@@ -80,7 +101,7 @@ def to_csv(folder: str | Path, data: ReportData) -> list[Path]:
     """
 
     def write(frame: pd.DataFrame, path: Path) -> None:
-        save(path, _inert(frame, escape.csv_cell).to_csv(index=False, lineterminator="\n"))
+        save(path, inert(frame, escape.csv_cell).to_csv(index=False, lineterminator="\n"))
 
     return _each(Path(folder), data, "csv", write)
 
@@ -96,7 +117,7 @@ def to_parquet(folder: str | Path, data: ReportData) -> list[Path]:
 
     def write(frame: pd.DataFrame, path: Path) -> None:
         hidden = path.with_name(f".{path.name}.part")
-        _inert(frame, escape.storable).to_parquet(hidden, index=False, compression="zstd")
+        inert(frame, escape.storable).to_parquet(hidden, index=False, compression="zstd")
         hidden.replace(path)
 
     return _each(Path(folder), data, "parquet", write)
@@ -130,7 +151,7 @@ def _each(folder: Path, data: ReportData, suffix: str, write: Callable[[pd.DataF
     return paths
 
 
-def _inert(frame: pd.DataFrame, clean: Callable[[str], str]) -> pd.DataFrame:
+def inert(frame: pd.DataFrame, clean: Callable[[str], str]) -> pd.DataFrame:
     """Return the frame with every text cell cleaned; numbers, times and missing values stay as they are."""
     import pandas as pd
 

@@ -78,14 +78,14 @@ class Page:
         )
 
 
-def save(target: Path, text: str) -> None:
-    """Write text to a file atomically, its folder made if it is missing; one sentence if that fails."""
+def save(target: Path, content: str | bytes) -> None:
+    """Write a file atomically, its folder made if it is missing; one sentence if that fails."""
     shown = escape.shorten(target, 200)
     if target.is_dir():
         raise RunError(f"The report cannot be written to '{shown}': it is a folder; name a file in it.")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(target, text, mode=0o644)
+        write_atomically(target, content, mode=0o644)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise RunError(f"The report cannot be written to '{shown}': {reason}; choose another file.") from error

@@ -34,8 +34,8 @@ class Numbered(NamedTuple):
         """Return the entries in order of their last hit, each as often as it was hit, but no more than `most` times."""
         import numpy as np
 
-        last = np.empty(len(self.entries), np.int64)
-        last[self.codes] = np.arange(len(self.codes))  # of several values for one place numpy keeps the last
+        last = np.empty(len(self.entries), np.int32)
+        last[self.codes] = np.arange(len(self.codes), dtype=np.int32)  # of values for one place numpy keeps the last
         order = np.argsort(last)
         if most > 1:
             counts = np.minimum(np.bincount(self.codes, minlength=len(self.entries)), most)
@@ -62,10 +62,17 @@ def _numbered(batches: Sequence[Sequence[Hit]]) -> tuple[list[Hit], array[int]]:
     return entries, array("i", [entry.code for batch in batches for entry in batch])
 
 
+def _between(where: NDArray[np.float64], reads: NDArray[np.float64], rows: int) -> bytes:
+    """Do what `perflab._native.between` does, where that was not built."""
+    import numpy as np
+
+    return np.interp(np.arange(rows), where, reads).tobytes()
+
+
 try:
-    from perflab._native import numbered
+    from perflab._native import between, numbered
 except ImportError:
-    numbered = _numbered  # type: ignore[assignment]  # it takes lists alone
+    between, numbered = _between, _numbered  # type: ignore[assignment]  # these take arrays and lists alone
 
 
 def assemble(
@@ -143,10 +150,14 @@ def _from_first(
     """Return the first time, and all times from it, in microseconds: four bytes each for a block of up to an hour."""
     import numpy as np
 
-    t = ((seconds * 1e9).astype(np.int64) + zero_ns) // 1000
+    # In place, since rows are many and touching fresh memory takes longer than the sums.
+    t = (seconds * 1e9).astype(np.int64)
+    t += zero_ns
+    t //= 1000
     first = int(t[0])
-    kind = np.uint32 if int(t[-1]) - first < np.iinfo(np.uint32).max else np.int64
-    since: NDArray[np.integer[Any]] = (t - first).astype(kind)
+    t -= first
+    kind = np.uint32 if int(t[-1]) < np.iinfo(np.uint32).max else np.int64
+    since: NDArray[np.integer[Any]] = t.astype(kind)
     if unknown is not None:
         since[unknown] = np.iinfo(kind).max
     return first, since
@@ -162,9 +173,12 @@ def _columns(
     places = _places(segments, found.at)
     hit_places = _others(rows, places)
     code, kind = np.empty(rows, np.int32), np.zeros(rows, np.uint8 if kinds < 2**8 else np.int32)
-    code[hit_places] = hits.codes
-    code[places] = found.code
-    kind[places] = found.kind
+    if len(places):
+        code[hit_places] = hits.codes
+        code[places] = found.code
+        kind[places] = found.kind
+    else:
+        code = hits.codes
     timed, took = _timed(segments, places, hit_places, found.took_s)
     seconds = _seconds(segments, found.now_s, places, hit_places, timestamps)
     return {"seconds": seconds, "code": code, "kind": kind, "timed": timed, "durations": took}
@@ -239,7 +253,7 @@ def _seconds(
     )  # just before the first row, just after the last
     reads = np.concatenate(([segment.begun for segment in segments], read_s, [segment.ended for segment in segments]))
     order = np.argsort(where, kind="stable")
-    return np.interp(np.arange(rows), where[order], reads[order])
+    return np.frombuffer(between(where[order], reads[order], rows))
 
 
 def _runs(segments: Sequence[Segment], order: NDArray[np.int64] | None = None) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Rows of `accesses` as arrays, some twenty bytes a row.
 
-In: arrays, and what they refer to. Out: an Arrow table, when somebody looks or the rows go to disk.
+In: arrays, and what they refer to. Out: Arrow tables, when somebody looks or the rows go to disk.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ __all__ = ["MISSING", "Block", "Context", "Kind", "sampled"]
 
 MISSING = -1
 _CONTEXT_BYTES = 100
+_TABLE_ROWS = 1 << 16
 
 Kind = tuple[str, str | None, str | None, bool]
 Context = tuple[str | None, int | None, str]
@@ -87,34 +88,41 @@ class Block:
         return found
 
     def tables(self) -> Iterator[pa.Table]:
-        """Yield the rows as one table with the columns of the frame."""
+        """Yield the rows as tables with the columns of the frame, one after the other: they are five times as large."""
+        import numpy as np
+
+        texts = self.texts.arrow()
+        context = np.repeat(self.context, self.lengths)
+        for start in range(0, max(1, self.num_rows), _TABLE_ROWS):
+            yield self._table(slice(start, start + _TABLE_ROWS), context[start : start + _TABLE_ROWS], texts)
+
+    def _table(self, part: slice, context: NDArray[np.int32], texts: pa.Array) -> pa.Table:
         import numpy as np
         import pyarrow as pa
 
-        rows = self.num_rows
-        context = np.repeat(self.context, self.lengths)
-        seconds = np.zeros(rows)
-        seconds[self.timed] = self.durations
-        unknown = np.ones(rows, np.bool_)
-        unknown[self.timed] = False
-        nbytes = self.sizes[self.code]
+        t, code, kind = self.t[part], self.code[part], self.kind[part]
+        timed = slice(*np.searchsorted(self.timed, (part.start, part.stop)))
+        seconds, unknown = np.zeros(len(t)), np.ones(len(t), np.bool_)
+        seconds[self.timed[timed] - part.start] = self.durations[timed]
+        unknown[self.timed[timed] - part.start] = False
+        nbytes = self.sizes[code]
         operation_id = np.array([number or 0 for _, number, _ in self.contexts], np.int64)[context]
         columns = {
-            "run_id": category(np.zeros(rows, np.int32), [self.run_id]),
-            "t": times(self.t.astype(np.int64) + self.first, self.t == np.iinfo(self.t.dtype).max),
-            "key": indexed(self.keys[self.code], self.texts.arrow()),
-            "event": category(self.kind, [kind[0] for kind in self.kinds]),
-            "tier": category(self.kind, [kind[1] for kind in self.kinds]),
+            "run_id": category(np.zeros(len(t), np.int32), [self.run_id]),
+            "t": times(t.astype(np.int64) + self.first, t == np.iinfo(t.dtype).max),
+            "key": indexed(self.keys[code], texts),
+            "event": category(kind, [kind[0] for kind in self.kinds]),
+            "tier": category(kind, [kind[1] for kind in self.kinds]),
             "nbytes": numbers(nbytes, nbytes == MISSING),
             "duration_s": numbers(seconds, unknown),
             "operation": category(context, [name for name, _, _ in self.contexts]),
             "operation_id": numbers(operation_id, operation_id == 0),
             "stream": category(context, [stream for *_, stream in self.contexts]),
-            "reason": category(self.kind, [kind[2] for kind in self.kinds]),
-            "t_estimated": truths(np.array([kind[3] for kind in self.kinds], np.bool_)[self.kind]),
+            "reason": category(kind, [kind[2] for kind in self.kinds]),
+            "t_estimated": truths(np.array([kind[3] for kind in self.kinds], np.bool_)[kind]),
         }
         schema = arrow_schema("accesses")
-        yield pa.Table.from_arrays([columns[name] for name in schema.names], schema=schema)
+        return pa.Table.from_arrays([columns[name] for name in schema.names], schema=schema)
 
 
 def sampled(block: Block, ratio: float) -> Block:

@@ -40,7 +40,7 @@ __all__ = ["Recorder"]
 
 _NAMES = {frame: tuple(column.name for column in columns(frame))[2:] for frame in FRAMES}
 _KNOWN = {frame: frozenset(names) for frame, names in _NAMES.items()}
-RAW_ROWS = 1 << 18
+RAW_ROWS = 1 << 17
 """Accesses that become columns at once, at the most: it takes some 100 bytes a row for a moment."""
 _RAW_SHARE = 8
 """One part in so many of the memory budget is for rows that are no columns yet."""
@@ -121,7 +121,7 @@ class Recorder(Events):
         accesses = Accesses(self.tapes, self.clock, self.run_id, self._settings.sample_ratio)
         sources: dict[str, Source] = {**self._gathered, "accesses": accesses}
         sources = {frame: sources[frame] for frame in FRAMES}
-        self._logs = Logs(sources, self.clock.anchor, budget, self.flush)
+        self._logs = Logs(sources, self.clock.anchor, budget - budget // _RAW_SHARE, self.flush)
         self._local = threading.local()
         self._running: RunningFolder | None = None  # its thread may ask for it before there is one
         if run_dir is not None:

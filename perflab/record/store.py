@@ -125,12 +125,12 @@ def _lock(path: Path) -> IO[bytes]:
     return lock
 
 
-def write_atomically(path: Path, text: str, *, mode: int = 0o600) -> None:
-    """Write a text file so that a reader sees the old content or the new, never a part."""
+def write_atomically(path: Path, content: str | bytes, *, mode: int = 0o600) -> None:
+    """Write a file so that a reader sees the old content or the new, never a part; text is written as UTF-8."""
     handle, hidden = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
         Path(hidden).chmod(mode)
         Path(hidden).replace(path)
     except BaseException:

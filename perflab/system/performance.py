@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from perflab.present import Picture
     from perflab.system.result import BenchmarkResult
+    from perflab.system.serving import MetricsServer
     from perflab.trace import Trace
 
 __all__ = ["PerformanceSystem"]
@@ -112,6 +113,7 @@ class PerformanceSystem:
         self._events = Events(self._recorder.add)
         self._optimizing = threading.Lock()
         self._applying = threading.RLock()
+        self._servers: list[MetricsServer] = []
         self._closed = False
         remote.enter(self._recorder, self)
         try:
@@ -334,6 +336,22 @@ class PerformanceSystem:
         self._events.emit("benchmark_complete", workload=result.run.info["label"], run_id=run_id)
         return result
 
+    def serve_metrics(self, port: int = 0, host: str = "127.0.0.1") -> MetricsServer:
+        """Serve what is measured to Prometheus until the system is closed; see `MetricsServer`.
+
+        Examples
+        --------
+        >>> with PerformanceSystem() as system:
+        ...     system.serve_metrics().url.startswith("http://127.0.0.1:")
+        True
+        """
+        from perflab.system.serving import MetricsServer, Snapshots
+
+        self._refuse_closed()
+        server = MetricsServer(Snapshots(lambda: self.run), port, host)
+        self._servers.append(server)
+        return server
+
     def clear_caches(self, tier: str = "all") -> int:
         """Remove everything from `l1`, `l2`, `l3` or `all` and return the number of entries."""
         return self.cache.clear(tier)
@@ -376,6 +394,8 @@ class PerformanceSystem:
         if self._closed:
             return
         self._closed = True
+        for server in self._servers:
+            server.close()
         self._auto.close()
         self._prefetcher.close()
         self._monitor.stop()

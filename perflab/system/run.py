@@ -112,6 +112,28 @@ class Run:
         writers = dict(zip(REPORT_FORMATS, (write, export.write_markdown, export.write_json), strict=True))
         return writers[target.suffix](target, self.report_data())
 
+    def export(self, kind: str, path: str | os.PathLike[str]) -> Path:
+        """Write the run for other programs and return the path.
+
+        Parameters
+        ----------
+        kind
+            html, markdown, json, xlsx; csv or parquet, a folder with a file a frame; prometheus, text for its
+            collectors; events, JSON lines.
+        path
+            The file, or the folder, which is made if it is missing.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such kind, or a package that it needs is not installed.
+        RunError
+            If the path cannot be written.
+        """
+        from perflab.present.formats import write_export
+
+        return write_export(kind, Path(path), self.report_data())
+
     def plot(self, name: str = "targets") -> Picture:
         """Return a plot: `targets`, `before_after`, `hit_rate`, `latency` or `resources`; notebooks show it.
 
@@ -152,7 +174,7 @@ class Run:
         return None if cores is None else max(1, int(cores))
 
     def report_data(self) -> ReportData:
-        """Return what reports and exports are made from."""
+        """Return what reports and exports are made of."""
         from perflab.present import ReportData
 
         info = {**self.info, "config_defaults": Config().model_dump(mode="json")}

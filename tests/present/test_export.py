@@ -17,8 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_report import HOSTILE, hostile
 
-from perflab.errors import RunError
+from perflab.errors import ConfigError, RunError
 from perflab.present import ReportData, escape, export
+from perflab.present.formats import EXPORTS, write_export
 from perflab.record.frames import FRAMES
 
 UNSAFE = re.compile(
@@ -106,6 +107,26 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path, write: obj
     data = ReportData({}, pd.DataFrame(), pd.DataFrame())
     with pytest.raises(RunError, match="choose another folder"):
         write(tmp_path / "file", data)  # type: ignore[operator]
+
+
+def test_events_are_json_lines(tmp_path: Path) -> None:
+    path = export.write_events(tmp_path / "events.jsonl", made.typical())
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [line["name"] for line in lines] == made.typical().tables["events"]["name"].tolist()
+    assert lines[0]["payload"] == {"usage": 1.5}
+    assert pd.Timestamp(lines[0]["t"]) == made.typical().tables["events"]["t"].iloc[0]
+
+
+@pytest.mark.parametrize("kind", EXPORTS)
+def test_a_run_is_written_as_each_kind(kind: str, tmp_path: Path) -> None:
+    path = write_export(kind, tmp_path / "out", made.typical())
+    assert path.exists()
+    assert sum(file.stat().st_size for file in [path, *(path.iterdir() if path.is_dir() else [])]) > 100
+
+
+def test_another_kind_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="'docx' is nothing that a run is written as; there are html, markdown"):
+        write_export("docx", tmp_path / "out", made.typical())
 
 
 def test_files_are_written(tmp_path: Path) -> None:

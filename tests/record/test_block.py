@@ -152,6 +152,19 @@ def test_one_key_of_several_sizes_is_one_text_with_its_own_size_each_time() -> N
     assert table["key"].combine_chunks().dictionary.to_pylist() == ["k"]
 
 
+@given(tapes(), st.sampled_from(MODES), st.integers(1, 5))
+def test_cut_into_several_tables_the_rows_are_the_same(segments: list[Segment], mode: Timestamps, size: int) -> None:
+    timed = [Segment(*part[:2], [(len(part.hits) - 1, 0.5)] if part.hits else [], *part[3:]) for part in segments]
+    block = block_of(timed, mode)
+    whole = rows_of(block)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("perflab.record.block._TABLE_ROWS", size)
+        tables = list(block.tables())
+        assert rows_of(block) == whole
+    assert [table.num_rows for table in tables] == [min(size, len(whole) - at) for at in range(0, len(whole), size)]
+    assert sum(row["duration_s"] is not None for row in whole) == sum(bool(part.hits) for part in segments)
+
+
 def test_durations_go_to_their_hits() -> None:
     part = segment([("a", 1.0), ("A", 2.0), ("b", 3.0), ("c", 4.0)])
     timed = Segment(part.hits, part.times, [(0, 0.5), (2, 0.25)], part.events, None, "main", 0.0, 5.0)
