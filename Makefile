@@ -37,7 +37,7 @@ check: $(STAMP)
 	$(BIN)/nbstripout --verify notebooks/*.ipynb
 
 perf: $(STAMP)
-	$(BIN)/python -m pytest -s -p no:cacheprovider --ignore=tests/perf/test_trials.py tests/perf
+	$(BIN)/python -m pytest -s -p no:cacheprovider --ignore=tests/perf/test_trials.py tests/perf tests/e2e/panel_costs.py
 
 trust: $(STAMP)
 	$(BIN)/python -m pytest -s -p no:cacheprovider tests/perf/test_trials.py

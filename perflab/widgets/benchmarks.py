@@ -34,8 +34,8 @@ _FULL = "full"
 class Benchmarks(Panel):
     """Starts benchmarks in worker processes and shows their samples as they come.
 
-    A benchmark goes on when the page is loaded again, and when the kernel restarts: a new panel finds the last one by its
-    run folder. What was measured before a cancel is kept, labelled `cancelled`.
+    A benchmark goes on when the page is loaded again, and when the kernel restarts: a new panel finds the last one by
+    its run folder. What was measured before a cancel is kept, labelled `cancelled`.
 
     Parameters
     ----------

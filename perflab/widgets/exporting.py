@@ -1,47 +1,34 @@
-"""A run for others: the page, the tables, the frames, as files.
+"""A run for others: which formats a panel offers, and where each goes.
 
-In: a run, a format, a place. Out: files, and a sentence that says where they are.
+In: a run, a format, a place. Out: a file or a folder.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from perflab.errors import ConfigError
-from perflab.present import export
 
 if TYPE_CHECKING:
     from perflab.system import Run
 
 __all__ = ["FORMATS", "export_run"]
 
-
-def _report(run: Run, target: Path) -> None:
-    run.report(target)
-
-
-def _csv(run: Run, target: Path) -> None:
-    export.to_csv(target, run.report_data())
-
-
-def _parquet(run: Run, target: Path) -> None:
-    export.to_parquet(target, run.report_data())
-
-
-FORMATS: Mapping[str, tuple[str, Callable[[Run, Path], None]]] = {
-    "HTML": (".html", _report),
-    "Markdown": (".md", _report),
-    "JSON": (".json", _report),
-    "CSV": ("-csv", _csv),
-    "Parquet": ("-parquet", _parquet),
+FORMATS: Mapping[str, tuple[str, str]] = {
+    "HTML": ("html", ".html"),
+    "Markdown": ("markdown", ".md"),
+    "JSON": ("json", ".json"),
+    "Prometheus": ("prometheus", ".prom"),
+    "CSV": ("csv", "-csv"),
+    "Parquet": ("parquet", "-parquet"),
 }
-"""How each format ends its file's or folder's name, and what writes it."""
+"""Each format as `Run.export` calls it, and the ending of its file or folder."""
 
 
-def export_run(run: Run, kind: str, place: str) -> Path:
-    """Write a run in a format of `FORMATS`; `place` is a path without its ending.
+def export_run(run: Run, name: str, place: str) -> Path:
+    """Write a run in one of `FORMATS`; `place` is a path without its ending.
 
     Raises
     ------
@@ -50,9 +37,7 @@ def export_run(run: Run, kind: str, place: str) -> Path:
     RunError
         If it cannot be written.
     """
-    if kind not in FORMATS:
-        raise ConfigError(f"{kind!r} is no format; the formats are {', '.join(FORMATS)}.")
-    ending, write = FORMATS[kind]
-    target = Path(f"{place.strip() or 'perflab-report'}{ending}")
-    write(run, target)
-    return target
+    if name not in FORMATS:
+        raise ConfigError(f"{name!r} is no format; the formats are {', '.join(FORMATS)}.")
+    kind, ending = FORMATS[name]
+    return run.export(kind, f"{place.strip() or 'perflab-report'}{ending}")

@@ -108,4 +108,3 @@ def row(parts: Sequence[Any], kind: str = "row") -> Any:
     made = widgets.Box(list(parts))
     made.add_class(f"perflab-{kind}")
     return made
-

@@ -1,4 +1,4 @@
-"""A headless Chromium from the system's packages, and a JupyterLab; tests that need it are skipped by name where there is none."""
+"""A headless Chromium of the system's, and a JupyterLab; without the former, tests are skipped by name."""
 
 from __future__ import annotations
 

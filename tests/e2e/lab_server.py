@@ -5,6 +5,7 @@ In: a folder of notebooks. Out: an open notebook whose cells can be run, with ev
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -14,7 +15,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -39,7 +40,9 @@ READY = """async () => {
     await panel.sessionContext.session.kernel.info;
 }"""
 HAS_KERNEL = "window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel"
-ALL_RAN = """error => document.querySelector(error) || [...document.querySelectorAll('.jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell .jp-InputPrompt')]
+CELLS = ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook .jp-CodeCell"
+ALL_RAN = """([error, cells]) => document.querySelector(error)
+    || [...document.querySelectorAll(`${cells} .jp-InputPrompt`)]
     .every(prompt => /^\\[\\d+\\]:$/.test(prompt.textContent.trim()))"""
 PROBLEMS = "application/vnd.jupyter.error", "application/vnd.jupyter.stderr"
 
@@ -47,15 +50,13 @@ PROBLEMS = "application/vnd.jupyter.error", "application/vnd.jupyter.stderr"
 class Lab:
     """A server on a port of its own, which reads and writes nothing of the user's."""
 
-    def __init__(self, root: Path, home: Path, *, command: Iterable[str] = ("jupyterlab",)) -> None:
+    def __init__(self, root: Path, home: Path) -> None:
         self.root, self.token = root, secrets.token_hex(16)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = (home / "server.log").open("w")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", *command, *self._options()],
+            [sys.executable, "-m", "jupyterlab", *self._options()],
             env=own_environment(home),
             cwd=root,
             stdout=self._log,
@@ -98,12 +99,7 @@ class Lab:
         return Path(self._log.name).read_text()
 
     def stop(self) -> None:
-        self._process.terminate()
-        try:
-            self._process.wait(15)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        end(self._process)
         self._log.close()
 
 
@@ -130,11 +126,11 @@ class Notebook:
 
     @property
     def cells(self) -> Locator:
-        return self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook .jp-CodeCell")
+        return self.page.locator(CELLS)
 
     def run_all(self, limit_s: float = 120) -> None:
         self.menu("Run", "Run All Cells")
-        self.page.wait_for_function(ALL_RAN, arg=f'[data-mime-type="{PROBLEMS[0]}"]', timeout=limit_s * 1000)
+        self.page.wait_for_function(ALL_RAN, arg=[f'[data-mime-type="{PROBLEMS[0]}"]', CELLS], timeout=limit_s * 1000)
 
     def menu(self, menu: str, item: str) -> None:
         self.page.get_by_role("menuitem", name=menu, exact=True).click()
@@ -170,6 +166,51 @@ class Notebook:
     def _requested(self, url: str) -> None:
         if not re.match(r"(https?|ws)://127\.0\.0\.1|data:|blob:", url):
             self.left.append(url)
+
+
+class Voila:
+    """Serves one notebook as a page; each visit runs it."""
+
+    def __init__(self, notebook: Path, home: Path, theme: str = "light") -> None:
+        self.url = f"http://127.0.0.1:{(port := free_port())}"
+        self._log = (home / "voila.log").open("w")
+        command = [sys.executable, "-m", "voila", str(notebook), "--no-browser", f"--port={port}", f"--theme={theme}"]
+        options = ["--Voila.ip=127.0.0.1", "--show_tracebacks=True"]
+        self._process = subprocess.Popen(
+            [*command, *options], env=own_environment(home), cwd=notebook.parent, stdout=self._log, stderr=self._log,
+            start_new_session=True,
+        )  # fmt: skip
+
+    def __enter__(self) -> Self:
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            assert self._process.poll() is None, Path(self._log.name).read_text()
+            with (
+                contextlib.suppress(OSError),
+                socket.create_connection(("127.0.0.1", int(self.url.rpartition(":")[2])), 1),
+            ):
+                return self
+            time.sleep(0.1)
+        raise TimeoutError(Path(self._log.name).read_text())
+
+    def __exit__(self, *_: object) -> None:
+        end(self._process)
+        self._log.close()
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(15)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def own_environment(home: Path) -> dict[str, str]:

@@ -68,6 +68,7 @@ ASK = """async ([code, expression]) => {
     return found?.data?.["text/plain"] ?? JSON.stringify(content);
 }"""
 
+
 class Dashboard(Notebook):
     """The notebook with every panel."""
 
@@ -115,7 +116,9 @@ def test_nothing_is_said_where_nobody_looks(dashboard: Dashboard) -> None:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_in_any_panel(dashboard: Dashboard, theme: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_axe_finds_nothing_in_any_panel(
+    dashboard: Dashboard, theme: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     dashboard.theme(theme)
     dashboard.press("what-if", "Recommend")
     dashboard.panel("targets").locator(".card").first.click()
@@ -274,7 +277,6 @@ def test_the_log_console_stays_empty(dashboard: Dashboard) -> None:
         .filter(one => one.node.querySelector('.jp-LogConsolePanel')).forEach(one => one.close())""")
 
 
-
 def events(dashboard: Dashboard, count: int) -> None:
     """Move a slider so often, as fast as the page takes it, and wait until the last place is drawn."""
     dashboard.panel("tuner").locator('[data-path="cache.l1_bytes"]').get_by_role("slider").evaluate(
@@ -322,7 +324,9 @@ def test_a_cancelled_benchmark_leaves_nobody_and_keeps_its_samples(dashboard: Da
     begin(dashboard, 200)
     folder = Path(dashboard.lab.root, dashboard.ask("benchmarks.background.folder"))
     worker = psutil.Process(json.loads((folder / "worker.json").read_text())["pid"])
-    expect(dashboard.panel("benchmarks").get_by_text(re.compile(r"[1-9]\d* of \d+ samples"))).to_be_visible(timeout=30_000)
+    expect(dashboard.panel("benchmarks").get_by_text(re.compile(r"[1-9]\d* of \d+ samples"))).to_be_visible(
+        timeout=30_000
+    )
     assert dashboard.ask("'free'") == "free"
     dashboard.press("benchmarks", "Cancel")
     expect(dashboard.status("benchmarks")).to_contain_text("Cancelled: ")
