@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from perflab.config import Config
 from perflab.errors import BenchmarkError, RunError
 from perflab.present import escape
-from perflab.system.background import Background, Progress, last_begun, start
+from perflab.system.detached import Detached, Progress, last_begun, start
 from perflab.system.measure import new_run_dir
 from perflab.system.run import open_run
 from perflab.units import format_seconds
@@ -65,7 +65,7 @@ class Benchmarks(Panel):
         self._config = (config or Config()) if system is None else system.config
         self._runs_dir = Path(runs_dir or self._config.record.runs_dir)
         self._source = source
-        self.background: Background | None = None
+        self.background: Detached | None = None
         self._seen = (-1, "")
         self._controls = Controls(_schemas(list(self._functions), self._config), lambda: None)
         self.form = self._controls.form
@@ -118,7 +118,7 @@ class Benchmarks(Panel):
         if found is not None:
             self._follow(found, f"Attached to the benchmark in {found.folder}.")
 
-    def _follow(self, background: Background, said: str) -> None:
+    def _follow(self, background: Detached, said: str) -> None:
         self.background, self._seen = background, (-1, "")
         self._table.value = self._chart.value = ""
         self._turn(is_running=True)

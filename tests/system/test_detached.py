@@ -11,7 +11,7 @@ import pytest
 
 from perflab import open_run
 from perflab.errors import BenchmarkError, RunError
-from perflab.system.background import Background, last_begun, start
+from perflab.system.detached import Detached, last_begun, start
 
 
 def by_list() -> int:
@@ -36,7 +36,7 @@ def test_it_measures_and_the_folder_is_a_run(tmp_path: Path) -> None:
     run = open_run(tmp_path / "run")
     assert (found.status, run.status) == ("finished", "finished")
     assert found.done == found.total == len(run.frames.samples)
-    assert Background(tmp_path / "run").progress() == found
+    assert Detached(tmp_path / "run").progress() == found
 
 
 def test_a_cancelled_one_leaves_no_process_and_keeps_its_samples(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_a_cancelled_one_leaves_no_process_and_keeps_its_samples(tmp_path: Path)
     assert found.folder == tmp_path / "run"
     worker = psutil.Process(background.pid)
     family = [worker, *worker.children(recursive=True)]
-    Background(tmp_path / "run").cancel()
+    Detached(tmp_path / "run").cancel()
     assert background.progress().status == "cancelled"
     assert [process for process in family if lives(process)] == []
     assert open_run(tmp_path / "run").status == "cancelled"
@@ -101,7 +101,7 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"pid": 1}', '{"pid": "x", "created": 0}'])
 def test_a_damaged_note_of_the_worker_is_no_worker(tmp_path: Path, content: str) -> None:
     (tmp_path / "worker.json").write_text(content)
-    found = Background(tmp_path)
+    found = Detached(tmp_path)
     assert found.progress().is_over
     found.cancel()
 

@@ -1,6 +1,6 @@
 """A benchmark in a process of its own, which outlives the kernel that began it.
 
-In: what to measure, a run folder. Out: `Background`: how far it is, and a way to cancel it; the folder is all it needs.
+In: what to measure, a run folder. Out: `Detached`: how far it is, and a way to cancel it; the folder is all it needs.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from perflab.record.store import is_run, read_info, write_atomically
 if TYPE_CHECKING:
     import psutil
 
-__all__ = ["Background", "Progress", "last_begun", "start"]
+__all__ = ["Detached", "Progress", "last_begun", "start"]
 
 _WORKER = "worker.json"
 _PROGRESS = "progress.json"
@@ -64,7 +64,7 @@ class Progress:
         return self.status not in ("starting", "running")
 
 
-class Background:
+class Detached:
     """A benchmark that runs, or ran, in a worker process.
 
     Attributes
@@ -159,7 +159,7 @@ def start(
     options: Mapping[str, Any],
     *,
     spawn: Callable[..., subprocess.Popen[bytes]] = subprocess.Popen,
-) -> Background:
+) -> Detached:
     """Begin a benchmark in a worker process and return at once.
 
     Parameters
@@ -188,7 +188,7 @@ def start(
         stdin.write(_packed(folder, options))
         stdin.seek(0)
         process = spawn(
-            [sys.executable, "-m", "perflab.system.background"],
+            [sys.executable, "-m", "perflab.system.detached"],
             stdin=stdin,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -198,7 +198,7 @@ def start(
     facts = {"pid": process.pid, "created": psutil.Process(process.pid).create_time()}
     write_atomically(folder / _WORKER, json.dumps(facts))
     _started.append(process)
-    return Background(folder)
+    return Detached(folder)
 
 
 _started: list[subprocess.Popen[bytes]] = []
@@ -209,10 +209,10 @@ def _reap() -> None:
     _started[:] = [process for process in list(_started) if process.poll() is None]
 
 
-def last_begun(runs_dir: Path) -> Background | None:
+def last_begun(runs_dir: Path) -> Detached | None:
     """Return the benchmark that was begun last in a folder of runs, of those that go on if there is one; or None."""
     notes = list(runs_dir.glob(f"*/{_WORKER}")) if runs_dir.is_dir() else []
-    begun = [Background(note.parent) for note in sorted(notes, key=lambda note: note.stat().st_mtime)]
+    begun = [Detached(note.parent) for note in sorted(notes, key=lambda note: note.stat().st_mtime)]
     going_on = [one for one in begun if not one.progress().is_over]
     return next(reversed(going_on or begun), None)
 
