@@ -6,18 +6,21 @@ In: run folders or runs. Out: `RunComparison`: what was set differently beside w
 from __future__ import annotations
 
 import html
+import itertools
 import os
+import string
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from perflab.analyze.runs import changed_settings, compare_metrics, gate
-from perflab.system.run import Run, open_run
+from perflab.system.run import Run, check_report_path, open_run
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["RunComparison", "compare", "series_of"]
+__all__ = ["RunComparison", "compare", "report_on", "series_of"]
 
 _HOST = ("cpu", "cores", "usable_cores", "ram_bytes", "machine", "kernel", "implementation")
 
@@ -43,7 +46,8 @@ class RunComparison:
         """Return what the runs do not share: kind (`source`, `host` or `settings`), name, a, b."""
         import pandas as pd
 
-        return pd.DataFrame(_differences(self.a, self.b), columns=["kind", "name", "a", "b"])
+        # Objects: a whole number stays one beside a value that is missing.
+        return pd.DataFrame(_differences(self.a, self.b), columns=["kind", "name", "a", "b"], dtype=object)
 
     @property
     def same_series(self) -> bool:
@@ -59,6 +63,10 @@ class RunComparison:
             If a condition cannot be read.
         """
         return gate(self.frame(), conditions)
+
+    def report(self, path: str | os.PathLike[str]) -> Path:
+        """Write both runs side by side as an HTML report; see `report_on`."""
+        return report_on(path, self.a, self.b)
 
     def __repr__(self) -> str:
         return f"<RunComparison of {_name(self.a)} and {_name(self.b)}\n{self.frame().to_string(index=False)}>"
@@ -81,6 +89,30 @@ def compare(a: str | os.PathLike[str] | Run, b: str | os.PathLike[str] | Run) ->
         If a folder holds no run.
     """
     return RunComparison(*(run if isinstance(run, Run) else open_run(run) for run in (a, b)))
+
+
+def report_on(path: str | os.PathLike[str], first: Run, *others: Run) -> Path:
+    """Write runs, each held against the first, as one HTML report and return its path.
+
+    Raises
+    ------
+    RunError
+        If the path does not end in .html, is a folder, or cannot be written.
+    """
+    from perflab.present.comparison_report import Against, write_comparison
+
+    target = check_report_path(path, (".html",))
+    against = [
+        Against(name, run.report_data(), (found := RunComparison(first, run)).differences(), found.frame())
+        for name, run in zip(_letters(), others, strict=False)
+    ]
+    return write_comparison(target, first.report_data(), against)
+
+
+def _letters() -> Iterator[str]:
+    """Yield B to Z, then B2 and on."""
+    for lap in itertools.count(1):
+        yield from (f"{letter}{lap if lap > 1 else ''}" for letter in string.ascii_uppercase[1:])
 
 
 def series_of(run: Run) -> dict[str, Mapping[str, Any]]:

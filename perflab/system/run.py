@@ -8,7 +8,7 @@ from __future__ import annotations
 import fcntl
 import html
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -215,7 +215,7 @@ def _is_written(folder: Path) -> bool:
     return False
 
 
-def check_report_path(path: str | os.PathLike[str]) -> Path:
+def check_report_path(path: str | os.PathLike[str], formats: Sequence[str] = REPORT_FORMATS) -> Path:
     """Return a path to which a report can be written.
 
     Raises
@@ -224,8 +224,8 @@ def check_report_path(path: str | os.PathLike[str]) -> Path:
         If its suffix names no format, or it is a folder.
     """
     target = Path(path)
-    if target.suffix not in REPORT_FORMATS:
-        raise RunError(f"{str(target)!r} ends in {target.suffix!r}; a report is one of {', '.join(REPORT_FORMATS)}.")
+    if target.suffix not in formats:
+        raise RunError(f"{str(target)!r} ends in {target.suffix!r}; a report is one of {', '.join(formats)}.")
     if target.is_dir():
         raise RunError(f"{str(target)!r} is a folder; name a file in it for the report.")
     return target

@@ -12,6 +12,7 @@ import perflab
 from perflab.cli.app import app
 from perflab.errors import RunError
 from perflab.record import Recorder
+from perflab.system.comparison import report_on
 from perflab.system.run import describe_run
 
 CLI = CliRunner()
@@ -52,6 +53,18 @@ def test_what_was_set_differently_stands_beside_what_came_out_differently(tmp_pa
     assert found.frame().set_index("name")["verdict"]["work.time"] == "higher"
     assert not found.same_series
     assert "Not one series: source, settings differ." in found._repr_html_()
+
+
+def test_runs_are_reported_side_by_side(tmp_path: Path) -> None:
+    a, b, c = (stored(tmp_path / name, seconds) for name, seconds in (("a", 0.5), ("b", 0.6), ("c", 0.4)))
+    text = perflab.compare(a, b).report(tmp_path / "two.html").read_text()
+    assert "2 runs compared" in text
+    assert "run B" in text
+    text = report_on(tmp_path / "three.html", *map(perflab.open_run, (a, b, c))).read_text()
+    assert "Run B against run A" in text
+    assert "Run C against run A" in text
+    with pytest.raises(RunError, match=r"a report is one of \.html"):
+        perflab.compare(a, b).report(tmp_path / "two.md")
 
 
 def test_equal_runs_are_one_series_and_within_noise(tmp_path: Path) -> None:
