@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,7 @@ def benchmark(
     source: str | Path | None = None,
     pairs: int | None = None,
     quick: bool = False,
+    states: Sequence[str] | None = None,
     setup: Function | None = None,
     state: State = "any",
     clock: Clock = "auto",
@@ -89,6 +90,9 @@ def benchmark(
         Interleaved pairs; by default that of the config for workloads, 48 to 96 for functions.
     quick
         Measure a built-in workload on a small part of the source in two pairs, too few for an interval.
+    states
+        Of a built-in workload: in which of `cold`, `warm` and `incremental` the optimized arm is measured; by default
+        in all.
     setup
         Called before each sample, untimed; a mapping that it returns has the arguments of both functions.
     state
@@ -131,6 +135,7 @@ give two functions.
     if isinstance(workload, str) and (optimized is None or ":" not in workload):
         path = None if source is None else Path(source)
         scale = Scale.of(config, path, pairs=pairs, quick=quick)
+        scale = scale if states is None else replace(scale, states=tuple(states))
         return _benchmark_workloads([workload], config, scale, path, kept, on_step)
     if optimized is None:
         raise BenchmarkError("A function alone cannot be compared; give a second one, or the name of a workload.")

@@ -16,6 +16,7 @@ from perflab.system.detached import Detached, Progress, last_begun, start
 from perflab.system.measure import new_run_dir
 from perflab.system.run import open_run
 from perflab.units import format_seconds
+from perflab.workloads.staging import STATES
 from perflab.widgets.controls import Controls
 from perflab.widgets.following import Following
 from perflab.widgets.panel import Panel, button, figure, markup, row
@@ -169,7 +170,8 @@ class Benchmarks(Panel):
         options: dict[str, Any] = {"config": self._config, "pairs": values["pairs"]}
         if values["workload"] != _OWN:
             is_quick = values["scale"] == _QUICK
-            return {**options, "workload": values["workload"], "quick": is_quick, "source": self._source}
+            chosen = {"quick": is_quick, "states": values["states"], "source": self._source}
+            return {**options, "workload": values["workload"], **chosen}
         sides = [self._side(str(values[side])) for side in ("baseline", "optimized")]
         state = "cold" if values["state"] == "cold" else "any"
         return {**options, "workload": sides[0], "optimized": sides[1], "state": state, "memory": values["memory"]}
@@ -200,6 +202,12 @@ def _schemas(own: list[str], config: Config) -> Mapping[str, Mapping[str, Any]]:
             "description": "what is measured",
         },
         "scale": {"enum": [_QUICK, _FULL], "default": _QUICK, "description": "of a built-in workload"},
+        "states": {
+            "type": "array",
+            "items": {"enum": list(STATES)},
+            "default": list(STATES),
+            "description": "of a built-in workload: with nothing kept, with all kept, and after one edit",
+        },
         "baseline": {**side, "default": own[0] if own else "", "description": "own function, or module:function"},
         "optimized": {**side, "default": own[-1] if own else "", "description": "what is held against the baseline"},
         "state": {

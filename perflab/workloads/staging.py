@@ -20,6 +20,7 @@ from perflab.workloads.corpus import Corpus, copy_corpus, select
 from perflab.workloads.edit import Edit, edit_one_function
 
 __all__ = [
+    "STATES",
     "WORKLOADS",
     "Scale",
     "Stage",
@@ -33,6 +34,7 @@ __all__ = [
 
 QUICK_PAIRS = 2
 MEMORY_PAIRS = 3
+STATES = ("cold", "warm", "incremental")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +51,20 @@ class Scale:
         Blocks of memory runs.
     warmup_blocks : int
         First blocks that are discarded.
+    states : tuple of str
+        In which states the optimized arm is measured: `cold`, `warm`, `incremental`.
     """
 
     source: Literal["quick", "default", "whole"]
     pairs: int
     memory_pairs: int
     warmup_blocks: int
+    states: Sequence[str] = STATES
+
+    def __post_init__(self) -> None:
+        unknown = [state for state in self.states if state not in STATES]
+        if unknown or not self.states:
+            raise BenchmarkError(f"The states are {list(self.states)!r}; give one or more of {', '.join(STATES)}.")
 
     @classmethod
     def of(cls, config: Config, source: Path | None, *, pairs: int | None, quick: bool) -> Scale:
