@@ -48,7 +48,8 @@ def _card(row: Row) -> str:
         f'<span class="muted">{escape.html(row.subject)}</span>'
         f"<b>{escape.html(row.value)}</b>"
         f"{_bullet(row, role)}"
-        f'<span class="{role} verdict">{row.mark}</span> <span class="muted">{escape.html(row.wanted)}</span>'
+        f'<span><span class="{role} verdict">{row.mark}</span> '
+        f'<span class="muted">{escape.html(row.wanted)}</span></span>'
         f'<span class="muted small">{escape.html(escape.shorten(said, 60)) if said else "&nbsp;"}</span>'
         f'<span class="muted small">{escape.html(escape.shorten(row.source, 40))}</span></button>'
     )

@@ -16,10 +16,10 @@ from perflab.system.detached import Detached, Progress, last_begun, start
 from perflab.system.measure import new_run_dir
 from perflab.system.run import open_run
 from perflab.units import format_seconds
-from perflab.workloads.staging import STATES
 from perflab.widgets.controls import Controls
 from perflab.widgets.following import Following
 from perflab.widgets.panel import Panel, button, figure, markup, row
+from perflab.workloads.staging import STATES
 
 if TYPE_CHECKING:
     from perflab.system import PerformanceSystem, Run

@@ -1,5 +1,5 @@
 // A form of labelled controls: sliders with an exact text beside them, switches, choices, texts.
-// In: the traits fields, values, positions, messages. Out: values; nothing is checked here, the kernel does that.
+// In: the traits fields, values, positions, messages. Out: edits; nothing is checked here, the kernel does that.
 
 let forms = 0;
 
@@ -13,10 +13,29 @@ function element(name, attributes = {}, ...children) {
   return made;
 }
 
-function setter(model, path) {
-  return (value) => {
-    model.set("values", { ...model.get("values"), [path]: value });
+// Edits go to the kernel one packet at a time, with the newest value of each control: however fast a hand is, the
+// kernel is asked no faster than it answers, and no edit is lost. Until then a control shows what the hand did.
+function sender(model, form, shown) {
+  let pending = {}, under_way = {}, count = 0;
+  const flush = () => {
+    if (Object.keys(under_way).length > 0 || Object.keys(pending).length === 0) return;
+    [under_way, pending] = [pending, {}];
+    model.set("edits", { values: under_way, id: `${form}-${++count}` });
     model.save_changes();
+  };
+  const answered = () => {
+    if (model.get("answered") !== `${form}-${count}`) return;
+    under_way = {};
+    flush();
+    shown();
+  };
+  return {
+    answered,
+    waits: (path) => path in pending || path in under_way,
+    send(path, value) {
+      pending[path] = value;
+      flush();
+    },
   };
 }
 
@@ -83,7 +102,7 @@ function text(field, id, send) {
 
 const KINDS = { slider, switch: toggle, choice, choices, text };
 
-function control(model, given, form) {
+function control(model, given, form, edits) {
   const id = `${form}-${given.path.replaceAll(".", "-")}`;
   const field = {
     ...given,
@@ -91,7 +110,7 @@ function control(model, given, form) {
     // A size says its unit itself.
     shown_unit: given.unit === "bytes" ? "" : given.unit,
   };
-  const made = KINDS[field.kind](field, id, setter(model, field.path));
+  const made = KINDS[field.kind](field, id, (value) => edits.send(field.path, value));
   const name = field.kind === "choices" ? element("span", { class: "name" }, field.label)
     : element("label", { for: id, class: "name" }, field.label);
   const about = element("span", { class: "about", id: `${id}-about` }, field.about);
@@ -104,7 +123,7 @@ function control(model, given, form) {
     row,
     matches: (query) => query.split(/\s+/).every((word) => words.includes(word)),
     show() {
-      made.show(model.get("values")[field.path], model.get("positions")[field.path]);
+      if (!edits.waits(field.path)) made.show(model.get("values")[field.path], model.get("positions")[field.path]);
       const said = model.get("messages")[field.path] ?? "";
       if (message.textContent !== said) message.textContent = said;
       row.classList.toggle("wrong", said !== "");
@@ -144,7 +163,9 @@ function search(model, form, groups) {
 
 function render({ model, el }) {
   const form = `perflab-form-${++forms}`;
-  const controls = model.get("fields").map((field) => [field.group, control(model, field, form)]);
+  const show = () => controls.forEach(([, one]) => one.show());
+  const edits = sender(model, form, show);
+  const controls = model.get("fields").map((field) => [field.group, control(model, field, form, edits)]);
   const names = [...new Set(controls.map(([name]) => name))];
   const groups = names.map((name) =>
     group(name, controls.filter(([own]) => own === name).map(([, one]) => one), model.get("opened").includes(name)));
@@ -152,17 +173,18 @@ function render({ model, el }) {
   if (model.get("searchable")) el.append(search(model, form, groups));
   el.classList.add("perflab-form");
   el.append(all);
-  const show = () => controls.forEach(([, one]) => one.show());
   const copy = async (message) => {
     if (message.copy === undefined) return;
     // A page may forbid it; the text is shown too.
     await navigator.clipboard?.writeText(message.copy).catch(() => {});
   };
   for (const trait of ["values", "positions", "messages"]) model.on(`change:${trait}`, show);
+  model.on("change:answered", edits.answered);
   model.on("msg:custom", copy);
   show();
   return () => {
     for (const trait of ["values", "positions", "messages"]) model.off(`change:${trait}`, show);
+    model.off("change:answered", edits.answered);
     model.off("msg:custom", copy);
   };
 }

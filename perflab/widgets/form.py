@@ -27,6 +27,8 @@ class Form(anywidget.AnyWidget):
     ----------
     values : dict
         What each control shows, by the field's path.
+    edits : dict
+        What a hand set since the last answer: `values`, and the `id` that the answer repeats.
     messages : dict
         What is wrong with it.
     """
@@ -37,6 +39,8 @@ class Form(anywidget.AnyWidget):
     values = traitlets.Dict().tag(sync=True)
     positions = traitlets.Dict().tag(sync=True)
     messages = traitlets.Dict().tag(sync=True)
+    edits = traitlets.Dict().tag(sync=True)
+    answered = traitlets.Unicode("").tag(sync=True)
     opened = traitlets.List(traitlets.Unicode()).tag(sync=True)
     searchable = traitlets.Bool(False).tag(sync=True)
 
@@ -60,6 +64,7 @@ class Form(anywidget.AnyWidget):
             searchable=searchable,
         )
         made.observe(lambda change: on_edit(change["new"]), "values")
+        made.observe(lambda change: made._take(change["new"]), "edits")
         return made
 
     def put(self, path: str, value: Shown) -> None:
@@ -76,6 +81,6 @@ class Form(anywidget.AnyWidget):
         """Ask the browser to put a text on the clipboard."""
         self.send({"copy": text})
 
-    def labels(self) -> dict[str, Any]:
-        """Return the name of each control by its path."""
-        return {field["path"]: field["label"] for field in self.fields}
+    def _take(self, edits: Mapping[str, Any]) -> None:
+        self.values = {**self.values, **edits["values"]}
+        self.answered = str(edits["id"])

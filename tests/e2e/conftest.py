@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from lab_server import Lab
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 FLAGS = (
     "--no-sandbox",
@@ -21,6 +21,9 @@ FLAGS = (
     "--force-color-profile=srgb",
     "--hide-scrollbars",
 )
+
+
+expect.set_options(timeout=30_000)  # a busy machine is slow, and no fault
 
 
 @pytest.fixture(scope="session")

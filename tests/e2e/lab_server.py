@@ -222,6 +222,7 @@ def own_environment(home: Path) -> dict[str, str]:
         file = home / "config" / "lab" / "user-settings" / f"{plugin}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(settings))
+    _choose_kernel(home / "data")
     return clean | {
         "JUPYTER_CONFIG_DIR": str(home / "config"),
         "JUPYTER_DATA_DIR": str(home / "data"),
@@ -231,6 +232,15 @@ def own_environment(home: Path) -> dict[str, str]:
         "PATH": f"{Path(sys.executable).parent}:{clean['PATH']}",
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), clean.get("PYTHONPATH")])),
     }
+
+
+def _choose_kernel(data: Path) -> None:
+    """Let notebooks run in the Python that PERFLAB_E2E_KERNEL names, by default in this one."""
+    python = os.environ.get("PERFLAB_E2E_KERNEL", sys.executable)
+    spec = {"argv": [python, "-m", "ipykernel_launcher", "-f", "{connection_file}"], "display_name": "Python 3"}
+    folder = data / "kernels" / "python3"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "kernel.json").write_text(json.dumps({**spec, "language": "python", "metadata": {"debugger": True}}))
 
 
 def write_notebook(path: Path, *sources: str) -> Path:

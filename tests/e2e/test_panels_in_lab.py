@@ -109,9 +109,9 @@ def dashboard(browser: Browser, lab: Lab) -> Iterator[Dashboard]:
 def test_nothing_is_said_where_nobody_looks(dashboard: Dashboard) -> None:
     assert dashboard.problems() == []
     assert dashboard.said == []
-    expect(dashboard.panel("tuner").locator("svg[role=img]")).to_be_visible(timeout=30_000)
-    expect(dashboard.panel("targets").locator(".card").first).to_be_visible(timeout=30_000)
-    expect(dashboard.panel("monitor").locator("svg[role=img]")).to_have_count(3, timeout=30_000)
+    expect(dashboard.panel("tuner").locator("svg[role=img]")).to_be_visible()
+    expect(dashboard.panel("targets").locator(".card").first).to_be_visible()
+    expect(dashboard.panel("monitor").locator("svg[role=img]")).to_have_count(3)
     expect(dashboard.panel("explorer").locator("[data-pick]")).to_have_count(2)
 
 
@@ -126,7 +126,7 @@ def test_axe_finds_nothing_in_any_panel(
         for run in ("small", "large"):
             dashboard.panel("explorer").get_by_role("button", name=run, exact=True).click()
     expect(dashboard.panel("explorer").get_by_role("button", name=r"('<img", exact=False).first).to_be_visible()
-    expect(dashboard.panel("what-if").locator(".advice")).to_be_visible(timeout=30_000)
+    expect(dashboard.panel("what-if").locator(".advice")).to_be_visible()
     found = Axe().run(dashboard.page, context=".perflab")
     assert found.violations_count == 0, found.generate_report()
     assert found.response["passes"]
@@ -311,7 +311,7 @@ def begin(dashboard: Dashboard, pairs: int) -> None:
     pairs_field.fill(str(pairs))
     pairs_field.press("Enter")
     dashboard.press("benchmarks", "Run")
-    expect(dashboard.panel("benchmarks").get_by_role("progressbar")).to_be_visible(timeout=30_000)
+    expect(dashboard.panel("benchmarks").get_by_role("progressbar")).to_be_visible()
 
 
 def gone(process: psutil.Process) -> bool:
@@ -342,7 +342,7 @@ def test_a_run_outlives_the_page_and_the_kernel(dashboard: Dashboard) -> None:
     folder = Path(dashboard.lab.root, dashboard.ask("benchmarks.background.folder"))
     dashboard.save()
     dashboard.open(afresh=False)
-    expect(dashboard.panel("benchmarks").get_by_text("samples", exact=False).first).to_be_visible(timeout=30_000)
+    expect(dashboard.panel("benchmarks").get_by_text("samples", exact=False).first).to_be_visible()
     dashboard.restart()
     dashboard.run_all()
     assert dashboard.ask("benchmarks.background.folder") == str(folder.relative_to(dashboard.lab.root))

@@ -70,3 +70,17 @@ def test_looking_goes_on_after_a_failing_look_and_ends_when_it_is_stopped() -> N
     following.join(10)
     assert not following.is_on
     assert (len(looks), len(problems), waits) == (3, 1, [7.0] * 3)
+
+
+def test_an_edit_of_the_browser_changes_its_own_field_alone_and_is_answered() -> None:
+    from perflab.widgets.controls import Controls
+
+    controls = Controls({"a": {"type": "integer", "default": 1}, "b": {"type": "integer", "default": 2}}, lambda: None)
+    controls.form.put("b", "5")
+    controls.form.edits = {"values": {"a": "7"}, "id": "form-1"}
+    assert controls.values == {"a": 7, "b": 5}
+    assert controls.form.answered == "form-1"
+    controls.form.edits = {"values": {"a": "seven"}, "id": "form-2"}
+    assert controls.values == {"a": 7, "b": 5}
+    assert controls.form.answered == "form-2"
+    assert controls.form.messages == {"a": "'seven' is no number; write one such as 1."}
