@@ -5,7 +5,16 @@ Each message is one sentence: what failed, the value found, what is allowed and 
 
 from __future__ import annotations
 
-__all__ = ["BenchmarkError", "CancelledError", "ConfigError", "PerflabError", "RunError", "SourceError", "StoreError"]
+__all__ = [
+    "BenchmarkError",
+    "BusyError",
+    "CancelledError",
+    "ConfigError",
+    "PerflabError",
+    "RunError",
+    "SourceError",
+    "StoreError",
+]
 
 
 class PerflabError(Exception):
@@ -30,6 +39,10 @@ class StoreError(PerflabError):
 
 class BenchmarkError(PerflabError):
     """A benchmark cannot start, or its arms disagree."""
+
+
+class BusyError(PerflabError):
+    """Something of which one at a time is allowed is under way already."""
 
 
 class CancelledError(PerflabError):

@@ -23,9 +23,27 @@ EVENTS = (
     "file_optimized",
     "benchmark_complete",
     "config_changed",
+    "alert",
 )
 
 Listener = Callable[[Mapping[str, Any]], object]
+
+
+class _Receiver:
+    """One listener of one event, whose exceptions reach nobody else."""
+
+    def __init__(self, name: str, listener: Listener) -> None:
+        self._name, self._listener = name, listener
+        self._failed = False
+
+    def __call__(self, payload: Mapping[str, Any]) -> str | None:
+        """Call the listener; return what to warn of, the first time that it raises."""
+        try:
+            self._listener(payload)
+        except Exception as error:
+            failed, self._failed = self._failed, True
+            return None if failed else f"{self._listener!r} raised {type(error).__name__}: {error}"
+        return None
 
 
 class Events:
@@ -60,29 +78,26 @@ class Events:
         """
         signal = self._signal(name)
 
-        def receive(payload: Mapping[str, Any]) -> object:
-            return listener(payload)
-
+        receive = _Receiver(name, listener)
         signal.connect(receive, weak=False)
         return lambda: signal.disconnect(receive)
 
     def emit(self, name: str, **payload: Any) -> None:
         """Record the event and call its listeners in the order in which they came.
 
-        A listener's exception becomes one warning that names event and listener.
+        A listener's first exception becomes a warning that names event and listener; it is called again at the next
+        event, and warns no more.
         """
         signal = self._signal(name)
         if self._record is not None:
             self._record("events", name=name, payload=json.dumps(payload, default=str, sort_keys=True))
-        for receive in signal.receivers_for(None):
-            try:
-                receive(payload)
-            except Exception as error:
-                warnings.warn(
-                    f"A listener of {name!r} raised {type(error).__name__}: {error}; the others were called.",
-                    RuntimeWarning,
-                    stacklevel=2,
-                )
+        problems = [receive(payload) for receive in signal.receivers_for(None)]
+        for problem in filter(None, problems):  # all were called: a warning may be an error here
+            warnings.warn(
+                f"A listener of {name!r}, {problem}; the others were called, and it warns no more.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
 
     def _signal(self, name: str) -> Signal:
         if name not in self._signals:

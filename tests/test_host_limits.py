@@ -7,7 +7,8 @@ import resource
 
 import pytest
 
-from perflab.host import facts, memory_bounds, memory_limit, usable_cores
+from perflab.host import Headroom, facts, memory_bounds, memory_limit, usable_cores
+from perflab.host.headroom import uses
 
 MIB = 1 << 20
 
@@ -115,3 +116,48 @@ def test_facts_name_where_the_limit_comes_from(tree, tmp_path):
     assert found["memory_limit_from"] == f"cgroup:{tmp_path}/cg/a"
     assert found["pressure_readable"] is False
     assert found["packages"]["numpy"]
+
+
+def group(folder, **files):
+    folder.mkdir()
+    for name, text in files.items():
+        (folder / name.replace("__", ".")).write_text(text)
+    return f"cgroup:{folder}"
+
+
+def test_a_groups_use_leaves_out_file_pages_that_can_be_dropped(tmp_path):
+    new = group(tmp_path / "v2", memory__current="800\n", memory__stat="anon 500\ninactive_file 200\n")
+    old = group(
+        tmp_path / "v1",
+        memory__usage_in_bytes="700\n",
+        memory__stat="inactive_file 1\ntotal_inactive_file 100\n",
+    )
+    silent = group(tmp_path / "none")
+    found = uses({new: 1_000, old: 1_000, silent: 1_000}, None)
+    assert {use.of: use.used_bytes for use in found} == {new: 600, old: 600}
+    assert [use.ratio for use in found] == [0.6, 0.6]
+
+
+def test_ram_and_rlimits_are_used_by_this_process():
+    held = bytearray(64 * MIB)  # mapped, and hardly resident
+    found = {use.of: use.used_bytes for use in uses({"ram": 1, "RLIMIT_AS": 1, "RLIMIT_DATA": 1}, 5)}
+    assert found["ram"] == 5
+    assert found["RLIMIT_AS"] > found["RLIMIT_DATA"] > len(held)
+
+
+def test_the_fullest_bound_counts_and_bounds_are_looked_for_now_and_then(tmp_path):
+    limited = group(tmp_path / "g", memory__current="80\n")
+    looked, now = [], [0.0]
+
+    def bounds():
+        looked.append(now[0])
+        return {limited: 100}
+
+    headroom = Headroom(1_000, bounds=bounds, clock=lambda: now[0])
+    assert headroom.fullest(790).of == limited
+    assert headroom.fullest(810).of == "growth"
+    assert headroom.fullest(None).of == limited
+    assert headroom.limit_bytes == 100
+    now[0] = 10.0
+    headroom.fullest(0)
+    assert looked == [0.0, 10.0]

@@ -10,8 +10,21 @@ import sys
 import psutil
 import pytest
 
-from perflab.host import CpuTimes, Pressure, Reading, baseline_rss, cpu_times, peak_rss, pressure, read, shares
+from perflab.host import (
+    CpuTimes,
+    Pressure,
+    Reading,
+    baseline_rss,
+    cpu_times,
+    footprint,
+    peak_rss,
+    pressure,
+    read,
+    shares,
+)
 from perflab.host import reset_peak as reset
+from perflab.host.children import descendants
+from perflab.host.traffic import disk_traffic, network_traffic
 
 MIB = 1 << 20
 
@@ -87,19 +100,73 @@ def test_refused_answers_are_missing(monkeypatch, tmp_path):
     assert reading.process_cpu_s is None
     assert reading.threads is None
     assert reading.open_files is None
+    assert reading.disk_read_bytes is None
+    assert reading.net_sent_bytes is None
 
 
-def test_a_child_that_ends_meanwhile_counts_nothing(monkeypatch):
-    class Gone:
-        def memory_info(self):
-            raise psutil.NoSuchProcess(1)
+def family(proc, children):
+    """Write a /proc in which each process has one thread, with these children."""
+    for pid, below in children.items():
+        folder = proc / str(pid) / "task" / str(pid)
+        folder.mkdir(parents=True)
+        (folder / "children").write_text("".join(f"{child} " for child in below))
 
-        cpu_times = memory_info
 
-    monkeypatch.setattr(psutil.Process, "children", lambda *_, **__: [Gone()])
-    reading = read()
+def test_children_of_children_are_found_and_one_that_ended_has_none(tmp_path):
+    family(tmp_path, {10: [11, 12], 11: [13], 13: [14], 14: []})
+    assert sorted(descendants(10, proc=tmp_path)) == [11, 12, 13, 14]
+    assert descendants(14, proc=tmp_path) == []
+
+
+def test_children_agree_with_psutil(tmp_path):
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        assert child.pid in descendants()
+        assert child.pid in descendants(proc=tmp_path), "found by psutil where the kernel does not list them"
+        child.communicate(b"\n")
+
+
+def test_a_child_that_ends_meanwhile_counts_nothing(tmp_path):
+    family(tmp_path, {os.getpid(): [999_999]})
+    reading = read(proc=tmp_path)
     assert reading.children_rss_bytes == 0
     assert reading.process_cpu_s > 0
+
+
+def test_traffic_is_read_from_the_kernels_counters(tmp_path):
+    (tmp_path / "self/net").mkdir(parents=True)
+    (tmp_path / "self/io").write_text("rchar: 7\nread_bytes: 4096\nwrite_bytes: 512\ncancelled_write_bytes: 1\n")
+    head = "Inter-| Receive | Transmit\n face |bytes packets | bytes\n"
+    lines = "    lo: 9 0 0 0 0 0 0 0 9 0\n  eth0: 100 1 0 0 0 0 0 0 20 1\neth1:5 1 0 0 0 0 0 0 6 1\n"
+    (tmp_path / "self/net/dev").write_text(head + lines)
+    assert disk_traffic(proc=tmp_path) == (4096, 512)
+    assert network_traffic(proc=tmp_path) == (105, 26)
+    (tmp_path / "self/net/dev").write_text(head + "eth0: many\n")
+    assert network_traffic(proc=tmp_path) is None
+
+
+def test_a_process_writes_what_it_is_told_to_have_written(tmp_path):
+    before = disk_traffic()
+    if before is None:
+        pytest.skip("/proc/self/io is not readable here")
+    with (tmp_path / "file").open("wb") as file:
+        file.write(os.urandom(MIB))
+        file.flush()
+        os.fsync(file.fileno())
+    written = disk_traffic().out - before.out
+    if not written:
+        pytest.skip("this file system is in memory")
+    assert written >= MIB
+
+
+def test_memory_that_is_shared_is_told_apart():
+    found = footprint()
+    if found is None:
+        pytest.skip("/proc/self/smaps_rollup is not readable here")
+    assert 0 < found.uss_bytes <= found.pss_bytes <= found.rss_bytes
+    block = bytearray(os.urandom(8 * MIB))
+    assert footprint().uss_bytes >= found.uss_bytes + 7 * MIB
+    del block
+    assert footprint("nobody") is None
 
 
 def test_shares_are_of_the_time_between():

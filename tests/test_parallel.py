@@ -260,20 +260,95 @@ def _sleep_long():
     time.sleep(600)
 
 
-def test_another_number_of_workers_goes_for_work_that_begins_when_nothing_is_under_way():
-    before = set(threading.enumerate())
+def _noted(item):
+    folder, number = item
+    (folder / f"{number}-{os.getpid()}-{time.monotonic_ns()}").touch()
+    time.sleep(0.01)
+    return number
+
+
+@pytest.mark.parametrize("kind", ["threads", "processes"])
+def test_another_number_of_workers_breaks_no_work_and_does_none_twice(kind, tmp_path):
+    threads, processes = set(threading.enumerate()), child_processes()
+    with Workers(3, kind) as workers:
+        running = workers.map(_noted, ((tmp_path, number) for number in range(60)))
+        done = [next(running) for _ in range(5)]
+        for count in (1, 2, 3, 1):
+            workers.resize(count)
+            done += [next(running) for _ in range(8)]
+        done += list(running)
+    assert done == list(range(60))
+    assert sorted(int(path.name.split("-")[0]) for path in tmp_path.iterdir()) == list(range(60))
+    assert set(threading.enumerate()) == threads
+    assert child_processes() <= processes
+
+
+def test_a_map_that_is_under_way_goes_on_with_the_workers_that_there_are_now():
+    at_once, most, lock = [0], [0], threading.Lock()
+
+    def work(_):
+        with lock:
+            at_once[0] += 1
+            most[0] = max(most[0], at_once[0])
+        time.sleep(0.005)
+        with lock:
+            at_once[0] -= 1
+
+    with Workers(4, "threads") as workers:
+        running = workers.map(work, range(200))
+        for _ in range(50):
+            next(running)
+        assert most[0] > 2
+        workers.resize(2)
+        for _ in range(50):  # what was handed out before is finished by those who have it
+            next(running)
+        most[0] = 0
+        list(running)
+    assert 1 <= most[0] <= 2
+
+
+def test_fewer_workers_give_their_memory_back():
+    with Workers(3, "processes") as workers:
+        assert list(workers.map(str, range(9))) == list(map(str, range(9)))
+        before = len(child_processes())
+        workers.resize(1)
+        gone = time.monotonic() + 30
+        while len(child_processes()) > before - 3 and time.monotonic() < gone:
+            time.sleep(0.01)
+        assert len(child_processes()) <= before - 3
+        assert list(workers.map(str, range(9))) == list(map(str, range(9)))
+
+
+def test_a_call_under_way_ends_in_the_pool_that_has_it():
+    before, gate = set(threading.enumerate()), threading.Event()
     with Workers(2, "threads") as workers:
-        running = workers.map(str, range(9))
-        assert next(running) == "0"
+        future = workers.submit(gate.wait, 60)
         workers.resize(3)
-        assert list(running) == [str(number) for number in range(1, 9)]
-        gate = threading.Barrier(4)
-        waiting = [workers.submit(gate.wait) for _ in range(3)]
-        gate.wait(timeout=10)  # three are in there at once
-        assert len({future.result() for future in waiting}) == 3
+        assert workers.submit(abs, -1).result() == 1
+        assert not future.done()
+        gate.set()
+        assert future.result()
     assert set(threading.enumerate()) == before
     with pytest.raises(ValueError, match="workers is 0"):
         workers.resize(0)
+
+
+def test_cancelling_ends_retired_workers_too():
+    before = child_processes()
+    workers = Workers(2)
+    workers.submit(os.getpid).result(timeout=60)
+    future = workers.submit(_sleep_long)
+    workers.resize(1)
+    workers.close(cancel=True)
+    assert future.done()
+    assert child_processes() <= before
+
+
+def test_a_callers_executor_keeps_its_workers():
+    with ThreadPoolExecutor(2) as pool, Workers.over(pool, workers=2) as workers:
+        workers.resize(1)
+        assert list(workers.map(abs, [-1, -2])) == [1, 2]
+        assert pool.submit(abs, -4).result() == 4
 
 
 def test_an_executor_of_the_caller_is_not_shut_down():

@@ -16,8 +16,6 @@ from perflab.trace import Setting
 from perflab.units import format_bytes
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
     import pandas as pd
 
 __all__ = ["LEAST_ACCESSES", "Constraints", "Objective", "Recommendation", "checked_constraints", "choose", "front"]
@@ -27,8 +25,6 @@ Objective = Literal["hit_rate", "latency", "memory"]
 LEAST_ACCESSES = 200
 """Below this a hit rate's 95 % interval is wider than 14 points, and no size can be told from another."""
 
-_SEGMENTS = 20
-_RESAMPLES = 2_000
 _SAME_LATENCY = 1.01
 """What waits up to so many times the least counts as the least: the last percent may cost as much as all others."""
 
@@ -176,22 +172,6 @@ def smallest(hit_rate_of: Callable[[int], float], reached: int, missed: int, wan
         else:
             missed = middle
     return reached
-
-
-def bounds(hits: npt.NDArray[np.bool_], seed: int = 2026) -> tuple[float, float]:
-    """Return the 95 % bounds of a hit rate over accesses that depend on each other.
-
-    A percentile bootstrap over 20 segments: accesses that lie near each other are drawn together.
-    """
-    import numpy as np
-
-    edges = np.linspace(0, len(hits), _SEGMENTS + 1).astype(int)[:-1]
-    sums = np.add.reduceat(hits, edges, dtype=np.int64)
-    lengths = np.diff(np.append(edges, len(hits)))
-    drawn = np.random.default_rng(seed).integers(0, _SEGMENTS, size=(_RESAMPLES, _SEGMENTS))
-    rates = sums[drawn].sum(axis=1) / lengths[drawn].sum(axis=1)
-    low, high = np.percentile(rates, [2.5, 97.5])
-    return float(low), float(high)
 
 
 def holds(low: float, high: float, wanted: float) -> str:

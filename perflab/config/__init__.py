@@ -5,6 +5,7 @@ In: TOML, `PERFLAB_*` variables, keywords. Out: a frozen `Config`.
 
 from __future__ import annotations
 
+from perflab.config.alerts import AlertSettings
 from perflab.config.model import (
     BenchmarkSettings,
     CacheSettings,
@@ -18,8 +19,10 @@ from perflab.config.model import (
     Thresholds,
     Trigger,
 )
+from perflab.config.relief import ReliefSettings
 
 __all__ = [
+    "AlertSettings",
     "BenchmarkSettings",
     "CacheSettings",
     "CacheTargets",
@@ -28,6 +31,7 @@ __all__ = [
     "OptimizationSchedule",
     "ParallelSettings",
     "RecordSettings",
+    "ReliefSettings",
     "ResourceMonitoring",
     "Thresholds",
     "Trigger",

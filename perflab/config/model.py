@@ -8,13 +8,15 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from perflab.config.alerts import AlertSettings
 from perflab.config.explain import explain
+from perflab.config.fields import Bytes, ChunkBytes, Count, MiB, PositiveBytes, Ratio, Seconds, Settings
+from perflab.config.relief import ReliefSettings
 from perflab.errors import ConfigError
-from perflab.units import parse_bytes, parse_ratio
 
 __all__ = [
     "BenchmarkSettings",
@@ -31,34 +33,11 @@ __all__ = [
     "merge",
 ]
 
-MiB = 1024 * 1024
-
-Bytes = Annotated[int, BeforeValidator(parse_bytes), Field(ge=0, le=1 << 50)]
-PositiveBytes = Annotated[int, BeforeValidator(parse_bytes), Field(gt=0, le=1 << 50)]
-ChunkBytes = Annotated[int, BeforeValidator(parse_bytes)]
-Ratio = Annotated[float, BeforeValidator(parse_ratio), Field(ge=0, le=1)]
-Seconds = Annotated[float, Field(gt=0, le=31_536_000, allow_inf_nan=False)]
 Policy = Literal["lru", "fifo", "lfu", "sieve", "s3fifo", "tinylfu", "gdsf"]
-Trigger = Literal["memory_pressure", "cpu_pressure", "cache_miss", "scheduled"]
+Trigger = Literal["memory_pressure", "cpu_pressure", "cache_miss", "performance_degradation", "scheduled", "startup"]
 
 
-def _no_truth(value: object) -> object:
-    if isinstance(value, bool):
-        raise ValueError(f"{value!r} is no number; write a whole number")
-    return value
-
-
-Count = Annotated[int, BeforeValidator(_no_truth)]
-
-
-class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise ConfigError(f"A config does not change; use config.replace({name}=...) and the new one it returns.")
-
-
-class CacheTargets(_Settings):
+class CacheTargets(Settings):
     """What the cache is asked to reach; judged in every report."""
 
     hit_rate: Ratio = Field(0.95, description="lowest hit rate that passes; ratio of accesses")
@@ -66,9 +45,12 @@ class CacheTargets(_Settings):
         100 * MiB, description="memory that the l1 and l2 tiers may hold together; bytes"
     )
     max_response_time_s: Seconds = Field(0.5, description="longest 95th percentile of an access; seconds")
+    max_ttl_s: Seconds | None = Field(
+        None, description="longest time to live that an optimization may set; seconds; unset: it changes none"
+    )
 
 
-class OptimizationSchedule(_Settings):
+class OptimizationSchedule(Settings):
     """When the system optimizes itself."""
 
     enabled: bool = Field(True, description="run the triggers in the background")
@@ -76,9 +58,12 @@ class OptimizationSchedule(_Settings):
     triggers: tuple[Trigger, ...] = Field(
         ("memory_pressure", "cache_miss", "scheduled"), description="what may start an optimization"
     )
+    cooldown_s: Seconds = Field(
+        30.0, description="least time from the end of one optimization to the start of the next; seconds"
+    )
 
 
-class Thresholds(_Settings):
+class Thresholds(Settings):
     """Bounds past which something is done."""
 
     large_file_bytes: Bytes = Field(1 * MiB, description="files from this size are chunked in parallel; bytes")
@@ -87,9 +72,16 @@ class Thresholds(_Settings):
     )
     cpu_pressure_ratio: Ratio = Field(0.75, description="CPU use that triggers an optimization; ratio of all cores")
     cache_miss_ratio: Ratio = Field(0.2, description="miss rate that triggers an optimization; ratio of accesses")
+    degradation_ratio: float = Field(
+        0.25,
+        gt=0,
+        le=1000,
+        allow_inf_nan=False,
+        description="growth of an operation's response time that triggers an optimization; ratio of its own history",
+    )
 
 
-class ResourceMonitoring(_Settings):
+class ResourceMonitoring(Settings):
     """Sampling of the host and the warnings that it gives."""
 
     enabled: bool = Field(True, description="sample memory, CPU and pressure in the background")
@@ -97,10 +89,13 @@ class ResourceMonitoring(_Settings):
     memory_threshold_bytes: PositiveBytes = Field(
         100 * MiB, description="memory growth above the baseline that warns; bytes"
     )
+    limit_threshold_ratio: Ratio = Field(
+        0.9, gt=0, description="use of a hard limit on memory that warns; ratio of the limit"
+    )
     cpu_threshold_ratio: Ratio = Field(0.75, description="CPU use that warns; ratio of all cores")
 
 
-class CacheSettings(_Settings):
+class CacheSettings(Settings):
     """Sizes and places of the cache tiers."""
 
     l1_bytes: Bytes | None = Field(
@@ -141,7 +136,7 @@ class CacheSettings(_Settings):
     )
 
 
-class ParallelSettings(_Settings):
+class ParallelSettings(Settings):
     """Workers for CPU-bound work."""
 
     kind: Literal["processes", "threads"] = Field("processes", description="what a worker is")
@@ -155,7 +150,7 @@ class ParallelSettings(_Settings):
     )
 
 
-class ChunkSettings(_Settings):
+class ChunkSettings(Settings):
     """How files are cut."""
 
     max_bytes: ChunkBytes = Field(2000, ge=64, le=16 * MiB, description="largest chunk; bytes")
@@ -163,7 +158,7 @@ class ChunkSettings(_Settings):
     parse_timeout_s: Seconds = Field(5.0, description="time after which a window is cut by lines instead; seconds")
 
 
-class RecordSettings(_Settings):
+class RecordSettings(Settings):
     """What recorded rows may cost, and where runs are kept."""
 
     memory_budget_bytes: PositiveBytes = Field(
@@ -178,7 +173,7 @@ class RecordSettings(_Settings):
     runs_dir: Path = Field(Path(".perflab/runs"), description="folder in which the command line keeps runs")
 
 
-class BenchmarkSettings(_Settings):
+class BenchmarkSettings(Settings):
     """Size and strictness of benchmarks."""
 
     pairs: Count = Field(6, ge=1, le=10_000, description="interleaved pairs of samples an arm")
@@ -188,7 +183,7 @@ class BenchmarkSettings(_Settings):
     seed: Count = Field(2026, ge=0, le=2**32 - 1, description="seed of orders, subsets and planted defects")
 
 
-class Config(_Settings):
+class Config(Settings):
     """Everything that can be set, frozen and validated.
 
     Nested settings merge: a partial override keeps its siblings.
@@ -227,6 +222,8 @@ class Config(_Settings):
     resource_monitoring: ResourceMonitoring = Field(
         default_factory=ResourceMonitoring, description="sampling of the host"
     )
+    relief: ReliefSettings = Field(default_factory=ReliefSettings, description="what is done as memory gets full")
+    alerts: AlertSettings = Field(default_factory=AlertSettings, description="what listeners are told of")
     cache: CacheSettings = Field(default_factory=CacheSettings, description="the cache tiers")
     parallel: ParallelSettings = Field(default_factory=ParallelSettings, description="workers for CPU-bound work")
     chunks: ChunkSettings = Field(default_factory=ChunkSettings, description="how files are cut")

@@ -7,21 +7,28 @@ from __future__ import annotations
 
 from perflab.host.allocator import share_one_arena
 from perflab.host.facts import facts
+from perflab.host.headroom import Headroom, Use
 from perflab.host.limits import memory_bounds, memory_limit, usable_cores
-from perflab.host.memory import baseline_rss, peak_rss, reset_peak
+from perflab.host.memory import Footprint, baseline_rss, footprint, peak_rss, reset_peak
 from perflab.host.monitor import Monitor
 from perflab.host.pressure import CpuTimes, Pressure, cpu_times, load_1m, pressure
 from perflab.host.reading import Reading, Shares, read, shares
+from perflab.host.sample import Sample
 
 __all__ = [
     "CpuTimes",
+    "Footprint",
+    "Headroom",
     "Monitor",
     "Pressure",
     "Reading",
+    "Sample",
     "Shares",
+    "Use",
     "baseline_rss",
     "cpu_times",
     "facts",
+    "footprint",
     "load_1m",
     "memory_bounds",
     "memory_limit",

@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-__all__ = ["memory_bounds", "memory_limit", "usable_cores"]
+__all__ = ["CGROUP", "memory_bounds", "memory_limit", "usable_cores"]
 
 PROC = Path("/proc")
+CGROUP = "cgroup:"
+"""What the source of a cgroup's bound begins with; its folder follows."""
 _UNLIMITED = 1 << 60
 """cgroup v1 writes "no limit" as a number near 2**63; no machine has an exbibyte."""
 
@@ -91,7 +93,7 @@ def _cgroup_memory(proc: Path) -> dict[str, int]:
         for name in ("memory.max", "memory.limit_in_bytes"):
             limit = _number(_words(group / name), 0)
             if limit is not None and limit < _UNLIMITED:
-                bounds[f"cgroup:{group}"] = int(limit)
+                bounds[f"{CGROUP}{group}"] = int(limit)
     return bounds
 
 

@@ -1,6 +1,7 @@
 """Watch the host from a background thread.
 
-In: readings of the host, one every interval. Out: rows of the `resources` frame; warnings when a threshold is crossed.
+In: readings of the host, one every interval, and glances at memory when that gets full. Out: rows of the `resources`
+frame; warnings when a threshold is crossed; samples for whoever asked.
 """
 
 from __future__ import annotations
@@ -14,15 +15,29 @@ import warnings
 from collections.abc import Callable
 from typing import Protocol, Self
 
+from perflab import forked
 from perflab.config import ResourceMonitoring
-from perflab.host.limits import memory_limit
-from perflab.host.memory import baseline_rss
-from perflab.host.reading import Reading, Shares, read, shares
+from perflab.host.children import descendants
+from perflab.host.edge import Edge
+from perflab.host.garbage import Collections, Collector
+from perflab.host.headroom import GROWTH, Headroom
+from perflab.host.memory import Footprint, baseline_rss, footprint
+from perflab.host.reading import Reading, glance, read, shares
+from perflab.host.sample import Sample
 
-__all__ = ["REARM_RATIO", "Edge", "Monitor"]
+__all__ = ["COST_RATIO", "QUICK_RATIO", "QUICK_S", "Monitor"]
 
-REARM_RATIO = 0.9
-"""A warning is armed again when the value has fallen below this share of its threshold."""
+QUICK_RATIO = 0.7
+"""From this share of the fullest bound on memory on it is looked at every `QUICK_S` seconds."""
+QUICK_S = 0.1
+COST_RATIO = 0.004
+"""CPU time that sampling may take, by wall time: what costs more is done less often.
+
+With what it costs to wake up, half a percent is kept."""
+CREDIT_S = 2.0
+"""Wall time whose share of CPU may be spent ahead, so that one dear sample delays nothing."""
+
+Watcher = Callable[[Sample], object]
 
 
 class _Recorder(Protocol):
@@ -33,49 +48,35 @@ class _Events(Protocol):
     def emit(self, name: str, **payload: object) -> None: ...
 
 
-class Edge:
-    """Tells when a value rises past a threshold; once, until it has fallen clearly below.
-
-    Examples
-    --------
-    >>> edge = Edge(100)
-    >>> [edge.rises(value) for value in (99, 101, 150, 95, 101, 89, 101)]
-    [False, True, False, False, False, False, True]
-    """
-
-    def __init__(self, threshold: float) -> None:
-        self.threshold = threshold
-        self._armed = True
-
-    def rises(self, value: float | None) -> bool:
-        """Take the next value; a missing one changes nothing."""
-        if value is None:
-            return False
-        if value > self.threshold:
-            rose, self._armed = self._armed, False
-            return rose
-        self._armed = self._armed or value < self.threshold * REARM_RATIO
-        return False
-
-
 class Monitor:
-    """Samples memory, CPU and pressure.
+    """Samples memory, CPU, pressure, traffic and garbage collection of this process, its children and the host.
 
-    Each sample is a row of `resources`. CPU and pressure shares are of the time since the sample before, so in the
-    first sample they are missing, as is every value that the system does not tell. A process forked from this one
-    does not sample: it makes its own monitor.
+    Each sample is a row of `resources`. Shares, traffic and collections are of the time since the sample before, so in
+    the first sample they are missing, as is every value that the system does not tell. When memory gets full, glances
+    come between the samples: rows with memory alone. A process forked from this one does not sample: it makes its own
+    monitor.
 
     Parameters
     ----------
     recorder, events
         Where rows and warnings go. `memory_warning` and `cpu_warning` carry `usage`, `threshold` (bytes, or ratios
-        of all cores) and `share` (usage by threshold).
+        of all cores), `share` (usage by threshold), and for memory the bound that it is `of`: `growth`, or a hard limit
+        of which `limit_threshold_ratio` is used.
     settings
-        Interval and thresholds; memory is judged as growth above the baseline, children included.
+        Interval and thresholds; memory is judged as growth above the baseline, children included, and as use of the
+        hard limits.
     baseline_bytes
         Resident memory to measure growth from; by default that of now.
-    clock, reader, cpu_clock
-        Seconds for a reading's time, the reading itself, and the CPU seconds of the sampling thread.
+    headroom
+        How full memory is; by default the hard limits alone bound it.
+    clock, reader, glancer, cpu_clock
+        Seconds for a reading's time, the reading itself, that of memory alone, and the CPU seconds of the sampling
+        thread.
+
+    Attributes
+    ----------
+    last : Sample or None
+        The newest sample that was no glance.
 
     Examples
     --------
@@ -95,29 +96,36 @@ class Monitor:
         settings: ResourceMonitoring,
         baseline_bytes: int | None = None,
         *,
+        headroom: Headroom | None = None,
         clock: Callable[[], float] = time.monotonic,
         reader: Callable[..., Reading] = read,
+        glancer: Callable[..., Reading] = glance,
         cpu_clock: Callable[[], float] = time.thread_time,
     ) -> None:
         self.baseline_bytes = baseline_rss() if baseline_bytes is None else baseline_bytes
+        self.last: Sample | None = None
         self._recorder, self._events, self._settings = recorder, events, settings
-        self._clock, self._reader, self._cpu_clock = clock, reader, cpu_clock
-        self._limit_bytes = memory_limit()
-        self._memory = Edge(settings.memory_threshold_bytes)
-        self._cpu = Edge(settings.cpu_threshold_ratio)
-        self._last: Reading | None = None
+        self._clock, self._reader, self._glancer, self._cpu_clock = clock, reader, glancer, cpu_clock
+        self._headroom = headroom or Headroom()
+        self._collector, self._collected = Collector(), Collections()
+        self._warn_by(settings)
+        self._watchers: tuple[Watcher, ...] = ()
         self._pid = os.getpid()
-        self._lock = threading.Lock()
-        self._measuring = threading.Lock()
-        self._stopping = threading.Event()
+        self._due_s = clock()
+        self._paid_s = clock() - CREDIT_S
+        self._full_up = False
         self._thread: threading.Thread | None = None
+        self._make_locks()
+        forked.watch(self)
 
     def start(self) -> None:
         """Begin to sample in the background, unless the settings say not to, or it has begun."""
         with self._lock:
             if not self._settings.enabled or self._thread is not None or os.getpid() != self._pid:
                 return
+            self._collector.start()
             self._stopping.clear()
+            self._due_s = self._clock()
             self._thread = threading.Thread(target=self._run, name="perflab-monitor", daemon=True)
             self._thread.start()
 
@@ -125,29 +133,38 @@ class Monitor:
         """End the background thread and wait for it; without one, do nothing."""
         with self._lock:
             thread, self._thread = self._thread, None
+        self._collector.stop()
         self._stopping.set()
         if thread is not None and thread is not threading.current_thread():
             thread.join()
 
+    def watch(self, watcher: Watcher) -> None:
+        """Call `watcher` with each sample from now on, in the thread that took it; it must be quick."""
+        self._watchers = (*self._watchers, watcher)
+
+    def use(self, settings: ResourceMonitoring, headroom: Headroom) -> None:
+        """Go by other settings and bounds from now on; every warning may come again."""
+        self.stop()
+        self._settings, self._headroom = settings, headroom
+        self._warn_by(settings)
+        self.start()
+
+    def footprint(self) -> Footprint | None:
+        """Return what this process and its children hold, shared pages told apart; it takes milliseconds.
+
+        Resident bytes count what they share once for each, proportional ones once. None where it cannot be read.
+        """
+        own = footprint()
+        found = [footprint(child) for child in descendants() or ()]
+        return None if own is None else sum(filter(None, found), own)
+
     def sample(self) -> Reading | None:
         """Take one sample now: record its row and emit what it warns of. Returns None in a forked process."""
-        if os.getpid() != self._pid:
-            return None
-        with self._measuring:
-            reading, share, growth = self._record_sample()
-        # Listeners are called without the lock: they may look at frames, which takes it.
-        self._warn("memory_warning", self._memory, growth)
-        self._warn("cpu_warning", self._cpu, share.cpu_ratio)
-        return reading
+        return self._take(self._full, Sample.row)
 
-    def _record_sample(self) -> tuple[Reading, Shares, int | None]:
-        started_s = self._cpu_clock()
-        reading = self._reader(clock=self._clock)
-        before, self._last = self._last, reading
-        share = shares(before, reading)
-        growth = self._growth(reading)
-        self._recorder.add("resources", **self._row(reading, share, growth), cost_s=self._cpu_clock() - started_s)
-        return reading, share, growth
+    def glance(self) -> Reading | None:
+        """Look at memory alone: record its row and emit what it warns of. Returns None in a forked process."""
+        return self._take(self._quick, Sample.memory)
 
     def load(self, *modules: str) -> None:
         """Import modules that perflab needs to look at what it recorded; their memory joins the baseline.
@@ -159,12 +176,11 @@ class Monitor:
                 with self._measuring:
                     self._import(module)
 
-    def _import(self, module: str) -> None:
-        before = baseline_rss()
-        importlib.import_module(module)
-        after = baseline_rss()
-        if before is not None and after is not None and self.baseline_bytes is not None:
-            self.baseline_bytes += max(0, after - before)
+    def after_fork(self) -> None:
+        """Stay still in a forked child, whose memory and recorder are not those that this one watches."""
+        self._collector.stop()
+        self._thread = None
+        self._make_locks()
 
     def __enter__(self) -> Self:
         self.start()
@@ -173,38 +189,80 @@ class Monitor:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _growth(self, reading: Reading) -> int | None:
-        if reading.rss_bytes is None or self.baseline_bytes is None:
+    def _warn_by(self, settings: ResourceMonitoring) -> None:
+        self._memory = Edge(settings.memory_threshold_bytes)
+        self._limit = Edge(settings.limit_threshold_ratio)
+        self._cpu = Edge(settings.cpu_threshold_ratio)
+
+    def _make_locks(self) -> None:
+        self._lock, self._measuring = threading.Lock(), threading.Lock()
+        self._stopping = threading.Event()
+
+    def _take(self, look: Callable[[], Sample], columns: Callable[[Sample], dict[str, object]]) -> Reading | None:
+        if os.getpid() != self._pid:
             return None
-        return reading.rss_bytes + (reading.children_rss_bytes or 0) - self.baseline_bytes
+        with self._measuring:
+            started_s = self._cpu_clock()
+            sample = look()
+            row = {**columns(sample), "baseline_bytes": self.baseline_bytes, "limit_bytes": self._headroom.limit_bytes}
+            self._recorder.add("resources", **row, cost_s=self._cpu_clock() - started_s)
+        self._full_up = (sample.memory_ratio or 0.0) >= QUICK_RATIO
+        # Listeners are called without the lock: they may look at frames, which takes it.
+        self._warn_of(sample)
+        for watcher in self._watchers:
+            watcher(sample)
+        self._pay(self._cpu_clock() - started_s)
+        return sample.reading
 
-    def _row(self, reading: Reading, share: Shares, growth: int | None) -> dict[str, object]:
-        return {
-            "rss_bytes": reading.rss_bytes,
-            "baseline_bytes": self.baseline_bytes,
-            "growth_bytes": growth,
-            "children_rss_bytes": reading.children_rss_bytes,
-            "limit_bytes": self._limit_bytes,
-            "available_bytes": reading.available_bytes,
-            "cpu_ratio": share.cpu_ratio,
-            "process_cpu_ratio": share.process_cpu_ratio,
-            "load_1m": reading.load_1m,
-            "cpu_pressure_ratio": share.cpu_pressure_ratio,
-            "memory_pressure_ratio": share.memory_pressure_ratio,
-            "io_pressure_ratio": share.io_pressure_ratio,
-            "threads": reading.threads,
-            "open_files": reading.open_files,
-        }
+    def _full(self) -> Sample:
+        reading = self._reader(clock=self._clock)
+        before = None if self.last is None else self.last.reading
+        growth = self._growth(reading)
+        use = self._headroom.fullest(growth, reading.resident_bytes)
+        self.last = Sample(reading, shares(before, reading), growth, use, self._garbage(), before)
+        return self.last
 
-    def _warn(self, name: str, edge: Edge, usage: float | None) -> None:
-        if edge.rises(usage) and usage is not None:
-            self._events.emit(name, usage=usage, threshold=edge.threshold, share=usage / edge.threshold)
+    def _quick(self) -> Sample:
+        known = () if self.last is None else self.last.reading.children
+        reading = self._glancer(known, clock=self._clock)
+        growth = self._growth(reading)
+        return Sample(reading, growth_bytes=growth, use=self._headroom.fullest(growth, reading.resident_bytes))
+
+    def _garbage(self) -> Collections | None:
+        before, self._collected = self._collected, self._collector.seen
+        if self.last is None:
+            return None
+        return Collections(self._collected.count - before.count, self._collected.pause_s - before.pause_s)
+
+    def _import(self, module: str) -> None:
+        before = baseline_rss()
+        importlib.import_module(module)
+        after = baseline_rss()
+        if before is not None and after is not None and self.baseline_bytes is not None:
+            self.baseline_bytes += max(0, after - before)
+
+    def _growth(self, reading: Reading) -> int | None:
+        resident = reading.resident_bytes
+        return None if resident is None or self.baseline_bytes is None else resident - self.baseline_bytes
+
+    def _warn_of(self, sample: Sample) -> None:
+        growth, use, cpu = sample.growth_bytes, sample.use, sample.shares.cpu_ratio
+        if self._memory.rises(growth):
+            self._warn("memory_warning", growth, self._memory.threshold, of=GROWTH)
+        if use is not None and use.of != GROWTH and self._limit.rises(use.ratio):
+            self._warn("memory_warning", use.used_bytes, round(self._limit.threshold * use.limit_bytes), of=use.of)
+        if self._cpu.rises(cpu):
+            self._warn("cpu_warning", cpu, self._cpu.threshold)
+
+    def _warn(self, name: str, usage: float | None, threshold: float, **more: object) -> None:
+        if usage is not None:
+            self._events.emit(name, usage=usage, threshold=threshold, share=usage / threshold, **more)
 
     def _run(self) -> None:
         warned = False
-        while True:
+        while not self._stopping.wait(self._pause_s()):
             try:
-                self.sample()
+                self._look()
             except Exception as error:
                 # The thread outlives a failing sample, and says so once: later ones may work again.
                 if not warned:
@@ -212,5 +270,19 @@ class Monitor:
                     warnings.warn(
                         f"A resource sample failed: {error!r}; sampling goes on.", RuntimeWarning, stacklevel=1
                     )
-            if self._stopping.wait(self._settings.interval_s):
-                return
+
+    def _look(self) -> None:
+        """Take a sample if one is due, else a glance."""
+        if self._clock() < self._due_s:
+            self.glance()
+            return
+        self._due_s = self._clock() + self._settings.interval_s  # also if it fails
+        self.sample()
+
+    def _pause_s(self) -> float:
+        left_s = max(0.0, self._due_s - self._clock())
+        return max(self._paid_s - self._clock(), min(left_s, QUICK_S) if self._full_up else left_s)
+
+    def _pay(self, cost_s: float) -> None:
+        """Take note of CPU time: it is paid for when so much wall time has passed that it is within its share."""
+        self._paid_s = max(self._paid_s, self._clock() - CREDIT_S) + cost_s / COST_RATIO

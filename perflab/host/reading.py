@@ -7,26 +7,27 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TypeVar
 
+from perflab.host.children import descendants
 from perflab.host.memory import baseline_rss
 from perflab.host.pressure import Pressure, cpu_times, load_1m, pressure
+from perflab.host.proc import read_small
+from perflab.host.traffic import Traffic, disk_traffic, network_traffic
 
-if TYPE_CHECKING:
-    import psutil
-
-__all__ = ["Reading", "Shares", "read", "shares"]
+__all__ = ["NO_SHARES", "Reading", "Shares", "glance", "grown", "read", "shares"]
 
 T = TypeVar("T")
 PROC = Path("/proc")
+_TICKS_S = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Raw values at one moment. Times are totals that only grow; sizes are bytes; None was not readable."""
+    """Raw values at one moment. Times and traffic are totals that only grow; sizes are bytes; None was not readable."""
 
     t_s: float
     rss_bytes: int | None = None
@@ -42,6 +43,16 @@ class Reading:
     load_1m: float | None = None
     threads: int | None = None
     open_files: int | None = None
+    disk_read_bytes: int | None = None
+    disk_written_bytes: int | None = None
+    net_received_bytes: int | None = None
+    net_sent_bytes: int | None = None
+    children: tuple[int, ...] = ()
+
+    @property
+    def resident_bytes(self) -> int | None:
+        """Resident memory of the process and its children."""
+        return None if self.rss_bytes is None else self.rss_bytes + (self.children_rss_bytes or 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +68,10 @@ class Shares:
     io_pressure_ratio: float | None = None
 
 
+NO_SHARES = Shares()
+"""Nothing is known of an interval."""
+
+
 def read(*, clock: Callable[[], float] = time.monotonic, proc: Path = PROC) -> Reading:
     """Return a reading of this process, its child processes and the host.
 
@@ -68,24 +83,46 @@ def read(*, clock: Callable[[], float] = time.monotonic, proc: Path = PROC) -> R
     import psutil
 
     process = psutil.Process()
-    children = _try(lambda: process.children(recursive=True))
+    children = descendants(proc=proc)
     waits: Pressure = pressure(proc)
     host = cpu_times(proc)
+    disk, network = _disk(children, proc), network_traffic(proc=proc)
     return Reading(
         t_s=clock(),
         rss_bytes=baseline_rss(proc=proc),
-        children_rss_bytes=None if children is None else _sum(children, lambda child: child.memory_info().rss),
+        children_rss_bytes=None if children is None else _resident(children, proc),
         available_bytes=_try(lambda: int(psutil.virtual_memory().available)),
         host_cpu_s=None if host is None else host.total_s,
         host_busy_s=None if host is None else host.busy_s,
         steal_s=None if host is None else host.steal_s,
-        process_cpu_s=None if children is None else _own_cpu_s() + _sum(children, _cpu_s),
+        process_cpu_s=None if children is None else _own_cpu_s() + sum(_cpu_s(child, proc) for child in children),
         psi_cpu_s=waits.cpu_s,
         psi_memory_s=waits.memory_s,
         psi_io_s=waits.io_s,
         load_1m=load_1m(),
         threads=_try(process.num_threads),
         open_files=_try(process.num_fds),
+        disk_read_bytes=None if disk is None else disk.into,
+        disk_written_bytes=None if disk is None else disk.out,
+        net_received_bytes=None if network is None else network.into,
+        net_sent_bytes=None if network is None else network.out,
+        children=tuple(children or ()),
+    )
+
+
+def glance(children: tuple[int, ...], *, clock: Callable[[], float] = time.monotonic, proc: Path = PROC) -> Reading:
+    """Return a reading of memory alone, of this process and of children that are known, in some 10 microseconds each.
+
+    Examples
+    --------
+    >>> glance(()).rss_bytes > 0, glance(()).host_cpu_s is None
+    (True, True)
+    """
+    return Reading(
+        t_s=clock(),
+        rss_bytes=baseline_rss(proc=proc),
+        children_rss_bytes=_resident(children, proc),
+        children=children,
     )
 
 
@@ -102,10 +139,10 @@ def shares(before: Reading | None, after: Reading) -> Shares:
     True
     """
     if before is None:
-        return Shares()
+        return NO_SHARES
 
     def of(part: str, whole: str) -> float | None:
-        return _ratio(_grown(before, after, part), _grown(before, after, whole))
+        return _ratio(grown(before, after, part), grown(before, after, whole))
 
     busy, own = of("host_busy_s", "host_cpu_s"), of("process_cpu_s", "host_cpu_s")
     return Shares(
@@ -119,8 +156,15 @@ def shares(before: Reading | None, after: Reading) -> Shares:
     )
 
 
-def _grown(before: Reading, after: Reading, field: str) -> float | None:
-    old, new = getattr(before, field), getattr(after, field)
+def grown(before: Reading | None, after: Reading, field: str) -> float | None:
+    """Return by how much a total grew; None if it went back, or either was not readable.
+
+    Examples
+    --------
+    >>> grown(Reading(0.0, net_sent_bytes=5), Reading(1.0, net_sent_bytes=7), "net_sent_bytes")
+    2
+    """
+    old, new = getattr(before, field, None), getattr(after, field)
     return new - old if old is not None and new is not None and new >= old else None
 
 
@@ -134,19 +178,26 @@ def _own_cpu_s() -> float:
     return times.user + times.system + times.children_user + times.children_system
 
 
-def _cpu_s(process: psutil.Process) -> float:
-    # With its ended children: when a process is waited for, its time moves to its parent and none is lost.
-    times = process.cpu_times()
-    return times.user + times.system + times.children_user + times.children_system
+def _cpu_s(pid: int, proc: Path) -> float:
+    """Return the CPU time of a process with that of its ended children; 0 if it has ended or is another user's.
+
+    When a process is waited for, its time moves to its parent and none is lost.
+    """
+    content = read_small(f"{proc}/{pid}/stat") or b""
+    # The name, in brackets, may hold anything.
+    return sum(map(int, content.rpartition(b")")[2].split()[11:15])) / _TICKS_S
 
 
-def _sum(processes: list[Any], value: Callable[[Any], T]) -> T:
-    """Add up a value over processes; one that ended meanwhile, or is another user's, counts nothing."""
-    total: Any = 0
-    for process in processes:
-        total += _try(lambda process=process: value(process)) or 0  # type: ignore[misc]
-    result: T = total
-    return result
+def _resident(children: Iterable[int], proc: Path) -> int:
+    return sum(baseline_rss(child, proc=proc) or 0 for child in children)
+
+
+def _disk(children: list[int] | None, proc: Path) -> Traffic | None:
+    own = disk_traffic(proc=proc)
+    if own is None:
+        return None
+    known = [own, *filter(None, (disk_traffic(child, proc=proc) for child in children or ()))]
+    return Traffic(sum(one.into for one in known), sum(one.out for one in known))
 
 
 def _try(ask: Callable[[], T]) -> T | None:

@@ -80,6 +80,7 @@ class Prefetcher:
         self._dropped = 0
         self._state = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._paused = False
         self._hits: Callable[[], Iterable[list[Any]]] = tuple
 
     @property
@@ -114,6 +115,14 @@ class Prefetcher:
     def announce(self, key: Hashable, related_keys: Iterable[Hashable]) -> None:
         """Take the program's word that these keys follow this one. Never blocks."""
         self._put(_Observed(None, key, tuple(related_keys), accessed=False))
+
+    def pause(self) -> None:
+        """Promote nothing until `resume`; learning goes on."""
+        self._paused = True
+
+    def resume(self) -> None:
+        """Promote again."""
+        self._paused = False
 
     def start(self) -> None:
         """Begin to listen, learn and promote in the background; nothing if it has begun."""
@@ -218,7 +227,7 @@ class Prefetcher:
         # Asked before it is learned: this use has had no followers yet, and must not count as one without.
         wanted = [expected for expected in self._associations.expected(key) if self._promotable(expected)]
         self._associations.learn(observed.stream, key)
-        if wanted and self._gate.allows():
+        if wanted and not self._paused and self._gate.allows():
             self._issue(wanted)
 
     def _promotable(self, key: Hashable) -> bool:

@@ -7,33 +7,27 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from perflab.host import baseline_rss
+from perflab.optimize.resident import LEAST_EFFECT_BYTES, METRIC, UNREADABLE, Resident, Residents, change_in_words
 from perflab.optimize.result import attempt
 
 if TYPE_CHECKING:
     from perflab.cache import MemoryCache, TieredCache
 
-__all__ = ["LEAST_BYTES", "LEAST_EFFECT_BYTES", "Relief", "malloc_trim"]
+__all__ = ["LEAST_BYTES", "Relief", "malloc_trim"]
 
 LEAST_BYTES = 1 << 20
 """A tier is not shrunk below this: less would free less than the allocator's own page granularity wanders by."""
 
-LEAST_EFFECT_BYTES = 1 << 20
-"""Freeing no more than this is no effect: CPython takes memory in arenas of 1 MiB, so that one arena which another
-thread fills or empties meanwhile changes resident memory by as much."""
-
-_READS = 5
-_APART_S = 0.001
 _FAILURES = 2
 _GROWTH = 2
-_UNREADABLE = "resident memory cannot be read here."
-_METRIC = {"metric": "memory.rss", "unit": "bytes"}
+
+Bounds = tuple[int, int]
 
 
 @functools.cache
@@ -53,14 +47,6 @@ def malloc_trim() -> Callable[[], object] | None:
     except (OSError, AttributeError):
         return None
     return functools.partial(call, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class _Resident:
-    """Resident memory: the middle of some reads, and how far they lie apart; bytes."""
-
-    nbytes: float
-    spread: float
 
 
 @dataclass(slots=True)
@@ -109,9 +95,10 @@ class Relief:
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self._cache = cache
-        self._rss = rss
+        self._residents = Residents(rss, sleep=sleep)
         self._trim = find_trim()
-        self._sleep = sleep
+        self._first: Bounds | None = None
+        self._lowered: Bounds | None = None
         self._futile = {name: _Futile() for name in self.STEPS}
 
     def run(self) -> list[dict[str, Any]]:
@@ -120,6 +107,25 @@ class Relief:
         for futile in self._futile.values():
             futile.held = min(futile.held, held)
         return [self._step(name) for name in self.STEPS if not self._rests(name)]
+
+    def settle(self) -> list[dict[str, Any]]:
+        """Return no rows: every step of `run` is judged at once."""
+        return []
+
+    def end(self) -> list[dict[str, Any]]:
+        """Give the tiers the bounds back that they had before `run` lowered them, and return a row if they had others.
+
+        Bounds that somebody else has set since stay.
+        """
+        first, lowered = self._first, self._lowered
+        self._first = self._lowered = None
+        if first is None or lowered is None or first == lowered:
+            return []
+        now = self._bounds()
+        if now != lowered:
+            return [attempt("cache", "no change", "somebody else has set the bounds of l1 and l2.", old=now, new=now)]
+        self._resize(first)
+        return [attempt("cache", "rolled back", "memory is free again: l1 and l2 have room.", old=lowered, new=first)]
 
     def _rests(self, name: str) -> bool:
         futile = self._futile[name]
@@ -148,22 +154,36 @@ class Relief:
         return dropped > 0
 
     def _halve(self, name: str) -> dict[str, Any]:
-        l1, l2 = self._cache.l1, self._cache.l2
-        old = (l1.max_bytes, l2.max_bytes)
-        new = (_half(l1), _half(l2))
+        old = self._bounds()
+        new = (_half(self._cache.l1), _half(self._cache.l2))
         if new == old:
             return attempt(name, "no change", f"both tiers are at their least, {old} bytes.", old=old, new=old)
 
         def shrink() -> bool:
             held = self._held()
-            self._resize(new)
+            self._lower(old, new)
             self._hand_back()
             return self._held() < held
 
         acted = f"it lowered the bounds of l1 and l2 to half of what each held, but not below {LEAST_BYTES} bytes"
-        return self._measured(name, shrink, acted=acted, undo=lambda: self._resize(old), old=old, new=new)
+        before = self._first, self._lowered
 
-    def _resize(self, bounds: tuple[int, int]) -> None:
+        def undo() -> None:
+            self._resize(old)
+            self._first, self._lowered = before
+
+        return self._measured(name, shrink, acted=acted, undo=undo, old=old, new=new)
+
+    def _bounds(self) -> Bounds:
+        return self._cache.l1.max_bytes, self._cache.l2.max_bytes
+
+    def _lower(self, old: Bounds, new: Bounds) -> None:
+        if old != self._lowered:  # the first time, or somebody else has set them since
+            self._first = old
+        self._lowered = new
+        self._resize(new)
+
+    def _resize(self, bounds: Bounds) -> None:
         # l2 first: what l1 then gives up must find no room there.
         self._cache.l2.resize(bounds[1])
         self._cache.l1.resize(bounds[0])
@@ -178,41 +198,31 @@ class Relief:
         old: object = None,
         new: object = None,
     ) -> dict[str, Any]:
-        before = self._resident()
+        before = self._residents.read()
         if before is None:
-            return attempt(name, "not enough data", _UNREADABLE, old=old, new=old)
+            return attempt(name, "not enough data", UNREADABLE, old=old, new=old)
         did = act()
-        after = self._resident()
+        after = self._residents.read()
         if after is None:
             undo()
-            return attempt(name, "not enough data", _UNREADABLE, old=old, new=old)
-        noise = max(before.spread, after.spread)
-        numbers = {**_METRIC, "before": before.nbytes, "measured": after.nbytes, "noise_floor": noise}
+            return attempt(name, "not enough data", UNREADABLE, old=old, new=old)
+        numbers = _numbers(before, after)
         if not did:
             undo()
             return attempt(name, "no change", self._nothing_to_do(name), old=old, new=old, **numbers)
-        freed, needed = before.nbytes - after.nbytes, max(noise, LEAST_EFFECT_BYTES)
+        freed, needed = after.freed_since(before)
         if freed > needed:
             self._futile[name] = _Futile()
             return attempt(name, "kept", f"{acted}, which freed {freed:.0f} bytes.", old=old, new=new, **numbers)
         undo()
-        reason = f"{acted}; resident memory then was {_change(freed)}, and an effect is more than {needed:.0f} freed."
-        return attempt(name, "rolled back", reason + self._without_effect(name), old=old, new=new, **numbers)
-
-    def _resident(self) -> _Resident | None:
-        reads: list[int] = []
-        for number in range(_READS):
-            if number:
-                self._sleep(_APART_S)
-            if (read := self._rss()) is None:
-                return None
-            reads.append(read)
-        return _Resident(float(statistics.median(reads)), float(max(reads) - min(reads)))
+        effect = f"an effect is more than {needed:.0f} freed."
+        said = f"{acted}; resident memory then was {change_in_words(freed)}, and {effect}"
+        return attempt(name, "rolled back", said + self._without_effect(name), old=old, new=new, **numbers)
 
     def _without_effect(self, name: str) -> str:
         futile = self._futile[name]
         futile.tries, futile.held = futile.tries + 1, self._held()
-        return " It rests until the tiers hold twice as much." if futile.tries >= _FAILURES else ""
+        return " It is switched off until the tiers hold twice as much." if futile.tries >= _FAILURES else ""
 
     def _nothing_to_do(self, name: str) -> str:
         if name == "malloc_trim":
@@ -220,8 +230,9 @@ class Relief:
         return "there was nothing to drop."
 
 
-def _change(freed: float) -> str:
-    return f"{freed:.0f} bytes less" if freed >= 0 else f"{-freed:.0f} bytes more"
+def _numbers(before: Resident, after: Resident) -> dict[str, object]:
+    noise = max(before.spread, after.spread)
+    return {**METRIC, "before": before.nbytes, "measured": after.nbytes, "noise_floor": noise}
 
 
 def _half(tier: MemoryCache) -> int:

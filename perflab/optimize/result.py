@@ -10,9 +10,10 @@ import html
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from perflab.optimize.plan import Plan
 from perflab.record import columns
 from perflab.units import format_quantity, format_seconds
 
@@ -21,11 +22,26 @@ if TYPE_CHECKING:
 
 __all__ = ["OptimizationResult", "RowSink", "Verdict", "attempt"]
 
-Verdict = Literal["kept", "rolled back", "no change", "not enough data"]
+Verdict = Literal[
+    "confirmed",
+    "indistinguishable",
+    "refuted",
+    "expired",
+    "kept",
+    "rolled back",
+    "no change",
+    "not enough data",
+]
+"""Of a proof: `confirmed`, and applied; `indistinguishable`, `refuted` or, once the trace has changed, `expired`. Of an
+action that is measured as it is done: `kept` or `rolled back`. Else why nothing was tried."""
+
+IN_FORCE = frozenset({"confirmed", "kept"})
+"""Verdicts of what was changed and stays so."""
 
 _COLUMNS = tuple(column.name for column in columns("optimizations") if column.name not in ("run_id", "t"))
-_SHOWN = ("knob", "old", "new", "metric", "before", "predicted", "measured", "verdict", "reason")
-_QUANTITIES = ("before", "predicted", "measured")
+_QUANTITIES = ("before", "predicted", "measured", "noise_floor")
+_SHOWN = ("phase", "knob", "old", "new", "metric", *_QUANTITIES, "verdict", "reason")
+_BOUNDS: Mapping[str, tuple[str, str]] = {"predicted": ("predicted_low", "predicted_high"), "measured": ("low", "high")}
 
 
 class RowSink(Protocol):
@@ -47,8 +63,8 @@ def attempt(
     old, new
         Its values, written as JSON.
     measures
-        `metric`, `unit`, `before`, `predicted`, `measured`, `low`, `high`, `noise_floor`; what is left out was not
-        measured and is missing.
+        `phase`, `metric`, `unit`, `before`, `predicted` with `predicted_low`, `predicted_high` and `prediction` (its
+        method), `measured` with `low` and `high`, `noise_floor`; what is left out was not measured and is missing.
 
     Raises
     ------
@@ -70,25 +86,27 @@ def attempt(
 
 @dataclass(frozen=True, slots=True)
 class OptimizationResult:
-    """One optimization: why it ran, each setting that it tried, and how long it took.
+    """One optimization: why it ran, its plan, each setting that it tried, and how long it took.
 
     Parameters
     ----------
     trigger
-        manual, startup, scheduled, memory_pressure, cpu_pressure or cache_miss.
+        manual, startup, scheduled, memory_pressure, cpu_pressure, cache_miss or watch.
     rows
         Made by `attempt`.
     started
         When it began, UTC.
     duration_s
         Wall seconds that it took.
+    plan
+        The phases in which the settings were tried.
 
     Examples
     --------
     >>> row = attempt("cache.l1_bytes", "no change", "It is the best already.", old=1, new=1)
     >>> result = OptimizationResult("manual", (row,), dt.datetime(2026, 1, 1, tzinfo=dt.UTC), 0.25)
     >>> print(result)
-    optimization (manual), 250 ms, 0 of 1 kept
+    optimization (manual), 250 ms, 0 of 1 kept: no significant change
       cache.l1_bytes: no change. It is the best already.
     """
 
@@ -96,11 +114,17 @@ class OptimizationResult:
     rows: tuple[Mapping[str, Any], ...]
     started: dt.datetime
     duration_s: float
+    plan: Plan = field(default_factory=Plan)
 
     @property
     def kept(self) -> int:
-        """How many of the settings tried were kept."""
-        return sum(row["verdict"] == "kept" for row in self.rows)
+        """How many of the settings tried were changed and stay so."""
+        return sum(row["verdict"] in IN_FORCE for row in self.rows)
+
+    @property
+    def is_significant(self) -> bool:
+        """Whether anything was changed: mostly it is not, as no setting is significantly better."""
+        return self.kept > 0
 
     def record(self, recorder: RowSink) -> None:
         """Record each row with this trigger."""
@@ -119,7 +143,7 @@ class OptimizationResult:
         """Return everything as one JSON object; a missing number is null."""
         rows = [{name: _finite(value) for name, value in row.items()} for row in self._traced()]
         head = {"trigger": self.trigger, "started": self.started.isoformat(), "duration_s": self.duration_s}
-        return json.dumps({**head, "rows": rows}, allow_nan=False)
+        return json.dumps({**head, "plan": self.plan.as_list(), "rows": rows}, allow_nan=False)
 
     def __str__(self) -> str:
         return "\n".join([self._head(), *(f"  {_line(row)}" for row in self.rows)])
@@ -127,14 +151,17 @@ class OptimizationResult:
     def _repr_html_(self) -> str:
         head = "".join(f"<th scope='col'>{name}</th>" for name in _SHOWN)
         body = "".join(f"<tr>{_cells(row)}</tr>" for row in self.rows)
+        phases = "".join(f"<li>{html.escape(str(phase))}</li>" for phase in self.plan.phases)
+        plan = f"<ol class='perflab-plan'>{phases}</ol>" if phases else ""
         return (
-            f"<table class='perflab-optimization'><caption>{html.escape(self._head())}</caption>"
+            f"{plan}<table class='perflab-optimization'><caption>{html.escape(self._head())}</caption>"
             f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
         )
 
     def _head(self) -> str:
         took = format_seconds(self.duration_s)
-        return f"optimization ({self.trigger}), {took}, {self.kept} of {len(self.rows)} kept"
+        changed = "" if self.is_significant or not self.rows else ": no significant change"
+        return f"optimization ({self.trigger}), {took}, {self.kept} of {len(self.rows)} kept{changed}"
 
     def _traced(self) -> Iterable[dict[str, Any]]:
         return ({**row, "trigger": self.trigger} for row in self.rows)
@@ -167,5 +194,12 @@ def _cells(row: Mapping[str, Any]) -> str:
 def _cell(row: Mapping[str, Any], name: str) -> str:
     value = row.get(name)
     if name in _QUANTITIES:
-        return format_quantity(value, row.get("unit") or "") if row.get("metric") else ""
+        return _quantity(row, name) if row.get("metric") else ""
     return "" if value is None else str(value)
+
+
+def _quantity(row: Mapping[str, Any], name: str) -> str:
+    unit = row.get("unit") or ""
+    low, high = (row.get(bound) for bound in _BOUNDS.get(name, ("", "")))
+    bounds = "" if low is None or high is None else f" [{format_quantity(low, unit)}, {format_quantity(high, unit)}]"
+    return format_quantity(row.get(name), unit) + bounds

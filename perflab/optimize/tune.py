@@ -1,193 +1,205 @@
-"""Find a better size for the memory tier from the recorded accesses, and prove it before it is used.
+"""Find a better setting of the memory tiers in what was recorded: every candidate over the trace, simulated.
 
-In: the accesses frame and a tiered cache. Out: a resized l1 if a replay shows that it helps, and a row that says so.
+In: observed accesses, candidates. Out: the one that saves most, with what it is expected to save; nothing is changed.
 """
 
 from __future__ import annotations
 
-import itertools
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
 
-from perflab.analyze.reuse import (
-    NEVER,
-    Requests,
-    hit_rate_at,
-    requests,
-    smallest_size,
-    stack_distances,
-)
-from perflab.cache import MemoryCache
-from perflab.optimize.result import attempt
+from perflab.analyze.resample import mean_bounds
+from perflab.analyze.simulate.workload import Workload
+from perflab.errors import ConfigError
+from perflab.optimize.price import Observed
+from perflab.optimize.setting import MemorySetting
+from perflab.trace.trace import chosen_keys
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-    import pandas as pd
 
-    from perflab.cache import TieredCache
-
-    Floats = npt.NDArray[np.float64]
-
-__all__ = ["LEAST_ACCESSES", "Replay", "replay", "tune"]
+__all__ = ["LEAST_ACCESSES", "SEARCHES", "Forecast", "Forecaster", "Search", "tune"]
 
 LEAST_ACCESSES = 200
-"""Below this a hit rate's 95 % interval is wider than 14 points, and no size can be told from another."""
+"""Below this a hit rate's 95 % interval is wider than 14 points, and no setting can be told from another."""
 
-_MOST_ACCESSES = 50_000
-_SEGMENTS = 20
-_RESAMPLES = 2_000
-_KNOB = "cache.l1_bytes"
-_METRIC = {"metric": "cache.l1.hit_rate", "unit": "ratio"}
+Search = Literal["halving", "grid", "optuna"]
+SEARCHES: tuple[Search, ...] = ("halving", "grid", "optuna")
+
+_KEPT = 3
+"""Of so many candidates one goes on to the next round, which looks at so many times the accesses."""
+_LEAST_OF_A_ROUND = 4_000
+_LEAST_VALUES = 100
+"""A sampled cache that holds fewer values than this is too coarse to stand for the whole one."""
+_SAME_RATIO = 1e-3
+"""What saves less than this more is not worth another change, nor more memory."""
 
 
 @dataclass(frozen=True, slots=True)
-class Replay:
-    """Hit rates of two sizes over the same segments of one trace.
+class Forecast:
+    """What a setting is expected to save: seconds an access, or the share of accesses if no time is known.
 
-    `present` and `candidate` are over the whole trace; `low` and `high` bound the candidate's (95 %, from paired
-    differences); `noise_floor` is the widest difference of the present size against itself.
+    `low` and `high` bound it (95 %, by stretches of the trace); `how` names the method.
     """
 
-    present: float
-    candidate: float
+    setting: MemorySetting
+    saved: float
     low: float
     high: float
-    noise_floor: float
+    how: str
 
 
-def tune(
-    accesses: pd.DataFrame,
-    cache: TieredCache,
-    *,
-    target_hit_rate: float,
-    memory_bytes: int,
-    seed: int = 2026,
-) -> dict[str, Any]:
-    """Try the smallest l1 that reaches the target, else the best, and keep it if a replay proves that it is better.
+class Forecaster:
+    """Simulates settings over observed accesses; what was simulated is kept.
+
+    The second half counts, with what the first left in the tiers.
 
     Parameters
     ----------
-    accesses
-        The recorded accesses, oldest first; the last 50,000 are used.
-    cache
-        Its `l1` is resized. Room that `l1` gains is taken from `l2`'s unused room, so nothing is dropped for it.
-    target_hit_rate
-        Ratio of accesses that l1 alone should answer.
-    memory_bytes
-        What l1 and l2 may hold together.
-    seed
-        Of the interval's resampling.
-
-    Returns
-    -------
-    dict
-        A row of `optimizations`. `before` and `measured` are replayed hit rates, `predicted` comes from the stack
-        distances. l1 never shrinks here: a trace shows what was used, not what will be; memory is given back by relief.
-    """
-    present = cache.l1.max_bytes
-    trace = requests(accesses).tail(_MOST_ACCESSES)
-    if len(trace) < LEAST_ACCESSES:
-        reason = f"{len(trace)} accesses were recorded; {LEAST_ACCESSES} are needed."
-        return attempt(_KNOB, "not enough data", reason, old=present, new=present, **_METRIC)
-    distances = stack_distances(trace.keys, trace.nbytes)
-    distances[~trace.known] = NEVER
-    now = float(hit_rate_at(distances, present)[0])
-    if now >= target_hit_rate:
-        return _unchanged(present, now, "the present size reaches the target already.")
-    candidate = smallest_size(distances, target_hit_rate, max(present, memory_bytes - cache.l2.nbytes))
-    if candidate is None or candidate <= present:
-        return _unchanged(present, now, "no larger size within the memory limit has a higher hit rate.")
-    predicted = float(hit_rate_at(distances, candidate)[0])
-    return _prove(trace, cache, candidate, predicted, memory_bytes, seed)
-
-
-def replay(trace: Requests, present_bytes: int, candidate_bytes: int, *, seed: int = 2026) -> Replay:
-    """Replay a trace through live memory caches of two sizes, segment by segment, in ABBA order.
-
-    A third cache of the present size gives the noise floor. The interval is a percentile bootstrap over the segments'
-    paired differences.
+    seen
+        What is known; later accesses are for the proof.
 
     Examples
     --------
     >>> import numpy as np
+    >>> from perflab.trace import Trace
     >>> keys = np.tile(np.arange(10), 40)
-    >>> trace = Requests(keys, np.full(400, 1_000), np.ones(400, dtype=bool))
-    >>> found = replay(trace, 5_000, 10_000)
-    >>> found.present, found.candidate, found.noise_floor
-    (0.0, 0.975, 0.0)
+    >>> trace = Trace.of(keys, nbytes=np.full(400, 1_000))
+    >>> seen = Observed(trace, np.ones(400), np.zeros(400, dtype=bool), is_timed=False)
+    >>> forecaster = Forecaster(seen)
+    >>> [forecaster.saved(MemorySetting("lru", size, 0, 60.0)) for size in (9_000, 10_000)]
+    [0.0, 1.0]
     """
-    import numpy as np
 
-    caches = [_bare(present_bytes), _bare(candidate_bytes), _bare(present_bytes)]
-    bounds = np.linspace(0, len(trace), _SEGMENTS + 1).astype(int)
-    rates = np.zeros((_SEGMENTS, len(caches)))
-    for segment, (start, stop) in enumerate(itertools.pairwise(bounds)):
-        order = range(len(caches)) if segment % 2 == 0 else reversed(range(len(caches)))
-        for arm in order:
-            rates[segment, arm] = _hits(caches[arm], trace, start, stop) / (stop - start)
-    lengths = np.diff(bounds)
-    present, candidate, _ = np.average(rates, axis=0, weights=lengths)
-    low, high = _bootstrap(rates[:, 1] - rates[:, 0], lengths, seed)
-    noise = float(np.abs(rates[:, 2] - rates[:, 0]).max())
-    return Replay(float(present), float(candidate), float(present + low), float(present + high), noise)
+    how = "simulated: the second half of the accesses that it was chosen by"
 
+    def __init__(self, seen: Observed) -> None:
+        self._seen = seen
+        self._work = Workload.of(seen.trace, "bytes")
+        self._savings: dict[MemorySetting, npt.NDArray[np.float64]] = {}
 
-def _prove(
-    trace: Requests, cache: TieredCache, candidate: int, predicted: float, memory_bytes: int, seed: int
-) -> dict[str, Any]:
-    present = cache.l1.max_bytes
-    found = replay(trace, present, candidate, seed=seed)
-    numbers: dict[str, Any] = {
-        **_METRIC,
-        "before": found.present,
-        "predicted": predicted,
-        "measured": found.candidate,
-        "low": found.low,
-        "high": found.high,
-        "noise_floor": found.noise_floor,
-    }
-    if not found.low > found.present + found.noise_floor:
-        reason = "the replay does not show that the larger size is better."
-        return attempt(_KNOB, "rolled back", reason, old=present, new=candidate, **numbers)
-    _apply(cache, candidate, memory_bytes)
-    reason = f"{len(trace)} accesses replayed through both sizes show the gain."
-    return attempt(_KNOB, "kept", reason, old=present, new=candidate, **numbers)
+    def saved(self, setting: MemorySetting) -> float:
+        """Return what a setting saves an access, on average over the second half."""
+        return float(self._saved_each(setting).mean())
 
+    def ratio(self, present: MemorySetting, setting: MemorySetting) -> float:
+        """Return how long accesses are expected to wait with a setting / with the present one; 1 if none waits."""
+        whole = float(self._seen.prices[len(self._seen) // 2 :].mean())
+        before = whole - self.saved(present)
+        return (whole - self.saved(setting)) / before if before > 0 else 1.0
 
-def _apply(cache: TieredCache, l1_bytes: int, memory_bytes: int) -> None:
-    # l2 first, so that the two bounds never add up to more than the limit.
-    cache.l2.resize(min(cache.l2.max_bytes, memory_bytes - l1_bytes))
-    cache.l1.resize(l1_bytes)
+    def forecast(self, setting: MemorySetting) -> Forecast:
+        """Return the same with its bounds."""
+        saved = self._saved_each(setting)
+        return Forecast(setting, float(saved.mean()), *mean_bounds(saved), self.how)
 
+    def sample(self, share: float, seed: int) -> Forecaster:
+        """Return a forecaster over a share of the keys, chosen by hash, whose settings are scaled by `scaled`."""
+        return _Sampled(self._seen, share, seed)
 
-def _unchanged(present: int, now: float, reason: str) -> dict[str, Any]:
-    return attempt(_KNOB, "no change", reason, old=present, new=present, **_METRIC, predicted=now)
+    @property
+    def accesses(self) -> int:
+        """How many there are."""
+        return len(self._work)
 
+    @property
+    def mean_bytes(self) -> float:
+        """What a value weighs on average."""
+        return max(1.0, float(self._work.weights.mean()))
 
-def _bare(max_bytes: int) -> MemoryCache:
-    """A live cache that holds sizes in place of values."""
-    return MemoryCache(max_bytes, weigh=lambda _, nbytes: nbytes if isinstance(nbytes, int) else 0)
+    def _saved_each(self, setting: MemorySetting) -> npt.NDArray[np.float64]:
+        from perflab.analyze.simulate.run import tiered
+
+        if setting not in self._savings:
+            found = tiered(setting.l1_policy, self._work, setting.l1_bytes, setting.l2_bytes, setting.l2_ttl_s)
+            half = len(found) // 2
+            self._savings[setting] = self._seen.prices[half:] * (found[half:] > 0)
+        return self._savings[setting]
 
 
-def _hits(cache: MemoryCache, trace: Requests, start: int, stop: int) -> int:
-    part = slice(start, stop)
-    hits = 0
-    for key, nbytes, known in zip(
-        trace.keys[part].tolist(), trace.nbytes[part].tolist(), trace.known[part].tolist(), strict=True
-    ):
-        if cache.entry(key) is not None:
-            hits += 1
-        elif known:
-            cache.set(key, nbytes)
-    return hits
+class _Sampled(Forecaster):
+    """A cache of a share of the size over that share of the keys: Waldspurger et al., SHARDS, FAST 2015."""
+
+    def __init__(self, seen: Observed, share: float, seed: int) -> None:
+        kept = chosen_keys(seen.trace.keys, share, seed)[seen.trace.ids]
+        sampled = replace(seen, trace=seen.trace.kept(kept), prices=seen.prices[kept], in_memory=seen.in_memory[kept])
+        super().__init__(sampled)
+        self._share = share
+
+    def saved(self, setting: MemorySetting) -> float:
+        first, behind = (round(size * self._share) for size in (setting.l1_bytes, setting.l2_bytes))
+        return super().saved(replace(setting, l1_bytes=first, l2_bytes=behind))
 
 
-def _bootstrap(differences: Floats, lengths: npt.NDArray[np.int64], seed: int) -> tuple[float, float]:
-    import numpy as np
+def tune(
+    forecaster: Forecaster,
+    settings: Sequence[MemorySetting],
+    *,
+    search: Search = "halving",
+    seed: int = 2026,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Forecast:
+    """Return the setting that saves most; of those that save as much to a thousandth, the one that changes least.
 
-    random = np.random.default_rng(seed)
-    drawn = random.integers(0, len(differences), size=(_RESAMPLES, len(differences)))
-    means = (differences[drawn] * lengths[drawn]).sum(axis=1) / lengths[drawn].sum(axis=1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return float(low), float(high)
+    Parameters
+    ----------
+    settings
+        The candidates, the present setting first.
+    search
+        `halving`: all candidates over a ninth of the keys, the best third over a third of them, the best ninth over
+        all (successive halving; Jamieson, Talwalkar, AISTATS 2016). `grid`: each over everything. `optuna`: a third of
+        them, chosen by its TPE sampler; needs the extra `optuna`.
+    seed
+        Of the sampled keys, and of optuna.
+    cancelled
+        Asked between two candidates; once it is true, the best so far is returned.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such search.
+    PerflabError
+        If numba cannot be used, or optuna is asked for and not installed.
+    """
+    if search not in SEARCHES:
+        raise ConfigError(f"search is {search!r}; it must be one of {', '.join(SEARCHES)}")
+    if search == "optuna":
+        from perflab.optimize.sampled import suggested
+
+        left = suggested(forecaster.saved, settings, seed, cancelled)
+    else:
+        left = list(settings) if search == "grid" else _survivors(forecaster, settings, seed, cancelled)
+    return forecaster.forecast(_best(forecaster, left, settings[0], cancelled))
+
+
+def _survivors(
+    forecaster: Forecaster, settings: Sequence[MemorySetting], seed: int, cancelled: Callable[[], bool]
+) -> list[MemorySetting]:
+    left = list(settings)
+    for share in _shares(forecaster, max(setting.nbytes for setting in settings)):
+        sample = forecaster.sample(share, seed)
+        saved = {setting: sample.saved(setting) for setting in left if not cancelled()}
+        left = sorted(saved, key=lambda setting: -saved[setting])[: math.ceil(len(left) / _KEPT)]
+    return list(dict.fromkeys([settings[0], *left]))
+
+
+def _shares(forecaster: Forecaster, nbytes: int) -> list[float]:
+    """Return the shares of the keys of each round before the last; none where they would be too few."""
+    values = nbytes / forecaster.mean_bytes
+    shares = [1 / _KEPT**2, 1 / _KEPT]
+    return [s for s in shares if forecaster.accesses * s >= _LEAST_OF_A_ROUND and values * s >= _LEAST_VALUES]
+
+
+def _best(
+    forecaster: Forecaster,
+    settings: Sequence[MemorySetting],
+    present: MemorySetting,
+    cancelled: Callable[[], bool],
+) -> MemorySetting:
+    saved = {setting: forecaster.saved(setting) for setting in settings if not cancelled()} or {present: 0.0}
+    enough = max(saved.values()) * (1 - _SAME_RATIO)
+    good = [setting for setting in saved if saved[setting] >= enough]
+    return min(good, key=lambda setting: (present.differences(setting), setting.nbytes, -saved[setting]))

@@ -17,6 +17,7 @@ from perflab.parallel.executors import Kind, shut_down, start
 from perflab.parallel.ordered import InFlight, name_item
 from perflab.parallel.peak import peak_of
 from perflab.parallel.reply import Reply
+from perflab.parallel.retired import Retired
 from perflab.parallel.task import Origin, Outcome, in_worker, inside_worker, run_batch, run_call
 
 __all__ = ["Kind", "Workers"]
@@ -87,7 +88,8 @@ class Workers:
         self._owned = True
         self._closed = False
         self._under_way = 0
-        self._outdated = False
+        self._retired = Retired()
+        self._handed: set[Future[Outcome]] = set()
         self._peak_bytes: int | None = None
 
     @classmethod
@@ -197,10 +199,18 @@ class Workers:
         return True
 
     def resize(self, workers: int, in_flight: int | None = None) -> None:
-        """Have another number of workers from the next work on that begins while nothing else is under way.
+        """Have another number of workers from now on; no work is lost or done twice.
 
-        Work that is under way goes on in the pool that it has. An executor of the caller stays as it is: there the
-        number bounds what it is given at once.
+        What was handed out is finished by the workers that have it, which then end. What is handed out next, by a map
+        that is under way too, goes to a pool of the new size. An executor of the caller, or of a cluster, stays as it
+        is: there the number bounds what a new map gives it at once.
+
+        Parameters
+        ----------
+        workers
+            How many; with 1, new work runs inline in its caller.
+        in_flight
+            As for the workers themselves; twice the workers if not given.
 
         Raises
         ------
@@ -217,7 +227,10 @@ class Workers:
         if workers < 1:
             raise ValueError(f"workers is {workers}; it must be 1 or more")
         with self._lock:
-            self._outdated = self._outdated or (self._owned and workers != self.workers)
+            replaced = self._executor if self._owned and self._scheduler is None and workers != self.workers else None
+            if replaced is not None:
+                self._executor = None
+                self._retired.add(replaced, list(self._handed))
             self.workers = workers
             self.in_flight = in_flight or 2 * workers
 
@@ -229,10 +242,11 @@ class Workers:
         with self._lock:
             self._closed = True
             executor, self._executor = self._executor, None
-            if executor is None or not self._owned:
-                return
-            self._peak_bytes = peak_of(executor)
-        shut_down(executor, cancel)
+            if executor is not None and self._owned:
+                self._peak_bytes = peak_of(executor)
+        self._retired.end(cancel)
+        if executor is not None and self._owned:
+            shut_down(executor, cancel)
 
     def __enter__(self) -> Self:
         return self
@@ -257,19 +271,29 @@ class Workers:
 
     def _enter(self) -> Executor:
         """Return the pool, started if need be, and note that it has work until `_leave`."""
-        outdated = None
         with self._lock:
             self._refuse_closed()
-            if self._outdated and not self._under_way:
-                outdated, self._executor, self._outdated = self._executor, None, False
-            if self._executor is None:
-                self._executor = start(self.kind, self.workers, self._scheduler)
-                self._outdated = False
+            pool = self._started()
             self._under_way += 1
-            entered = self._executor
-        if outdated is not None:
-            shut_down(outdated, cancel=False)
-        return entered
+            return pool
+
+    def _started(self) -> Executor:
+        if self._executor is None:
+            self._executor = start(self.kind, self.workers, self._scheduler)
+        return self._executor
+
+    def _go_on(self, pool: Executor, call: Callable[[], Outcome]) -> tuple[Executor, Future[Outcome]]:
+        """Hand over a further call of work that is under way; return the pool that took it, if its own has retired."""
+        with self._lock:
+            if pool in self._retired:
+                self._refuse_closed()
+                pool = self._started()
+        try:
+            return pool, self._hand(pool, call)
+        except RuntimeError:
+            if pool not in self._retired:  # else it retired just now
+                raise
+        return self._go_on(pool, call)
 
     def _begin(self, call: Callable[[], Outcome], again: bool = True) -> tuple[Executor, Future[Outcome]]:
         """Hand over the first call of some work, which is under way until `_leave`; return the pool that took it.
@@ -278,13 +302,19 @@ class Workers:
         """
         pool = self._enter()
         try:
-            return pool, pool.submit(call)
+            return pool, self._hand(pool, call)
         except BaseException as error:
             self._leave()
             if not (again and isinstance(error, BrokenExecutor)):
                 raise
             self._discard(pool)
         return self._begin(call, again=False)
+
+    def _hand(self, pool: Executor, call: Callable[[], Outcome]) -> Future[Outcome]:
+        outcome = pool.submit(call)
+        self._handed.add(outcome)
+        outcome.add_done_callback(self._handed.discard)
+        return outcome
 
     def _leave(self) -> None:
         with self._lock:
@@ -335,9 +365,10 @@ class _Pool:
         self._executor: Executor | None = None
 
     def submit(self, call: Callable[[], Outcome]) -> Future[Outcome]:
-        if self._executor is not None:
-            return self._executor.submit(call)
-        self._executor, outcome = self._workers._begin(call)
+        if self._executor is None:
+            self._executor, outcome = self._workers._begin(call)
+        else:
+            self._executor, outcome = self._workers._go_on(self._executor, call)
         return outcome
 
     def __enter__(self) -> Self:

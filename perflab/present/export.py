@@ -132,6 +132,7 @@ def _tables(data: ReportData) -> Iterable[Table]:
     yield cache_tables.by_tier(frames["accesses"], frames["samples"])
     yield cache_tables.by_workload(frames["accesses"], frames["samples"])
     yield sections.slowest(frames["operations"], frames["samples"])
+    yield sections.slowest_keys(frames["accesses"], frames["samples"])
     yield sections.events(frames["events"])
     yield sections.optimizations(frames["optimizations"])
     yield sections.metrics(data.metrics)

@@ -6,6 +6,7 @@ In: a `ReportData`. Out: `Picture`, by the plot's name; the report and the noteb
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,6 +124,14 @@ def _resources(data: ReportData) -> Picture:
     return Picture(figure, "Line charts of CPU share and of memory growth over the run, with thresholds and events.")
 
 
+def _optimizations(data: ReportData) -> Picture:
+    frame = data.tables["optimizations"]
+    counted = Counter(read.texts(frame, "verdict").tolist())
+    said = ", ".join(f"{count} {verdict}" for verdict, count in counted.items()) or "none"
+    label = f"Dot plot of what each setting that was tried promised and did, with intervals: {said}."
+    return Picture(plots.optimizations(frame), label)
+
+
 def _accesses(data: ReportData) -> tuple[pd.DataFrame, str]:
     return arms.of_cache(data.tables["accesses"], data.tables["samples"])
 
@@ -148,6 +157,7 @@ PICTURES: Mapping[str, Callable[[ReportData], Picture]] = {
     "hit_rate": _hit_rate,
     "latency": _latency,
     "resources": _resources,
+    "optimizations": _optimizations,
 }
 """Every plot by name."""
 

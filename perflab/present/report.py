@@ -6,7 +6,7 @@ In: `ReportData`, a run's facts, metrics, targets and frames. Out: the page's te
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +16,7 @@ from perflab.present import arms, benchmark_tables, cache_tables, facts, read, s
 from perflab.present.page import Page, Part, plotted, save, tabled
 from perflab.present.picture import picture
 from perflab.present.verdicts import counts
+from perflab.present.what_if import what_if_picture
 from perflab.record.frames import FRAMES, columns
 from perflab.units import format_seconds
 
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
     import pandas as pd
     from markupsafe import Markup
 
-__all__ = ["STATUS_NOTES", "ReportData", "render", "write"]
+    from perflab.analyze.curve import Curve
+    from perflab.trace import Setting, Trace
+
+__all__ = ["STATUS_NOTES", "Curves", "ReportData", "render", "write"]
 
 #: What a reader must know of a run that did not finish.
 STATUS_NOTES = {
@@ -33,6 +37,28 @@ STATUS_NOTES = {
     "unfinished": "This run is unfinished: it is still going on, or its process ended early. Every figure is of what "
     "was recorded so far.",
 }
+
+
+@dataclass(frozen=True)
+class Curves:
+    """What other sizes and policies of the cache would have done with the run's accesses.
+
+    Attributes
+    ----------
+    curves, trace, current
+        As for `what_if.what_if_picture`.
+    target : float, optional
+        Hit rate that is wanted.
+    """
+
+    curves: Sequence[Curve]
+    trace: Trace
+    current: Setting | None
+    target: float | None
+
+
+def _none() -> Curves | None:
+    return None
 
 
 @dataclass(frozen=True)
@@ -50,12 +76,15 @@ class ReportData:
         The `targets` frame.
     frames
         Frames by name, as in `perflab.record.frames`; any may be missing.
+    what_if
+        Called, by reports alone, for the curves; None where there is nothing to say.
     """
 
     info: Mapping[str, Any]
     metrics: pd.DataFrame
     targets: pd.DataFrame
     frames: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    what_if: Callable[[], Curves | None] = _none
 
     @cached_property
     def tables(self) -> dict[str, pd.DataFrame]:
@@ -117,7 +146,7 @@ def write(path: str | Path, data: ReportData, *, title: str | None = None) -> Pa
 
 
 def _parts(data: ReportData) -> list[Part]:
-    made = (_targets, _before_after, _cache, _resources, _activity, _origin, _setting)
+    made = (_targets, _before_after, _cache, _what_if, _resources, _activity, _origin, _setting)
     return [make(data) for make in made]
 
 
@@ -151,6 +180,24 @@ def _cache(data: ReportData) -> Part:
     return Part("cache", "Cache", lead, (*map(tabled, tables), _plot("hit_rate", data), _plot("latency", data)))
 
 
+def _what_if(data: ReportData) -> Part:
+    found = data.what_if()
+    if found is None:
+        lead = (
+            "Every measured arm began with caches of its own, so their accesses are no trace of one cache."
+            if len(data.tables["samples"])
+            else "Too few accesses, or no key wanted twice: no size or policy can be told from another."
+        )
+        return Part("what-if", "Another cache", lead, ())
+    lead = "The run's own accesses, answered by every size and policy; belady, where it is shown, knows the future."
+    return Part(
+        "what-if",
+        "Another cache",
+        lead,
+        (plotted(what_if_picture(found.curves, found.trace, found.current, found.target)),),
+    )
+
+
 def _resources(data: ReportData) -> Part:
     lead = "Memory is the growth above what the process held before the work began."
     return Part("resources", "CPU and memory", lead, (_plot("resources", data),))
@@ -160,6 +207,7 @@ def _activity(data: ReportData) -> Part:
     frames = data.tables
     tables = (
         sections.slowest(frames["operations"], frames["samples"]),
+        sections.slowest_keys(frames["accesses"], frames["samples"]),
         sections.events(frames["events"]),
         sections.optimizations(frames["optimizations"]),
     )

@@ -17,7 +17,7 @@ from perflab.units import format_bytes, format_quantity, format_seconds
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["events", "metrics", "optimizations", "slowest", "targets"]
+__all__ = ["events", "metrics", "optimizations", "slowest", "slowest_keys", "targets"]
 
 _SLOWEST = 10
 _LONGEST_METHOD = 400
@@ -89,6 +89,25 @@ def slowest(operations: pd.DataFrame, samples: pd.DataFrame) -> Table:
     where = " in the timed runs of the optimized arms" if counted else ""
     note = f"The {len(body)} longest of {len(operations):,}{where}."
     return table("Slowest operations", heads, body, numeric=("duration", "handled"), note=note)
+
+
+def slowest_keys(accesses: pd.DataFrame, samples: pd.DataFrame) -> Table:
+    """Return the ten keys that the program waited for the longest in all; for a benchmark, in the rows of its metrics.
+
+    Of hits in l1 only a sample is timed, so what is told is a lower bound.
+    """
+    rows, of = arms.of_cache(accesses, samples)
+    read_rows = rows[rows["event"].isin(("hit", "miss"))] if len(rows) else rows
+    waited = read_rows.assign(missed=read_rows["event"] == "miss").groupby("key", observed=True)
+    found = waited.agg(waited_s=("duration_s", "sum"), accesses=("event", "size"), misses=("missed", "sum"))
+    found = found[found["waited_s"] > 0].sort_values("waited_s", ascending=False, kind="stable")
+    body = [
+        (str(key), format_seconds(row["waited_s"]), f"{row['accesses']:,}", f"{row['misses']:,}")
+        for key, row in zip(found.index[:_SLOWEST], found.head(_SLOWEST).to_dict("records"), strict=True)
+    ]
+    heads = ("key", "waited, at least", "accesses", "misses")
+    note = f"The {len(body)} of {len(found):,} keys{f' of the {of}' if of else ''} that took the most time."
+    return table("Slowest keys", heads, body, numeric=heads[1:], note=note)
 
 
 def events(frame: pd.DataFrame) -> Table:

@@ -265,6 +265,25 @@ class Recorder(Events):
         row = self._gathered[frame].last()
         return {} if row is None else dict(zip(_NAMES[frame], row[2:], strict=True))
 
+    def newest(self, frame: str, most: int) -> dict[str, Sequence[Any]]:
+        """Return the newest rows of a low-rate frame that are no typed columns yet, at most so many, by column.
+
+        `t` is in nanoseconds since 1970 (UTC). It is for who looks every second, and sees some of many rows.
+        """
+        found = self._gathered[frame].newest(most)
+        return dict(zip(("run_id", "t", *_NAMES[frame]), found, strict=False))
+
+    def save_flight(self, warning: str) -> Path | None:
+        """Note a warning in the flight ring and bring all rows into the run folder; return the ring, if there is one.
+
+        Should the program be killed after that, its run tells all that happened up to here.
+        """
+        if self._ring is None:
+            return None
+        self._ring.write("warning", warning)
+        self.flush()
+        return self._ring.path
+
     @property
     def rows_dropped(self) -> int:
         """Rows that left memory and are in no run folder."""

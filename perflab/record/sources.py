@@ -65,6 +65,11 @@ class Gathered:
         recorded = self.rows[-1:]
         return self._as_rows(recorded)[0] if recorded else self._last
 
+    def newest(self, most: int) -> Sequence[Sequence[object]]:
+        """Return the columns of the newest rows that are not typed yet, at most so many; nothing is changed by it."""
+        batch = self.rows[-most:]
+        return self._as_columns(batch) if batch else []
+
     def forget(self) -> None:
         """Drop the rows: this process was forked, and they are its parent's."""
         self.rows, self._last = [], None

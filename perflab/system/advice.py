@@ -15,13 +15,13 @@ from perflab.analyze.recommend import (
     Constraints,
     Objective,
     Recommendation,
-    bounds,
     checked_constraints,
     choose,
     front,
     holds,
     smallest,
 )
+from perflab.analyze.resample import mean_bounds
 from perflab.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def _told(what_if: WhatIf, setting: Setting, reason: str, wanted: Constraints, c
         return Recommendation("recommended", said, what_if.unit, setting, rate, front=choices)
     hits = what_if.hits(setting.policy, setting.size)
     second = hits[len(hits) // 2 :]
-    low, high = bounds(second)
+    low, high = mean_bounds(second)
     rates = float(hits.mean()), float(second.mean()), low, high
     saved, sure = _saved(what_if, setting.policy, setting.size), holds(low, high, wanted.hit_rate)
     return Recommendation("recommended", reason, what_if.unit, setting, *rates, saved, sure, choices)

@@ -44,6 +44,7 @@ class Parts(Protocol):
     def _prefetch(self, on: bool) -> None: ...
     def _watch_host(self, config: Config) -> None: ...
     def _schedule(self, config: Config) -> None: ...
+    def _alert(self, config: Config) -> None: ...
 
 
 def changes(old: Config, new: Config) -> tuple[str, ...]:
@@ -93,10 +94,12 @@ def _steps(system: Parts, old: Config, new: Config, changed: tuple[str, ...]) ->
         yield partial(system._files.use, new), partial(system._files.use, old)
     if _any(changed, "predictive_prefetching_enabled"):
         yield _step(system._prefetch, old, new, "predictive_prefetching_enabled")
-    if _any(changed, "resource_monitoring."):
+    if _any(changed, "resource_monitoring.", "relief.", "cache_targets.max_memory_bytes"):
         yield partial(system._watch_host, new), partial(system._watch_host, old)
     if _any(changed, "enable_auto_optimization", "optimization_schedule.", "thresholds."):
         yield partial(system._schedule, new), partial(system._schedule, old)
+    if _any(changed, "alerts."):
+        yield partial(system._alert, new), partial(system._alert, old)
 
 
 _OPTIONS = ("stale_s", "refresh_ratio", "write_policy")

@@ -1,16 +1,23 @@
-"""Where a system's hot set lies.
+"""What memory holds, in a file, for the next start.
 
-In: what the caller said, and the run folder. Out: the path of the snapshot.
+In: a system, a path. Out: a snapshot, or what it has in memory again; a row of `optimizations` says what that was.
 """
 
 from __future__ import annotations
 
+import math
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Protocol
 
+from perflab.cache import TieredCache
+from perflab.config import Config
 from perflab.errors import ConfigError
+from perflab.optimize import warm
+from perflab.record import Recorder
 
-__all__ = ["HOT_SET", "hot_set_path"]
+__all__ = ["HOT_SET", "HotSet", "hot_set_path"]
 
 HOT_SET = "hot.snapshot"
 """Name of the snapshot in a folder."""
@@ -33,3 +40,57 @@ def hot_set_path(path: str | os.PathLike[str] | None, run_dir: Path | None) -> P
     if named is None:
         raise ConfigError("path is None and the system has no run folder; give the path of the snapshot")
     return named / HOT_SET if path is None or named.is_dir() else named
+
+
+class System(Protocol):
+    """Whose memory it is."""
+
+    config: Config
+    cache: TieredCache
+    _recorder: Recorder
+
+
+class HotSet:
+    """The part of a `PerformanceSystem` that keeps its hot set; its methods are that one's.
+
+    Parameters
+    ----------
+    system
+        Whose memory it is.
+    keep
+        `keep(trigger, rows)` records rows of `optimizations`.
+    """
+
+    def __init__(self, system: System, keep: Callable[[str, list[dict[str, Any]]], object]) -> None:
+        self._system = system
+        self._keep = keep
+
+    def snapshot(self, path: str | os.PathLike[str] | None = None, *, limit_bytes: float = math.inf) -> Path:
+        """Write the hot set to a file, by default in the run folder, and return its path; see `TieredCache.snapshot`.
+
+        Raises
+        ------
+        ConfigError
+            If no path is given and there is no run folder.
+        StoreError
+            If the file cannot be written.
+        """
+        target = hot_set_path(path, self._system._recorder.run_dir)
+        self._system.cache.snapshot(target, limit_bytes=limit_bytes)
+        return target
+
+    def restore(self, path: str | os.PathLike[str], *, limit_bytes: int | None = None) -> int:
+        """Take a hot set, from a file or a run folder, into free memory; return how many entries.
+
+        What it brought is a row of `frames.optimizations`. See `TieredCache.restore`.
+
+        Raises
+        ------
+        StoreError
+            If the file is no snapshot, or is damaged; nothing is changed.
+        """
+        system = self._system
+        limit = system.config.cache_targets.max_memory_bytes if limit_bytes is None else limit_bytes
+        warmed = warm(system.cache, limit, snapshot=hot_set_path(path, None))
+        self._keep("manual", [warmed.attempt()])
+        return warmed.keys

@@ -5,59 +5,40 @@ In: a config. Out: work done faster, every operation of it in a frame.
 
 from __future__ import annotations
 
-import datetime as dt
-import functools
-import math
 import os
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from concurrent.futures import Executor
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar, Unpack
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self
 
 from perflab.cache import build_tiers, cached
 from perflab.config import Config
 from perflab.errors import PerflabError
 from perflab.events import Events
 from perflab.host import Monitor
-from perflab.optimize import AutoOptimizer, OptimizationResult, Prefetcher, Relief, Signals, tune, warm
+from perflab.optimize import AutoOptimizer, Prefetcher, warm
 from perflab.record import Frames, Operation
-from perflab.record.where import Filters
 from perflab.system import remote
+from perflab.system.alerts import Alerts, newest_metrics
 from perflab.system.apply import apply
+from perflab.system.background import Background
 from perflab.system.files import FileWork
-from perflab.system.hotset import hot_set_path
+from perflab.system.forwarding import forwarded
+from perflab.system.hotset import HotSet
 from perflab.system.large_files import Files
-from perflab.system.memory import load_frames, rest_workers
+from perflab.system.memory import load_frames
+from perflab.system.observing import Observation
+from perflab.system.optimizing import Optimizing
 from perflab.system.recording import begin_recording
 from perflab.system.run import Run, describe_run
-from perflab.system.traces import with_setting
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from perflab.present import Picture
     from perflab.system.result import BenchmarkResult
     from perflab.system.serving import MetricsServer
-    from perflab.trace import Trace
 
 __all__ = ["PerformanceSystem"]
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-
-def _of_files(
-    method: Callable[Concatenate[Files, P], R],
-) -> Callable[Concatenate[PerformanceSystem, P], R]:
-    """Return the method of a system that a method of its files is, with the same docstring and types."""
-
-    @functools.wraps(method)
-    def forwarded(self: PerformanceSystem, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        return method(self._files, *args, **kwargs)
-
-    return forwarded
 
 
 class PerformanceSystem:
@@ -108,10 +89,9 @@ class PerformanceSystem:
     ) -> None:
         self._config = config or Config()
         self._started = time.monotonic()
-        self._info = describe_run(self.config, label)
+        self._info: Mapping[str, Any] = describe_run(self.config, label)
         self._recorder = begin_recording(run_dir, self.config.record, self._info)
         self._events = Events(self._recorder.add)
-        self._optimizing = threading.Lock()
         self._applying = threading.RLock()
         self._servers: list[MetricsServer] = []
         self._closed = False
@@ -129,11 +109,39 @@ class PerformanceSystem:
         work = FileWork(config, self.cache, self._recorder, self._events, executor)
         self._workers = work.workers
         self._files = Files(config, work)
-        self._monitor = Monitor(self._recorder, self._events, config.resource_monitoring)
         self._prefetcher = Prefetcher(self.cache)
-        self._relief = Relief(self.cache)
-        self._auto = AutoOptimizer(self.optimize, self._signals, config.optimization_schedule, config.thresholds)
+        self._observation = Observation(self)
+        self._background = Background(
+            config,
+            self.cache,
+            self._workers,
+            self._prefetcher,
+            self._recorder,
+            self._events,
+            optimize=self.optimize,
+            keep_rows=self._keep_rows,
+        )
+        self._monitor, self._watch_host = self._background.monitor, self._background.watch_host
+        self._schedule = self._background.schedule
+        self._optimizing = Optimizing(self, PerformanceSystem, self._background.relieve, self._background.single)
+        self._hot_set = HotSet(self, self._optimizing.keep)
+        self._alerts = self._alerts_of(config)
         self._start()
+
+    @property
+    def monitor(self) -> Monitor:
+        """What watches this process and its host: `sample()`, `last`, `footprint()`."""
+        return self._monitor
+
+    @property
+    def auto(self) -> AutoOptimizer:
+        """What optimizes by itself: `pause()`, `resume()`, `with system.auto.paused():`."""
+        return self._background.auto
+
+    @property
+    def alerts(self) -> Alerts:
+        """How the rules of `config.alerts` stand: `frame()`, and `check()` to look now."""
+        return self._alerts
 
     def apply(self, config: Config) -> tuple[str, ...]:
         """Go by another config from now on, and return the paths of the settings that changed.
@@ -177,26 +185,21 @@ class PerformanceSystem:
     def _prefetch(self, on: bool) -> None:
         (self._prefetcher.start if on else self._prefetcher.close)()
 
-    def _watch_host(self, config: Config) -> None:
-        self._monitor.stop()
-        settings, baseline = config.resource_monitoring, self._monitor.baseline_bytes
-        self._monitor = Monitor(self._recorder, self._events, settings, baseline)
-        self._monitor.start()
-
-    def _schedule(self, config: Config) -> None:
-        self._auto.close()
-        self._auto = AutoOptimizer(self.optimize, self._signals, config.optimization_schedule, config.thresholds)
-        if config.enable_auto_optimization:
-            self._auto.start()
-
     def _start(self) -> None:
-        self._monitor.start()
         if self.config.cache_warming_enabled and self.config.cache.l3_dir is not None:
-            self._keep_rows("startup", [warm(self.cache, self.config.cache_targets.max_memory_bytes).attempt()])
+            self._optimizing.keep("startup", [warm(self.cache, self.config.cache_targets.max_memory_bytes).attempt()])
         if self.config.predictive_prefetching_enabled:
             self._prefetcher.start()
-        if self.config.enable_auto_optimization:
-            self._auto.start()
+        self._background.start()
+        self._alerts.start()
+
+    def _alerts_of(self, config: Config) -> Alerts:
+        return Alerts(config.alerts, partial(newest_metrics, self.frames), self._events.emit)
+
+    def _alert(self, config: Config) -> None:
+        before, self._alerts = self._alerts, self._alerts_of(config)
+        before.close()
+        self._alerts.start()
 
     def operation(self, name: str, key: object = None) -> Operation:
         """Return a context that records what runs inside it as one operation."""
@@ -233,94 +236,32 @@ class PerformanceSystem:
         """
         return cached(self.cache, fn, ttl=ttl, key=key, tier=tier, cost=cost)
 
-    chunks = _of_files(Files.chunks)
-    process_large_file = _of_files(Files.process_large_file)
-    iterate_large_file = _of_files(Files.iterate_large_file)
-    optimize_files = _of_files(Files.optimize_files)
-    watch = _of_files(Files.watch)
+    chunks = forwarded("_files", Files.chunks)
+    process_large_file = forwarded("_files", Files.process_large_file)
+    iterate_large_file = forwarded("_files", Files.iterate_large_file)
+    optimize_files = forwarded("_files", Files.optimize_files)
+    watch = forwarded("_files", Files.watch)
 
     @property
     def frames(self) -> Frames:
         """Every recorded frame."""
         return self._recorder.frames
 
-    def trace(self, **filters: Unpack[Filters]) -> Trace:
-        """Return the program's reads so far as a trace, for `perflab.whatif`; see `Frames.trace` for the filters.
-
-        Examples
-        --------
-        >>> with PerformanceSystem() as system:
-        ...     for key in (1, 2, 1):
-        ...         _ = system.cache.get_or_load(key, lambda: "text")
-        ...     system.trace()
-        <Trace of 3 accesses to 2 keys with nbytes, times, costs, from this system>
-        """
-        return with_setting(self.frames.trace("this system", **filters), self.config)
-
     @property
     def run(self) -> Run:
         """This system's run so far."""
-        self._monitor.load("scipy.stats")
-        facts = {**self._info, "run_id": self._recorder.run_id, "status": "running"}
-        return Run(facts, self._recorder.frames)
+        return self._observation.run()
 
-    def metrics(self) -> pd.DataFrame:
-        """Return every metric of the run so far; see `Run.metrics`."""
-        return self.run.metrics()
+    trace = forwarded("_observation", Observation.trace)
+    metrics = forwarded("_observation", Observation.metrics)
+    targets = forwarded("_observation", Observation.targets)
+    report = forwarded("_observation", Observation.report)
+    plot = forwarded("_observation", Observation.plot)
+    statistics = forwarded("_observation", Observation.statistics)
+    recommendations = forwarded("_observation", Observation.recommendations)
+    metrics_history = forwarded("_observation", Observation.metrics_history)
 
-    def targets(self) -> pd.DataFrame:
-        """Return the verdicts on the run so far; see `Run.targets`."""
-        return self.run.targets()
-
-    def report(self, path: str | os.PathLike[str]) -> Path:
-        """Write a report of the run so far; see `Run.report`."""
-        self._monitor.load("matplotlib.figure", "jinja2")
-        return self.run.report(path)
-
-    def plot(self, name: str = "targets") -> Picture:
-        """Return a plot of the run so far; see `Run.plot`."""
-        self._monitor.load("matplotlib.figure")
-        return self.run.plot(name)
-
-    def statistics(self) -> dict[str, Any]:
-        """Return counts and sizes of the session, cache, resources and optimizations, counted over the frames."""
-        from perflab.system.statistics import statistics
-
-        return {
-            "session": {"run_id": self._recorder.run_id, "uptime_s": time.monotonic() - self._started},
-            "rows_dropped": self._recorder.rows_dropped,
-            **statistics(self.frames),
-            "tiers": self.cache.stats(),
-        }
-
-    def metrics_history(self, every: str = "10s") -> pd.DataFrame:
-        """Return hit rate, accesses, operations, memory growth and CPU in windows of a pandas frequency."""
-        from perflab.analyze.history import history
-
-        return history(self.frames.accesses, self.frames.operations, self.frames.resources, every)
-
-    def optimize(self, trigger: str = "manual") -> OptimizationResult:
-        """Try to do better now: relieve memory if that is why, and find a better size for l1 from the recorded trace.
-
-        Every step is measured, kept only if it helped, and a row of `frames.optimizations`.
-
-        Raises
-        ------
-        PerflabError
-            If an optimization is running already, or the system is closed.
-        """
-        self._refuse_closed()
-        if not self._optimizing.acquire(blocking=False):
-            raise PerflabError("An optimization is running already; wait for its event optimization_complete.")
-        try:
-            started, clock = dt.datetime.now(dt.UTC), time.perf_counter()
-            rows = self._relieve() if trigger == "memory_pressure" else [self._tune(), self._prefetcher.attempt()]
-            result = OptimizationResult(trigger, tuple(rows), started, time.perf_counter() - clock)
-            result.record(self._recorder)
-        finally:
-            self._optimizing.release()
-        self._events.emit("optimization_complete", trigger=trigger, kept=result.kept, tried=len(result.rows))
-        return result
+    optimize = forwarded("_optimizing", Optimizing.optimize)
 
     def benchmark(
         self, workload: str | Callable[[], Any], optimized: Callable[[], Any] | None = None, **options: Any
@@ -356,34 +297,8 @@ class PerformanceSystem:
         """Remove everything from `l1`, `l2`, `l3` or `all` and return the number of entries."""
         return self.cache.clear(tier)
 
-    def snapshot(self, path: str | os.PathLike[str] | None = None, *, limit_bytes: float = math.inf) -> Path:
-        """Write the hot set to a file, by default in the run folder, and return its path; see `TieredCache.snapshot`.
-
-        Raises
-        ------
-        ConfigError
-            If no path is given and there is no run folder.
-        StoreError
-            If the file cannot be written.
-        """
-        target = hot_set_path(path, self._recorder.run_dir)
-        self.cache.snapshot(target, limit_bytes=limit_bytes)
-        return target
-
-    def restore(self, path: str | os.PathLike[str], *, limit_bytes: int | None = None) -> int:
-        """Take a hot set, from a file or a run folder, into free memory; return how many entries.
-
-        What it brought is a row of `frames.optimizations`. See `TieredCache.restore`.
-
-        Raises
-        ------
-        StoreError
-            If the file is no snapshot, or is damaged; nothing is changed.
-        """
-        limit = self.config.cache_targets.max_memory_bytes if limit_bytes is None else limit_bytes
-        warmed = warm(self.cache, limit, snapshot=hot_set_path(path, None))
-        self._keep_rows("manual", [warmed.attempt()])
-        return warmed.keys
+    snapshot = forwarded("_hot_set", HotSet.snapshot)
+    restore = forwarded("_hot_set", HotSet.restore)
 
     def on(self, event: str, listener: Callable[[Mapping[str, Any]], object]) -> Callable[[], None]:
         """Call `listener` with the payload of each such event; return what ends that. See `perflab.events.EVENTS`."""
@@ -396,9 +311,10 @@ class PerformanceSystem:
         self._closed = True
         for server in self._servers:
             server.close()
-        self._auto.close()
+        self._alerts.close()
+        self._background.close()
+        self._optimizing.close()
         self._prefetcher.close()
-        self._monitor.stop()
         self._workers.close(cancel=status == "cancelled")
         self.cache.close()
         self._recorder.close(status)
@@ -429,21 +345,8 @@ class PerformanceSystem:
 
         return system_html(self)
 
-    def _relieve(self) -> list[dict[str, Any]]:
-        return [rest_workers(self._workers), *self._relief.run()]
-
-    def _tune(self) -> dict[str, Any]:
-        bounds = self.config.cache_targets
-        accesses = self.frames.accesses
-        return tune(accesses, self.cache, target_hit_rate=bounds.hit_rate, memory_bytes=bounds.max_memory_bytes)
-
     def _keep_rows(self, trigger: str, rows: list[dict[str, Any]]) -> None:
-        OptimizationResult(trigger, tuple(rows), dt.datetime.now(dt.UTC), 0.0).record(self._recorder)
-
-    def _signals(self) -> Signals:
-        from perflab.system.statistics import signals
-
-        return signals(self._recorder)
+        self._optimizing.keep(trigger, rows)
 
     def _refuse_closed(self) -> None:
         if self._closed:

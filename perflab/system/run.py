@@ -21,6 +21,7 @@ from perflab.record import Frames
 from perflab.record.flight import RING
 from perflab.record.flight_read import Flight, flight_frame, last_words, read_ring
 from perflab.record.store import columns_of, read_info, read_table, size_of
+from perflab.system.traces import curves_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -135,7 +136,7 @@ class Run:
         return write_export(kind, Path(path), self.report_data())
 
     def plot(self, name: str = "targets") -> Picture:
-        """Return a plot: `targets`, `before_after`, `hit_rate`, `latency` or `resources`; notebooks show it.
+        """Return a plot: one of `perflab.present.PICTURES`; notebooks show it.
 
         Raises
         ------
@@ -178,7 +179,9 @@ class Run:
         from perflab.present import ReportData
 
         info = {**self.info, "config_defaults": Config().model_dump(mode="json")}
-        return ReportData(info, self.metrics(), self.targets(), dict(self.frames))
+        return ReportData(
+            info, self.metrics(), self.targets(), dict(self.frames), partial(curves_of, self.frames, self.config)
+        )
 
 
 def open_run(path: str | os.PathLike[str]) -> Run:

@@ -1,6 +1,6 @@
 """Counts of a system at work.
 
-In: its frames. Out: nested numbers for people, and what the optimizer's triggers look at.
+In: its frames. Out: nested numbers for people.
 """
 
 from __future__ import annotations
@@ -8,13 +8,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from perflab.optimize import Signals
-from perflab.record import Frames, Recorder
+from perflab.record import Frames
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["signals", "statistics"]
+__all__ = ["statistics"]
 
 
 def statistics(frames: Frames) -> dict[str, Any]:
@@ -26,13 +25,6 @@ def statistics(frames: Frames) -> dict[str, Any]:
         "optimizations": frames.optimizations["verdict"].value_counts().to_dict(),
         "events": frames.events["name"].value_counts().to_dict(),
     }
-
-
-def signals(recorder: Recorder) -> Signals:
-    """Return what the triggers look at."""
-    events, resources = recorder.totals(), recorder.last("resources")
-    hits, misses = events.get("hit", 0), events.get("miss", 0)
-    return Signals(resources.get("growth_bytes"), resources.get("cpu_ratio"), hits + misses, misses)
 
 
 def _operations(operations: pd.DataFrame) -> dict[str, Any]:

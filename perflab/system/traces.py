@@ -10,15 +10,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from perflab import compiled
 from perflab.config import Config
 from perflab.trace import Setting, Trace, read_file
 
 if TYPE_CHECKING:
     from perflab.analyze.simulate.workload import Unit
+    from perflab.present.report import Curves
+    from perflab.record import Frames
     from perflab.system.what_if import WhatIf
     from perflab.trace.blocks import Progress
 
-__all__ = ["read_trace", "whatif", "with_setting"]
+__all__ = ["curves_of", "read_trace", "whatif", "with_setting"]
 
 
 def read_trace(
@@ -84,6 +87,23 @@ def whatif(
 
     given = trace if isinstance(trace, Trace) else read_trace(trace)
     return WhatIf(given, by=by, current=current, workers=workers)
+
+
+def curves_of(frames: Frames, config: Config) -> Curves | None:
+    """Return what other caches would have done with the accesses of a system; None of a benchmark, or of too few."""
+    from perflab.analyze.recommend import LEAST_ACCESSES
+    from perflab.present.report import Curves
+    from perflab.system.what_if import WhatIf
+
+    if len(frames.samples):
+        return None
+    trace = with_setting(frames.trace("this run"), config)
+    if len(trace) < LEAST_ACCESSES or trace.keys in (1, len(trace)):
+        return None
+    what_if = WhatIf(trace)
+    own = [] if what_if.current is None else [what_if.current.policy]
+    policies = dict.fromkeys(["lru", *own, "s3fifo", "belady"]) if compiled.is_available() else ["lru"]
+    return Curves([what_if.curve(policy) for policy in policies], trace, what_if.current, config.cache_targets.hit_rate)
 
 
 def with_setting(trace: Trace, config: Config) -> Trace:

@@ -188,7 +188,7 @@ class Trace:
 
         kept = np.zeros(len(self), dtype=bool)
         kept[start:stop] = True
-        return self._kept(kept)
+        return self.kept(kept)
 
     def sample(self, keys: float, *, seed: int = 2026) -> Trace:
         """Return all accesses to a share of the keys, chosen by hash: a small cache over it behaves like a large one.
@@ -201,7 +201,7 @@ class Trace:
         ConfigError
             If the share is not above 0 and at most 1.
         """
-        return self._kept(chosen_keys(self.keys, keys, seed)[self.ids])
+        return self.kept(chosen_keys(self.keys, keys, seed)[self.ids])
 
     def operation(self, name: str) -> Trace:
         """Return the accesses of one operation.
@@ -214,7 +214,20 @@ class Trace:
         if self.operations is None or name not in self.operation_names:
             known = ", ".join(self.operation_names) or "none"
             raise ConfigError(f"operation is {name!r}; the trace knows {known}")
-        return self._kept(self.operations == self.operation_names.index(name))
+        return self.kept(self.operations == self.operation_names.index(name))
+
+    def kept(self, kept: npt.NDArray[np.bool_]) -> Trace:
+        """Return the accesses that are kept, with numbers of keys that are dense again."""
+        import numpy as np
+        import pandas as pd
+
+        codes, numbers = pd.factorize(self.ids[kept])
+        labels = np.asarray(self.labels, dtype=getattr(self.labels, "dtype", object))[numbers]
+        columns: dict[str, Any] = {
+            name: None if getattr(self, name) is None else getattr(self, name)[kept]
+            for name in ("nbytes", "times", "costs", "operations")
+        }
+        return replace(self, ids=codes.astype(np.int32), labels=labels, **columns)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the trace to a `.csv` or `.parquet` file, which `read_trace` reads again; return the path.
@@ -240,19 +253,6 @@ class Trace:
         last = np.zeros(self.keys, dtype=np.int64)
         last[self.ids] = np.maximum(self.nbytes, 0)
         return int(last.sum())
-
-    def _kept(self, kept: npt.NDArray[np.bool_]) -> Trace:
-        """Return the accesses that are kept, with numbers of keys that are dense again."""
-        import numpy as np
-        import pandas as pd
-
-        codes, numbers = pd.factorize(self.ids[kept])
-        labels = np.asarray(self.labels, dtype=getattr(self.labels, "dtype", object))[numbers]
-        columns: dict[str, Any] = {
-            name: None if getattr(self, name) is None else getattr(self, name)[kept]
-            for name in ("nbytes", "times", "costs", "operations")
-        }
-        return replace(self, ids=codes.astype(np.int32), labels=labels, **columns)
 
 
 def chosen_keys(keys: int, share: float, seed: int) -> npt.NDArray[np.bool_]:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perflab.analyze.curve import Curve
-from perflab.analyze.recommend import bounds, checked_constraints, choose, front, holds, smallest
+from perflab.analyze.recommend import checked_constraints, choose, front, holds, smallest
 from perflab.errors import ConfigError
 from perflab.trace import Setting
 
@@ -80,16 +80,6 @@ def test_the_front_has_no_setting_that_a_smaller_one_equals():
 def test_the_smallest_size_is_found_by_halving(border, beyond):
     found = smallest(lambda size: float(size >= border), border + beyond, 0, 1.0, steps=64)
     assert found == border
-
-
-def test_bounds_hold_the_rate_and_are_wider_where_hits_come_in_runs():
-    random = np.random.default_rng(2)
-    even = random.random(4_000) < 0.7
-    runs = np.sort(even.reshape(8, -1), axis=1).ravel()
-    for hits in (even, runs):
-        low, high = bounds(hits)
-        assert low <= hits.mean() <= high
-    assert np.diff(bounds(runs)) > 2 * np.diff(bounds(even))
 
 
 def test_whether_it_holds():

@@ -29,6 +29,7 @@ def test_the_defaults_are_the_guides() -> None:
         "hit_rate": 0.95,
         "max_memory_bytes": 100 * MiB,
         "max_response_time_s": 0.5,
+        "max_ttl_s": None,
     }
     assert (config.max_parallel_operations, config.streaming_threshold_bytes) == (8, 5 * MiB)
     assert config.optimization_schedule.interval_s == 300
@@ -38,7 +39,10 @@ def test_the_defaults_are_the_guides() -> None:
         "memory_pressure_bytes": 80 * MiB,
         "cpu_pressure_ratio": 0.75,
         "cache_miss_ratio": 0.2,
+        "degradation_ratio": 0.25,
     }
+    assert config.relief.levels == (0.60, 0.70, 0.80, 0.90, 0.95)
+    assert (config.relief.samples, config.relief.cooldown_s) == (2, 30.0)
 
 
 def test_a_partial_override_keeps_its_siblings() -> None:
@@ -47,6 +51,7 @@ def test_a_partial_override_keeps_its_siblings() -> None:
         "hit_rate": 0.90,
         "max_memory_bytes": 50_000_000,
         "max_response_time_s": 0.5,
+        "max_ttl_s": None,
     }
 
 
@@ -90,6 +95,9 @@ def test_every_number_says_its_unit_and_every_field_what_it_means() -> None:
         ({"max_parallel_operations": True}, "max_parallel_operations: True is no number"),
         ({"cache_warming_enabled": "maybe"}, "cache_warming_enabled is 'maybe'; allowed: true or false."),
         ({"optimization_schedule": {"triggers": 3}}, "optimization_schedule.triggers is 3; allowed: a list."),
+        ({"relief": {"shrink_ratio": 0.5}}, "(0.6, 0.5, 0.8, 0.9, 0.95); allowed: each no lower than the one before"),
+        ({"relief": {"samples": 0}}, "relief.samples is 0; allowed: greater than or equal to 1."),
+        ({"thresholds": {"degradation_ratio": 0}}, "thresholds.degradation_ratio is 0; allowed: greater than 0."),
         ({"cache": 3}, "cache is 3; allowed: a table of settings."),
         (
             {"chunks": {"max_bytes": "1kB", "window_bytes": "1kB"}},
@@ -167,13 +175,14 @@ def test_every_field_has_a_variable_that_sets_it() -> None:
     known = variables(Config)
     assert set(known.values()) == {tuple(path.split(".")) for path, _, _ in fields(Config)}
     samples = {"int": "3", "float": "0.5", "bool": "false"}
+    others = {"window_bytes", "chunk_rows", "max_bytes", "shrink_ratio", "halve_ratio", "least_ratio", "flight_ratio"}
     for name, path in known.items():
         *sections, field = path
         default: Any = Config()
         for section in sections:
             default = getattr(default, section)
         text = samples.get(type(getattr(default, field)).__name__)
-        if text is None or name in ALIASES or field in {"window_bytes", "chunk_rows", "max_bytes"}:
+        if text is None or name in ALIASES or field in others:
             continue
         loaded: Any = Config.load(environ={name: text})
         for section in sections:

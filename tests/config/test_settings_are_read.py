@@ -36,6 +36,7 @@ def test_a_system_and_a_benchmark_read_every_setting(tmp_path: Path, monkeypatch
         parallel={"workers": 1},
         benchmark={"pairs": 1},
         record={"runs_dir": tmp_path / "runs"},
+        alerts={"rules": ["cache.hit_rate > 2"], "webhook_url": "http://127.0.0.1:1/"},
     )
     monkeypatch.setattr(base, "__getattribute__", noting)
     with PerformanceSystem(config, run_dir=tmp_path / "run") as system:
@@ -43,7 +44,8 @@ def test_a_system_and_a_benchmark_read_every_setting(tmp_path: Path, monkeypatch
         system.optimize()
         for key in range(300):
             system.cache.get(key)
-        system._auto.check()
+        system.auto.check()
+        system.alerts.check()
         system.targets()
         system.record_operation("read", 0.1, related_keys=["a"])
     benchmark(lambda: 1, lambda: 1, config=config, pairs=8)

@@ -6,7 +6,8 @@ import pytest
 from optimize_cases import small_cache
 
 from perflab.host import baseline_rss
-from perflab.optimize.relieve import LEAST_BYTES, LEAST_EFFECT_BYTES, Relief, malloc_trim
+from perflab.optimize.relieve import LEAST_BYTES, Relief, malloc_trim
+from perflab.optimize.resident import LEAST_EFFECT_BYTES
 
 MIB = 1 << 20
 
@@ -74,6 +75,46 @@ def test_a_step_that_frees_nothing_is_undone_and_rests_after_the_second_time(cac
         assert verdicts(relief.run())["cache"] == "rolled back"
         assert (cache.l1.max_bytes, cache.l2.max_bytes) == bounds
     assert [set(verdicts(relief.run())) for _ in range(3)] == [{"expired"}] * 3
+
+
+def test_a_step_that_is_switched_off_says_so(cache):
+    fill(cache)
+    relief = relief_of(cache, rss=lambda: 99 * MIB)
+    first, second = ({row["knob"]: row["reason"] for row in relief.run()} for _ in range(2))
+    assert "switched off" not in first["cache"]
+    assert second["cache"].endswith("It is switched off until the tiers hold twice as much.")
+
+
+def test_bounds_come_back_as_they_were_before_the_first_time(cache):
+    fill(cache)
+    bounds = cache.l1.max_bytes, cache.l2.max_bytes
+    relief = relief_of(cache)
+    assert relief.end() == []
+    for _ in range(2):
+        assert verdicts(relief.run())["cache"] == "kept"
+    lowered = cache.l1.max_bytes, cache.l2.max_bytes
+    (row,) = relief.end()
+    assert (cache.l1.max_bytes, cache.l2.max_bytes) == bounds
+    assert (row["knob"], row["verdict"]) == ("cache", "rolled back")
+    assert (row["old"], row["new"]) == (str(list(lowered)), str(list(bounds)))
+    assert relief.end() == []
+
+
+def test_bounds_that_somebody_else_set_stay(cache):
+    fill(cache)
+    relief = relief_of(cache)
+    relief.run()
+    cache.l1.resize(3 * MIB)
+    (row,) = relief.end()
+    assert cache.l1.max_bytes == 3 * MIB
+    assert row["verdict"] == "no change"
+
+
+def test_bounds_that_were_undone_do_not_come_back(cache):
+    fill(cache)
+    relief = relief_of(cache, rss=lambda: 99 * MIB)
+    assert verdicts(relief.run())["cache"] == "rolled back"
+    assert relief.end() == []
 
 
 def test_a_resting_step_is_tried_again_when_the_tiers_hold_twice_as_much(cache):

@@ -7,6 +7,8 @@ import threading
 import pytest
 
 from perflab.config import OptimizationSchedule, Thresholds
+from perflab.optimize.drift import Slowdown
+from perflab.optimize.single import OneAtATime
 from perflab.optimize.trigger import AutoOptimizer, Signals
 
 EVERY = OptimizationSchedule(interval_s=300, triggers=("memory_pressure", "cpu_pressure", "cache_miss", "scheduled"))
@@ -20,10 +22,11 @@ class Bench:
         self.now = 0.0
         self.signals = Signals()
         self.ran = []
+        cooldown = {"cooldown_s": rest.pop("cooldown_s", 30)}
         self.auto = AutoOptimizer(
             optimize or self.ran.append,
             lambda: self.signals,
-            schedule,
+            schedule.model_copy(update=cooldown),
             THRESHOLDS,
             clock=lambda: self.now,
             **rest,
@@ -66,6 +69,81 @@ def test_it_cools_down_between_two():
     bench = Bench(cooldown_s=30)
     fired = [bench.at(float(t), growth_bytes=2_000) is not None for t in range(100)]
     assert [t for t, yes in enumerate(fired) if yes] == [0, 30, 60, 90]
+
+
+class Kept:
+    def __init__(self, kept):
+        self.kept = kept
+
+
+def test_a_trigger_that_helps_nothing_rests_longer_and_longer():
+    kept = [0]
+    bench = Bench(optimize=lambda _: Kept(kept[0]), cooldown_s=10)
+    fired = [t for t in range(700) if bench.at(float(t), growth_bytes=2_000)]
+    assert fired == [0, 20, 60, 140, 300, 460, 620], "never more than 16 cool-downs"
+    assert bench.at(700.0, cpu_ratio=0.9) == "cpu_pressure", "others do not rest with it"
+    kept[0] = 1
+    assert [t for t in range(780, 830) if bench.at(float(t), growth_bytes=2_000)] == [780, 790, 800, 810, 820]
+
+
+def test_scheduled_does_not_rest():
+    bench = Bench(OptimizationSchedule(interval_s=40, triggers=("scheduled",)), lambda _: Kept(0), cooldown_s=10)
+    assert [t for t in range(200) if bench.at(float(t))] == [40, 80, 120, 160]
+
+
+def test_startup_comes_once_and_first():
+    bench = Bench(OptimizationSchedule(triggers=("memory_pressure", "startup")), cooldown_s=0)
+    assert [bench.at(float(t), growth_bytes=2_000) for t in range(3)] == [
+        "startup",
+        "memory_pressure",
+        "memory_pressure",
+    ]
+    assert Bench().at(0.0) is None, "only if the schedule lists it"
+
+
+SLOWER = Slowdown("parse", 0.5, 0.3, 0.7, 240, "by hand")
+
+
+def test_a_slowdown_waits_for_its_turn_and_counts_once():
+    bench = Bench(OptimizationSchedule(triggers=("memory_pressure", "performance_degradation")), cooldown_s=5)
+    assert bench.at(0.0, growth_bytes=2_000, slowdown=SLOWER) == "memory_pressure"
+    assert bench.at(1.0) is None
+    assert [bench.at(t) for t in (5.0, 10.0)] == ["performance_degradation", None]
+
+
+def test_paused_it_starts_nothing():
+    bench = Bench(cooldown_s=0)
+    bench.auto.pause()
+    assert bench.at(0.0, growth_bytes=2_000) is None
+    with bench.auto.paused():
+        assert bench.at(1.0, growth_bytes=2_000) is None
+    assert bench.auto.is_paused, "as it was before"
+    bench.auto.resume()
+    with bench.auto.paused():
+        assert bench.at(2.0, growth_bytes=2_000) is None
+    assert bench.at(3.0, growth_bytes=2_000) == "memory_pressure"
+    assert bench.ran == ["memory_pressure"]
+
+
+def test_it_waits_for_an_optimization_that_is_under_way_without_a_word(recwarn):
+    single, ran = OneAtATime(), []
+
+    def optimize(trigger):
+        with single.turn():
+            ran.append(trigger)
+
+    bench = Bench(OptimizationSchedule(triggers=("startup",)), optimize=optimize)
+    with single.turn():
+        assert bench.at(0.0) is None
+    assert bench.at(1.0) == "startup"
+    assert (ran, len(recwarn)) == (["startup"], 0)
+
+
+def test_other_settings_count_from_the_next_look():
+    bench = Bench(OptimizationSchedule(triggers=()), cooldown_s=0)
+    assert bench.at(0.0, growth_bytes=2_000) is None
+    bench.auto.use(EVERY, THRESHOLDS)
+    assert bench.at(1.0, growth_bytes=2_000) == "memory_pressure"
 
 
 def test_the_miss_ratio_is_of_recent_accesses():

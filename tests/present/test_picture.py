@@ -39,6 +39,7 @@ def said(shown: Picture) -> list[str]:
         ("hit_rate", "Cache hit rate by the tier that answered, warm runs: 100.0 % over all"),
         ("latency", "Time the caller waited for a cache access, warm runs"),
         ("resources", "CPU and memory over the run"),
+        ("optimizations", "What each setting promised, and what it did"),
     ],
 )
 def test_every_plot_has_its_name(run: ReportData, name: str, title: str) -> None:
@@ -49,7 +50,7 @@ def test_every_plot_has_its_name(run: ReportData, name: str, title: str) -> None
 
 
 def test_the_names_are_the_plots() -> None:
-    assert list(PICTURES) == ["targets", "before_after", "hit_rate", "latency", "resources"]
+    assert list(PICTURES) == ["targets", "before_after", "hit_rate", "latency", "resources", "optimizations"]
     with pytest.raises(ConfigError, match=r"'pie' is no plot; the plots are targets, before_after"):
         picture("pie", made.typical())
 

@@ -94,3 +94,14 @@ def test_a_reduction_below_zero_is_called_more() -> None:
 def test_wide_letters_are_aligned() -> None:
     lines = Table("t", (Heading("name"), Heading("n", True)), (("数据", "1"), ("abcd", "22"))).text().splitlines()
     assert lines[2:] == ["数据   1", "abcd  22"]
+
+
+def test_the_slowest_keys_are_those_that_were_waited_for_the_longest_in_all() -> None:
+    rows = [("a", "miss", 0.5), ("a", "hit", 0.1), ("b", "miss", 0.2), ("c", "hit", None), ("a", "set", 9.0)]
+    columns = dict(zip(("key", "event", "duration_s"), map(list, zip(*rows, strict=True)), strict=True))
+    shown = made.cells(sections.slowest_keys(made.frame("accesses", columns), made.nothing("samples")))
+    assert shown == [["a", "600 ms", "2", "1"], ["b", "200 ms", "1", "1"]]
+
+
+def test_without_accesses_there_are_no_slowest_keys() -> None:
+    assert not sections.slowest_keys(made.nothing("accesses"), made.nothing("samples"))

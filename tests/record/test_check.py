@@ -66,7 +66,7 @@ def test_what_is_recorded_holds_with_and_without_rows(frame: str) -> None:
         (
             "optimizations",
             {"verdict": "reverted"},
-            "'verdict' is 'reverted' in row 2, allowed is one of kept, rolled back",
+            "'verdict' is 'reverted' in row 2, allowed is one of confirmed, indistinguishable",
         ),
         ("optimizations", {"low": 2.0}, "low <= high is not so in row 2"),
         ("samples", {"pair": -2}, "'pair' is -2 in row 2, allowed is -1 or more"),

@@ -89,16 +89,20 @@ def average_of_instants(seconds: Floats, values: Floats) -> float:
 def average_of_spans(seconds: Floats, values: Floats) -> float:
     """Return the time-weighted average of samples that are each of the time since the sample before.
 
+    Rows without a value, such as glances at memory, stand between the samples and end no span.
+
     Examples
     --------
     >>> import numpy as np
-    >>> average_of_spans(np.array([0.0, 1.0, 1.25]), np.array([np.nan, 1.0, 0.5]))
+    >>> average_of_spans(np.array([0.0, 0.5, 1.0, 1.25]), np.array([np.nan, np.nan, 1.0, 0.5]))
     0.9
     """
     import numpy as np
 
-    spans, read = np.diff(seconds), values[1:]
-    known = ~np.isnan(read) & (spans > 0)
+    ends = ~np.isnan(values)
+    ends[:1] = True
+    spans, read = np.diff(seconds[ends]), values[ends][1:]
+    known = spans > 0
     return float(np.average(read[known], weights=spans[known])) if known.any() else last(seconds, values)
 
 

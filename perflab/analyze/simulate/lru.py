@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from perflab.analyze.simulate.leavers import Leavers, left
 from perflab.analyze.simulate.rings import append, unlink
 from perflab.compiled import kernel, part
 
@@ -26,10 +27,12 @@ def lru(
     times: npt.NDArray[np.float64],
     ttl: float,
     missed: npt.NDArray[np.uint8],
+    leavers: Leavers | None,
 ) -> None:
     """Evict what was used longest ago; what is due leaves when it is asked for, and first when room is needed.
 
     A time to live begins when a value is stored. With an infinite one `times` is not looked at.
+    `leavers` is told who left for room.
     """
     room = keys + 1
     root = keys
@@ -40,6 +43,7 @@ def lru(
     due = np.full(keys, np.inf)
     dated = ttl != np.inf
     used = np.int64(0)
+    gone = 0
     for i in range(len(ids)):
         key = ids[i]
         now = times[i] if dated else 0.0
@@ -48,16 +52,18 @@ def lru(
                 unlink(before, after, key)
                 append(before, after, root, key)
                 continue
-            used -= _left(before, after, earlier, later, held, key)
+            used -= _taken_out(before, after, earlier, later, held, key)
         missed[i] = 1
         weight = weights[i * stride]
         if weight < 0 or weight > size:
             continue
         if used + weight > size:
             while dated and later[root] != root and due[later[root]] <= now:
-                used -= _left(before, after, earlier, later, held, later[root])
+                used -= _taken_out(before, after, earlier, later, held, later[root])
         while used + weight > size:
-            used -= _left(before, after, earlier, later, held, after[root])
+            if leavers is not None:
+                gone = left(leavers, gone, i, after[root])
+            used -= _taken_out(before, after, earlier, later, held, after[root])
         append(before, after, root, key)
         append(earlier, later, root, key)
         held[key] = weight
@@ -67,7 +73,7 @@ def lru(
 
 
 @part
-def _left(
+def _taken_out(
     before: npt.NDArray[np.int32],
     after: npt.NDArray[np.int32],
     earlier: npt.NDArray[np.int32],

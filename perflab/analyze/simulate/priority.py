@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from perflab.analyze.simulate.leavers import Leavers, left
 from perflab.compiled import kernel, part
 
 __all__ = ["priority"]
@@ -26,6 +27,7 @@ def priority(
     cost_stride: int,
     greedy: bool,
     missed: npt.NDArray[np.uint8],
+    leavers: Leavers | None,
 ) -> None:
     """Evict the lowest priority, by a heap that hears of a risen one when the key comes up in it.
 
@@ -38,7 +40,7 @@ def priority(
     rank = np.zeros(keys)
     turn = np.zeros(keys, np.int64)
     heap_rank, heap_turn, heap_key = np.zeros(keys + 1), np.zeros(keys + 1, np.int64), np.zeros(keys + 1, np.int32)
-    count = 0
+    count = gone = 0
     clock = 0.0
     used = np.int64(0)
     for i in range(len(ids)):
@@ -59,6 +61,8 @@ def priority(
                 clock = rank[victim]
             uses[victim] = 0
             used -= held[victim]
+            if leavers is not None:
+                gone = left(leavers, gone, i, victim)
         uses[key] = 1
         held[key] = weight
         used += weight

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from perflab.analyze.simulate.bits import lowest
+from perflab.analyze.simulate.leavers import Leavers, left
 from perflab.compiled import inlined, kernel, part
 
 __all__ = ["MOST_SIZES", "queues"]
@@ -29,6 +30,7 @@ def queues(
     marks: bool,
     moves: bool,
     missed: npt.NDArray[np.uint8],
+    leavers: Leavers | None,
 ) -> None:
     """Run one queue a size.
 
@@ -49,7 +51,10 @@ def queues(
         Both false for FIFO, both true for CLOCK, the first alone for SIEVE.
     missed
         A byte an access, taken over as zeros; bit `j` is set where size `j` missed.
+    leavers
+        Told who left; for one size alone.
     """
+    gone = 0
     every = np.uint8((1 << len(sizes)) - 1)
     inside = np.zeros(keys, np.uint8)
     marked = np.zeros(keys, np.uint8)
@@ -79,6 +84,8 @@ def queues(
             while free[j] < weight:
                 end, hand, victim = _victim(slots, first, stop, end, hand, marked, bit, moves)
                 inside[victim] &= ~bit
+                if leavers is not None:
+                    gone = left(leavers, gone, i, victim)
                 free[j] += np.int64(1) if weights is None else held[victim, j]
             if end == stop:
                 end, hand = _closed_up(slots, first, end, hand)

@@ -16,14 +16,16 @@ import numpy as np
 import numpy.typing as npt
 
 from perflab.analyze.simulate.belady import belady
+from perflab.analyze.simulate.leavers import Leavers
 from perflab.analyze.simulate.lru import lru
 from perflab.analyze.simulate.priority import priority
 from perflab.analyze.simulate.queues import MOST_SIZES, queues
 from perflab.analyze.simulate.s3fifo import s3fifo
+from perflab.analyze.simulate.second import second
 from perflab.analyze.simulate.tinylfu import tinylfu
 from perflab.analyze.simulate.workload import Workload
 
-__all__ = ["SIMULATORS", "Misses", "hits", "lru_hits", "lru_rates", "misses"]
+__all__ = ["SIMULATORS", "Misses", "hits", "lru_hits", "lru_rates", "misses", "tiered"]
 
 Bits = npt.NDArray[np.uint8]
 Sizes = npt.NDArray[np.int64]
@@ -57,8 +59,27 @@ def lru_hits(work: Workload, size: int, ttl_s: float) -> npt.NDArray[np.bool_]:
     """Return for each access whether an LRU cache whose values live so many seconds has it."""
     missed = np.zeros(len(work), dtype=np.uint8)
     times = _NO_TIMES if work.times is None else work.times
-    lru(work.ids, work.keys, work.weights, work.stride, size, times, ttl_s, missed)
+    lru(work.ids, work.keys, work.weights, work.stride, size, times, ttl_s, missed, None)
     found: npt.NDArray[np.bool_] = missed == 0
+    return found
+
+
+def tiered(policy: str, work: Workload, first: int, behind: int, ttl_s: float = math.inf) -> npt.NDArray[np.uint8]:
+    """Return for each access which of two memory tiers has it: 1, 2, or 0 for neither.
+
+    The second tier is least recently used; it takes what the first lets go of for `ttl_s` seconds, and gives back what
+    is asked for. Without times of the accesses nothing is ever due.
+
+    Examples
+    --------
+    >>> from perflab.trace import Trace
+    >>> tiered("fifo", Workload.of(Trace.of(list("abcab")), "entries"), 2, 1).tolist()
+    [0, 0, 0, 2, 2]
+    """
+    leavers = np.full((len(work), 2), -1, dtype=np.int32)
+    found = _bits(policy, work, np.array([first], dtype=np.int64), leavers) ^ np.uint8(1)
+    times, lives_s = (_NO_TIMES, math.inf) if work.times is None else (work.times, ttl_s)
+    second(work.ids, work.keys, work.weights, work.stride, first, leavers, behind, times, lives_s, found)
     return found
 
 
@@ -100,33 +121,36 @@ def _counted(policy: str, work: Workload, sizes: Sizes) -> Misses:
     return Misses(counts, lost)
 
 
-def _bits(policy: str, work: Workload, sizes: Sizes) -> Bits:
+def _bits(policy: str, work: Workload, sizes: Sizes, leavers: Leavers | None = None) -> Bits:
     missed = np.zeros(len(work), dtype=np.uint8)
     if policy in _QUEUES:
-        queues(
-            work.ids.view(np.uint32), work.keys, work.weights if work.stride else None, sizes, *_QUEUES[policy], missed
-        )
+        ids, weights = work.ids.view(np.uint32), work.weights if work.stride else None
+        queues(ids, work.keys, weights, sizes, *_QUEUES[policy], missed, leavers)
     else:
-        _SINGLE[policy](work, int(sizes[0]), missed)
+        _SINGLE[policy](work, int(sizes[0]), missed, leavers)
     return missed
 
 
-def _lru(work: Workload, size: int, missed: Bits) -> None:
-    lru(work.ids, work.keys, work.weights, work.stride, size, _NO_TIMES, math.inf, missed)
+def _lru(work: Workload, size: int, *told: Any) -> None:
+    lru(work.ids, work.keys, work.weights, work.stride, size, _NO_TIMES, math.inf, *told)
 
 
-def _tinylfu(work: Workload, size: int, missed: Bits) -> None:
-    tinylfu(work.ids, work.hashes, work.weights, work.stride, size, missed)
+def _tinylfu(work: Workload, size: int, *told: Any) -> None:
+    tinylfu(work.ids, work.hashes, work.weights, work.stride, size, *told)
 
 
-def _plain(kernel: Callable[..., Any]) -> Callable[[Workload, int, Bits], None]:
-    return lambda work, size, missed: kernel(work.ids, work.keys, work.weights, work.stride, size, missed)
+def _s3fifo(work: Workload, size: int, *told: Any) -> None:
+    s3fifo(work.ids, work.keys, work.weights, work.stride, size, *told)
 
 
-def _by_priority(greedy: bool) -> Callable[[Workload, int, Bits], None]:
-    def run(work: Workload, size: int, missed: Bits) -> None:
+def _belady(work: Workload, size: int, missed: Bits, _: Leavers | None) -> None:
+    belady(work.ids, work.keys, work.weights, work.stride, size, missed)
+
+
+def _by_priority(greedy: bool) -> Callable[..., None]:
+    def run(work: Workload, size: int, *told: Any) -> None:
         columns = (work.ids, work.keys, work.weights, work.stride, size)
-        priority(*columns, work.priced_costs, work.cost_stride, greedy, missed)
+        priority(*columns, work.priced_costs, work.cost_stride, greedy, *told)
 
     return run
 
@@ -134,13 +158,13 @@ def _by_priority(greedy: bool) -> Callable[[Workload, int, Bits], None]:
 _QUEUES: Mapping[str, tuple[bool, bool]] = {"fifo": (False, False), "clock": (True, True), "sieve": (True, False)}
 """Name -> whether hits mark, and whether what is marked moves."""
 
-_SINGLE: Mapping[str, Callable[[Workload, int, Bits], None]] = {
+_SINGLE: Mapping[str, Callable[..., None]] = {
     "lru": _lru,
     "lfu": _by_priority(greedy=False),
-    "s3fifo": _plain(s3fifo),
+    "s3fifo": _s3fifo,
     "tinylfu": _tinylfu,
     "gdsf": _by_priority(greedy=True),
-    "belady": _plain(belady),
+    "belady": _belady,
 }
 
 SIMULATORS: tuple[str, ...] = ("lru", "fifo", "clock", "lfu", "sieve", "s3fifo", "tinylfu", "gdsf", "belady")

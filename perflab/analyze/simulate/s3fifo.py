@@ -5,15 +5,19 @@ In: numbers of keys, weights. Out: for each access, was it missed?
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
+from perflab.analyze.simulate.leavers import Leavers, left
 from perflab.analyze.simulate.rings import Neighbours, append, unlink
 from perflab.compiled import kernel, part
 
 __all__ = ["s3fifo"]
 
 _OUT = -1
+_NOBODY = np.int32(-1)
 _ENOUGH, _MOST, _IN_MAIN = 2, 3, 4
 _SMALL, _MAIN, _GHOST = 0, 1, 2
 """Rings; the root of each is the number of keys and this."""
@@ -29,6 +33,7 @@ def s3fifo(
     stride: int,
     size: int,
     missed: npt.NDArray[np.uint8],
+    leavers: Leavers | None,
 ) -> None:
     """Run the queues of `perflab.cache.policy.S3FIFO`: a small one of a tenth, a main one, and ghosts.
 
@@ -42,6 +47,7 @@ def s3fifo(
     held = np.zeros(keys, np.int64)
     departure = np.zeros(keys, np.int64)  # 0: no ghost
     sums = np.zeros(5, np.int64)
+    gone = 0
     for i in range(len(ids)):
         key = ids[i]
         if uses[key] != _OUT:
@@ -53,7 +59,9 @@ def s3fifo(
         if weight < 0 or weight > size:
             continue
         while sums[_USED] + weight > size:
-            _pass_one(before, after, uses, held, departure, sums)
+            passed = _pass_one(before, after, uses, held, departure, sums)
+            if leavers is not None and passed != _NOBODY:
+                gone = left(leavers, gone, i, passed)
         held[key] = weight
         _take_in(before, after, uses, held, departure, sums, key)
 
@@ -66,8 +74,8 @@ def _pass_one(
     held: npt.NDArray[np.int64],
     departure: npt.NDArray[np.int64],
     sums: npt.NDArray[np.int64],
-) -> None:
-    """Let the next key go, or on into the main queue, or round in it."""
+) -> Any:
+    """Let the next key go, or on into the main queue, or round in it; return it if it went."""
     small, main = len(uses) + _SMALL, len(uses) + _MAIN
     from_small = sums[_USED_SMALL] * 10 >= sums[_USED] and after[small] != small
     key = after[small] if from_small or after[main] == main else after[main]
@@ -75,19 +83,20 @@ def _pass_one(
     if uses[key] > _IN_MAIN:
         uses[key] -= 1
         append(before, after, main, key)
-        return
+        return _NOBODY
     stays = _ENOUGH <= uses[key] < _IN_MAIN
     if uses[key] < _IN_MAIN:
         sums[_USED_SMALL] -= held[key]
     if stays:
         uses[key] = _IN_MAIN
         append(before, after, main, key)
-        return
+        return _NOBODY
     sums[_USED] -= held[key]
     sums[_HELD] -= 1
     if uses[key] < _IN_MAIN:
         _remember(before, after, departure, sums, key)
     uses[key] = _OUT
+    return key
 
 
 @part

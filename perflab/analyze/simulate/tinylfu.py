@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from perflab.analyze.simulate.leavers import Leavers, left
 from perflab.analyze.simulate.rings import Neighbours, append, unlink
 from perflab.analyze.simulate.sketch import Rows, counted, is_no_more_often, rows_for
 from perflab.compiled import kernel, part
@@ -31,6 +32,7 @@ def tinylfu(
     stride: int,
     size: int,
     missed: npt.NDArray[np.uint8],
+    leavers: Leavers | None,
 ) -> None:
     """Run the parts of `perflab.cache.policy.TinyLFU`: a window of 1 %, and a segmented LRU that a sketch guards.
 
@@ -44,7 +46,7 @@ def tinylfu(
     where, weighs, sums = np.zeros(keys, np.int8), np.zeros(keys, np.int64), np.zeros(4, np.int64)
     sums[_NEWCOMER] = _NOBODY
     rows = rows_for(1)
-    added = held = 0
+    added = held = gone = 0
     for i in range(len(ids)):
         key = ids[i]
         if where[key] != _NONE:
@@ -56,8 +58,10 @@ def tinylfu(
         if weight < 0 or weight > size:
             continue
         while _total(sums) + weight > size:
-            _evict(before, after, where, weighs, sums, rows, hashes)
+            victim = _evict(before, after, where, weighs, sums, rows, hashes)
             held -= 1
+            if leavers is not None:
+                gone = left(leavers, gone, i, victim)
         held += 1
         if held > rows.shape[1]:
             rows, added = rows_for(2 * held), 0
@@ -97,8 +101,8 @@ def _evict(
     sums: npt.NDArray[np.int64],
     rows: Rows,
     hashes: npt.NDArray[np.uint64],
-) -> None:
-    """Let the newcomer go, or the oldest key in whose place it is admitted."""
+) -> Any:
+    """Let the newcomer go, or the oldest key in whose place it is admitted; return who went."""
     victim, newcomer = _oldest(after, len(where)), sums[_NEWCOMER]
     if newcomer != _NOBODY and newcomer != victim and is_no_more_often(rows, hashes[newcomer], hashes[victim]):
         victim = newcomer
@@ -106,6 +110,7 @@ def _evict(
     unlink(before, after, victim)
     sums[where[victim]] -= weighs[victim]
     where[victim] = _NONE
+    return victim
 
 
 @part

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from perflab.trace import Trace
 
-__all__ = ["UNITS", "Unit", "Workload"]
+__all__ = ["UNITS", "Unit", "Workload", "as_key"]
 
 Unit = Literal["entries", "bytes"]
 UNITS: tuple[Unit, ...] = ("entries", "bytes")
@@ -92,7 +92,7 @@ class Workload:
         """
         import numpy as np
 
-        return np.array([hash(_as_key(label)) & _WORD for label in self.labels], dtype=np.uint64)
+        return np.array([hash(as_key(label)) & _WORD for label in self.labels], dtype=np.uint64)
 
     @property
     def known_costs(self) -> npt.NDArray[np.float64]:
@@ -132,7 +132,8 @@ class Workload:
         return len(self.ids)
 
 
-def _as_key(label: Any) -> Any:
+def as_key(label: Any) -> Any:
+    """Return the key that a recorded text stands for: a whole number, if it is that of one."""
     if isinstance(label, str) and label.removeprefix("-").isdecimal() and str(int(label)) == label:
         return int(label)
     return label

@@ -17,9 +17,9 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from perflab.cache.forked import watch
 from perflab.cache.keys import encode_key
 from perflab.cache.loading.flight import GaveUpError
+from perflab.forked import watch
 
 __all__ = ["NESTED_S", "SWEEP_EVERY", "Turns"]
 

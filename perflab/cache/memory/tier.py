@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
-from perflab.cache import forked
+from perflab import forked
 from perflab.cache.entry import UNBOUNDED, Entry, Facts, checked_bytes, checked_cost, checked_tags, checked_ttl
 from perflab.cache.memory.holdings import LEFT_BYTES
 from perflab.cache.memory.notices import Listener, Notices

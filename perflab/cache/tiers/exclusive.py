@@ -28,6 +28,8 @@ class Exclusive:
     ----------
     lock : context manager
         Held by whoever looks at both.
+    admits : bool
+        Whether anything new comes in; what is held stays, and is read, either way.
     """
 
     def __init__(self, l1: MemoryCache, l2: TTLCache, writes: DiskWrites, recorder: Recorder) -> None:
@@ -36,6 +38,7 @@ class Exclusive:
         self._writes = writes
         self._recorder = recorder
         self._telling: Telling | None = None
+        self.admits = True
         self._inner = threading.RLock()
         self.lock: AbstractContextManager[object] = self._inner
         l1.on_evict = self._demote
@@ -79,7 +82,7 @@ class Exclusive:
 
     def _promote(self, key: Hashable) -> Entry | None:
         entry = self._l2.entry(key)
-        if entry is not None and 0 < entry.nbytes <= self._l1.max_bytes:
+        if entry is not None and self.admits and 0 < entry.nbytes <= self._l1.max_bytes:
             self._l2.take(key)
             self._l1.admit(entry, "promote", "from l2")
             self._writes.moved(entry, self._l1)
@@ -87,7 +90,7 @@ class Exclusive:
 
     def tier_for(self, entry: Entry, limit: float) -> MemoryCache | None:
         """Return the tier that has room for an entry; with a limit, free room, and the entry is within the limit."""
-        if entry.nbytes > limit:
+        if entry.nbytes > limit or not self.admits:
             return None
         for tier in (self._l1, self._l2):
             room = tier.max_bytes if limit == math.inf else tier.max_bytes - tier.nbytes
@@ -115,11 +118,10 @@ class Exclusive:
 
     def place(self, entry: Entry, on_disk: bool) -> bool:
         """Put a new value into memory, or take the old one from there if the policy wants it on disk alone."""
+        if not self.admits:
+            return self._keep_out(entry, on_disk)
         if on_disk and self._writes.policy == "around":
-            for name, tier in (("l1", self._l1), ("l2", self._l2)):
-                old = tier.take(entry.key)
-                if old is not None:
-                    self._replaced(old, name)
+            self._drop(entry.key)
             return True
         telling = self._telling
         mark = 0 if telling is None else telling.mark()
@@ -127,6 +129,22 @@ class Exclusive:
         if telling is not None:
             telling.settle(mark, taken)
         return taken
+
+    def _keep_out(self, entry: Entry, on_disk: bool) -> bool:
+        """Let memory have no value of a key, the old one neither; tell if the new one is on disk, waiting ended."""
+        self._drop(entry.key)
+        if on_disk or self._writes.leave(entry, "pressure"):
+            return True
+        self._recorder.access(entry.key, "reject", "l1", entry.nbytes, reason="pressure")
+        if self._telling is not None:
+            self._telling.put(entry, "rejected")
+        return False
+
+    def _drop(self, key: Hashable) -> None:
+        for name, tier in (("l1", self._l1), ("l2", self._l2)):
+            old = tier.take(key)
+            if old is not None:
+                self._replaced(old, name)
 
     def _hold(self, entry: Entry) -> bool:
         """Put a new value into the first memory tier that takes it; the other one must not keep an old value."""

@@ -11,7 +11,6 @@ from contextlib import AbstractContextManager
 
 from perflab.cache.disk.tier import DiskCache
 from perflab.cache.entry import NO_FACTS, Entry, Facts, checked_ttl
-from perflab.cache.forked import watch
 from perflab.cache.keys import slot_of
 from perflab.cache.loading.absences import Absences
 from perflab.cache.loading.loads import Load, Loads
@@ -22,6 +21,7 @@ from perflab.cache.tiers.exclusive import Exclusive
 from perflab.cache.tiers.stripes import Stripes
 from perflab.cache.tiers.writing import DiskWrites, WritePolicy
 from perflab.errors import StoreError
+from perflab.forked import watch
 from perflab.record import Recorder
 
 __all__ = ["CLOSED", "Tiers"]
@@ -156,7 +156,8 @@ class Tiers:
                 cost = entry.facts.cost if found.facts.cost is None else found.facts.cost
                 entry = self.entry(entry.key, found.value, found.facts._replace(cost=cost))
             with self.memory.lock:
-                if self.peek(entry.key) is not None or entry.nbytes > tier.max_bytes - tier.nbytes:
+                held, room = self.peek(entry.key) is not None, tier.max_bytes - tier.nbytes
+                if held or entry.nbytes > room or not self.memory.admits:
                     return False
                 return tier.admit(entry, "warm", "snapshot")
 

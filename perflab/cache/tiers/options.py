@@ -34,6 +34,20 @@ class TierOptions(TierMapping):
         self._tiers.write(checked_policy(policy))
 
     @property
+    def admits(self) -> bool:
+        """Whether new values come into memory; if not, they are on disk alone, or nowhere if disk does not take them.
+
+        What memory holds stays and is read, but for a value that is replaced.
+        """
+        return self._tiers.memory.admits
+
+    @admits.setter
+    def admits(self, admits: bool) -> None:
+        self._check_open()
+        with self._tiers.memory.lock:
+            self._tiers.memory.admits = admits
+
+    @property
     def listener(self) -> Listener | None:
         """`listener(key, value, reason)` hears what leaves memory, and why; None for none.
 

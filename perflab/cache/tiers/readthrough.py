@@ -14,7 +14,6 @@ from time import perf_counter
 from typing import Any
 
 from perflab.cache.entry import Facts, checked_cost, checked_tags, checked_ttl
-from perflab.cache.forked import watch
 from perflab.cache.keys import slot_of
 from perflab.cache.loading.flight import AsyncSingleFlight, SingleFlight
 from perflab.cache.loading.loads import Load
@@ -23,6 +22,7 @@ from perflab.cache.loading.turns import Turns
 from perflab.cache.mapping import MISSING
 from perflab.cache.tiers.moves import Tiers
 from perflab.errors import ConfigError
+from perflab.forked import watch
 from perflab.record import Recorder
 
 __all__ = ["LOCKS", "ReadThrough", "Terms"]

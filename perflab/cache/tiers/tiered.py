@@ -163,6 +163,8 @@ class TieredCache(TierOptions):
     def prefetch(self, keys: Iterable[Hashable]) -> int:
         """Copy keys from disk into memory before they are asked for; return how many. No accesses."""
         self._check_open()
+        if not self.admits:
+            return 0
         return sum(self._tiers.peek(key) is None and self._tiers.fetch(key, "prefetch") is not None for key in keys)
 
     def warm(self, limit_bytes: int) -> int:

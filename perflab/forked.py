@@ -1,4 +1,4 @@
-"""What caches do in a forked child.
+"""What is done in a forked child, for objects whose locks and threads are the parent's.
 
 In: objects with locks. Out: a call of each one's `after_fork` in the child, before the program goes on there.
 """

@@ -10,7 +10,8 @@ import pytest
 
 SCRIPT = """
 import os, sys, threading
-from perflab.cache import MemoryCache, TTLCache, forked
+from perflab import forked
+from perflab.cache import MemoryCache, TTLCache
 
 tiers = {"l1": MemoryCache(max_entries=9, write_back=print), "l2": TTLCache(max_entries=9, write_back=print)}
 for tier in tiers.values():

@@ -1,0 +1,198 @@
+"""How a system optimizes itself: what it looks at, what it may change, and what it records of that.
+
+In: a system. Out: `OptimizationResult`s; its settings changed where that is proved to help.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from typing import TYPE_CHECKING, Any, Protocol
+
+from perflab.config import Config
+from perflab.events import Events
+from perflab.optimize import OptimizationResult, Prefetcher
+from perflab.optimize.keep import Keeper, Memory
+from perflab.optimize.memory import Terms, improve_memory, untried_memory
+from perflab.optimize.plan import Phase, Plan
+from perflab.optimize.price import observed
+from perflab.optimize.prove import PAIRS
+from perflab.optimize.setting import MemorySetting
+from perflab.optimize.single import OneAtATime
+from perflab.optimize.tune import Search
+from perflab.optimize.work import Workbench, Workload, improve_work, untried_work
+
+if TYPE_CHECKING:
+    from perflab.record import Frames, Recorder
+
+__all__ = ["Optimizing", "quiet"]
+
+_RESTS = "what was applied last was taken back; nothing is tried until the program reads other keys."
+
+Row = dict[str, Any]
+
+
+class System(Protocol):
+    """What of a system is looked at and changed."""
+
+    config: Config
+    _recorder: Recorder
+    _events: Events
+    _prefetcher: Prefetcher
+
+    @property
+    def frames(self) -> Frames: ...
+    def apply(self, config: Config) -> tuple[str, ...]: ...
+
+
+class Optimizing:
+    """The optimizations of one system, one at a time.
+
+    Parameters
+    ----------
+    system
+        What is optimized.
+    another
+        Makes a system of its own of a config, for runs of a workload.
+    relieve
+        Gives memory back and returns the rows of its steps.
+    single
+        Who has the turn to change settings.
+    """
+
+    def __init__(
+        self,
+        system: System,
+        another: Callable[[Config], AbstractContextManager[Workbench]],
+        relieve: Callable[[], list[Row]],
+        single: OneAtATime,
+    ) -> None:
+        self._single = single
+        self._system = system
+        self._another = another
+        self._relieve = relieve
+        self._keeper = Keeper(self._memory(), self._single, lambda rows: self.keep("watch", rows))
+
+    def optimize(
+        self,
+        trigger: str = "manual",
+        *,
+        workload: Workload | None = None,
+        search: Search = "halving",
+        pairs: int = PAIRS,
+    ) -> OptimizationResult:
+        """Try to do better now, and change what is proved to help; mostly there is no significant change.
+
+        Sizes, policy and times to live of the memory tiers are looked for in the recorded accesses, and proved by
+        replaying those that were not looked at. Workers, chunk sizes and prefetching need a workload: it is run under
+        both values. What is applied is watched from then on, and taken back if accesses wait longer. Every step is a
+        row of `frames.optimizations`. With the trigger `memory_pressure` memory is given back instead.
+
+        Parameters
+        ----------
+        trigger
+            Why it is done.
+        workload
+            `workload(system)` does what is to become faster, the same each time, with the system that it is given: one
+            of its own, with empty caches, so often as the pairs need.
+        search
+            How candidates are chosen: `halving`, `grid`, or `optuna`, which is an extra.
+        pairs
+            Interleaved pairs of a proof by the workload; fewer than 6 prove nothing.
+
+        Raises
+        ------
+        PerflabError
+            If an optimization is running already, or the system is closed.
+        """
+        with ExitStack() as turn:
+            with self._keeper.paused():
+                turn.enter_context(self._single.turn())
+            started, clock = dt.datetime.now(dt.UTC), time.perf_counter()
+            phases, rows = self._relieved() if trigger == "memory_pressure" else self._improved(workload, search, pairs)
+            result = OptimizationResult(trigger, tuple(rows), started, time.perf_counter() - clock, Plan(tuple(phases)))
+            result.record(self._system._recorder)
+        tried = len(result.rows)
+        self._system._events.emit("optimization_complete", trigger=trigger, kept=result.kept, tried=tried)
+        return result
+
+    def keep(self, trigger: str, rows: list[Row]) -> None:
+        """Record rows of what was done beside an optimization."""
+        OptimizationResult(trigger, tuple(rows), dt.datetime.now(dt.UTC), 0.0).record(self._system._recorder)
+
+    def close(self) -> None:
+        """End the watch, once no optimization runs any more."""
+        self._keeper.close()
+
+    def _relieved(self) -> tuple[list[Phase], list[Row]]:
+        rows = self._relieve()
+        knobs = tuple(dict.fromkeys(str(row["knob"]) for row in rows))
+        return [Phase("relief", "Memory is short.", knobs)], rows
+
+    def _improved(self, workload: Workload | None, search: Search, pairs: int) -> tuple[list[Phase], list[Row]]:
+        rows = self._keeper.review()
+        phases = [Phase("watch", "What was applied earlier has to hold.", ())] if rows else []
+        self._improve_memory(search, phases, rows)
+        self._improve_work(workload, pairs, phases, rows)
+        rows.append(self._system._prefetcher.attempt())
+        return phases, rows
+
+    def _improve_memory(self, search: Search, phases: list[Phase], rows: list[Row]) -> None:
+        memory = self._memory()
+        if self._keeper.rests(memory.observed()):
+            rows.append(untried_memory(memory.setting(), "no change", _RESTS))
+            return
+        found = improve_memory(
+            memory.observed(), memory.setting(), self._terms(search), memory.apply, cancelled=self._cancelled
+        )
+        if found.watch is not None:
+            self._keeper.begin(found.watch)
+        phases += found.phases
+        rows += found.rows
+
+    def _improve_work(self, workload: Workload | None, pairs: int, phases: list[Phase], rows: list[Row]) -> None:
+        system = self._system
+        if workload is None:
+            rows += untried_work(system.config)
+            return
+        tried = improve_work(system.config, workload, self._arm, system.apply, pairs=pairs, cancelled=self._cancelled)
+        for phase, row in tried:
+            phases.append(phase)
+            rows.append(row)
+
+    def _arm(self, config: Config) -> AbstractContextManager[Workbench]:
+        return self._another(quiet(config))
+
+    def _terms(self, search: Search) -> Terms:
+        config = self._system.config
+        targets, settings = config.cache_targets, config.benchmark
+        return Terms(targets.max_memory_bytes, targets.max_ttl_s, settings.band_ratio, search, settings.seed)
+
+    def _memory(self) -> Memory:
+        system = self._system
+        return Memory(
+            lambda: _reads(system._recorder),
+            lambda: observed(system.frames.accesses),
+            lambda: MemorySetting.of(system.config),
+            lambda setting: system.apply(system.config.replace(**setting.as_changes())),
+        )
+
+    def _cancelled(self) -> bool:
+        return self._single.stopping
+
+
+def quiet(config: Config) -> Config:
+    """Return the config of a system that a workload is timed in: with a disk tier of its own, and undisturbed."""
+    return config.replace(
+        cache={"l3_dir": None},
+        cache_warming_enabled=False,
+        enable_auto_optimization=False,
+        resource_monitoring={"enabled": False},
+    )
+
+
+def _reads(recorder: Recorder) -> int:
+    totals = recorder.totals()
+    return totals.get("hit", 0) + totals.get("miss", 0)
