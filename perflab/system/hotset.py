@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from perflab.cache import TieredCache
 from perflab.config import Config
 from perflab.errors import ConfigError
-from perflab.optimize import warm
+from perflab.optimize.warm import warm
 from perflab.record import Recorder
 
 __all__ = ["HOT_SET", "HotSet", "hot_set_path"]

@@ -16,7 +16,7 @@ from perflab.units import exact_bytes
 
 __all__ = ["Field", "config_fields", "control", "nearest", "shown", "value_at"]
 
-Kind = Literal["slider", "switch", "choice", "choices", "text"]
+Kind = Literal["slider", "switch", "choice", "choices", "lines", "text"]
 Shown = str | bool | list[str]
 
 _LADDER = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)
@@ -102,7 +102,7 @@ def shown(field: Field, value: Any) -> Shown:
     """
     if field.kind == "switch":
         return bool(value)
-    if field.kind == "choices":
+    if field.kind in ("choices", "lines"):
         return [str(one) for one in value]
     if value is None:
         return ""
@@ -143,6 +143,8 @@ def _without_null(schema: Mapping[str, Any]) -> tuple[Mapping[str, Any], bool]:
 def _kind(schema: Mapping[str, Any]) -> Kind:
     if "enum" in schema:
         return "choice"
+    if schema.get("type") == "array" and not _choices(schema):
+        return "lines"
     kinds: dict[str, Kind] = {"boolean": "switch", "array": "choices", "integer": "slider", "number": "slider"}
     return kinds.get(str(schema.get("type")), "text")
 

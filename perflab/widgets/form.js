@@ -1,8 +1,6 @@
 // A form of labelled controls: sliders with an exact text beside them, switches, choices, texts.
 // In: the traits fields, values, positions, messages. Out: edits; nothing is checked here, the kernel does that.
 
-let forms = 0;
-
 function element(name, attributes = {}, ...children) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
@@ -91,6 +89,17 @@ function choices(field, id, send) {
   };
 }
 
+function lines(field, id, send) {
+  const area = element("textarea", { id, rows: 3, spellcheck: "false", placeholder: "one a line" });
+  const written = () => area.value.split("\n").filter((line) => line.trim());
+  area.addEventListener("change", () => send(written()));
+  return {
+    inputs: [area],
+    parts: [area],
+    show(value) { if (written().join("\n") !== value.join("\n")) area.value = value.join("\n"); },
+  };
+}
+
 function text(field, id, send) {
   const line = element("input", {
     type: "text", id, spellcheck: "false", autocomplete: "off", placeholder: field.may_be_unset ? "unset" : "",
@@ -100,7 +109,7 @@ function text(field, id, send) {
   return { inputs: [line], parts: [line], show(value) { if (line.value !== value) line.value = value; } };
 }
 
-const KINDS = { slider, switch: toggle, choice, choices, text };
+const KINDS = { slider, switch: toggle, choice, choices, lines, text };
 
 function control(model, given, form, edits) {
   const id = `${form}-${given.path.replaceAll(".", "-")}`;
@@ -162,7 +171,8 @@ function search(model, form, groups) {
 }
 
 function render({ model, el }) {
-  const form = `perflab-form-${++forms}`;
+  // Each widget has a module of its own, so that no counter tells two forms of a page apart.
+  const form = `perflab-${crypto.getRandomValues(new Uint32Array(1))[0].toString(36)}`;
   const show = () => controls.forEach(([, one]) => one.show());
   const edits = sender(model, form, show);
   const controls = model.get("fields").map((field) => [field.group, control(model, field, form, edits)]);

@@ -21,6 +21,7 @@ from perflab.widgets.fields import Field, Shown, config_fields
 from perflab.widgets.form import Form
 from perflab.widgets.panel import Panel, button, figure, markup, row
 from perflab.widgets.prediction import Asked, Prediction, memory_tile, tiles
+from perflab.widgets.proving import proof_html, prove
 from perflab.widgets.redraw import Latest
 
 if TYPE_CHECKING:
@@ -69,9 +70,10 @@ class Tuner(Panel):
             opened=_OPEN,
             searchable=True,
         )
-        self._tiles, self._chart, self._code = markup(""), markup(""), markup("")
+        self._tiles, self._chart, self._code, self._proof = (markup("") for _ in range(4))
         self._file = Form.of([_FILE], {_FILE.path: "perflab.toml"}, {}, lambda _: None)
         self._latest = Latest(self._draw, self.fail)
+        self._proving = Latest(self._replay, self.fail)
         self._show()
         self._stop = system.on("config_changed", lambda _: self._follow()) if system is not None else None
         self._latest.want(self._draft.config)
@@ -83,8 +85,8 @@ class Tuner(Panel):
 
     @property
     def shown(self) -> str:
-        """The HTML of what is predicted."""
-        return f"{self._tiles.value}{self._chart.value}"
+        """The HTML of what is predicted and proved."""
+        return f"{self._tiles.value}{self._chart.value}{self._proof.value}"
 
     @property
     def code(self) -> str:
@@ -101,8 +103,8 @@ class Tuner(Panel):
         self._file.put(_FILE.path, path)
 
     def settle(self, timeout_s: float) -> bool:
-        """Wait until what is predicted is that of the controls; return whether it is."""
-        return self._latest.wait(timeout_s)
+        """Wait until what is predicted, and what is to be proved, is that of the controls; return whether it is."""
+        return self._proving.wait(timeout_s) and self._latest.wait(timeout_s)
 
     def close(self) -> None:
         """End the panel; the system goes on."""
@@ -116,17 +118,19 @@ class Tuner(Panel):
         actions = [
             self._apply_button,
             button("Reset", self._reset, self, hint="Back to the settings in force"),
+            button("Prove it (A/B)", self._prove, self, hint="Replay what was read under both settings"),
             button("Save as TOML", self._save, self),
             button("Copy as code", self._copy, self),
             button("Newest trace", self._renew, self, hint="Predict from what was read until now"),
         ]
-        beside = row([self._tiles, self._chart], "beside")
+        beside = row([self._tiles, self._chart, self._proof], "beside")
         self.fill(row([self.form, beside], "columns"), row(actions), self._file, self._code)
         if self._system is None:
             self.say("Without a system nothing can be applied; the settings can be saved and copied.")
 
     def _edited(self, values: Mapping[str, Shown]) -> None:
         self._draft.edit(values)
+        self._proof.value = ""  # it was of other settings
         self.form.messages = self._draft.messages
         self.form.positions = self._draft.positions
         self._say_how_many()
@@ -144,6 +148,18 @@ class Tuner(Panel):
         changed = self._system.apply(self._draft.config)
         self._in_force = self._system.config
         self.say(f"Applied: {', '.join(changed)}." if changed else "These settings are in force already.")
+
+    def _prove(self) -> None:
+        if self._system is None:
+            raise PerflabError("There is no system whose accesses could be replayed; make the panel with one.")
+        self.say("Replaying what was read, under both settings.")
+        self._proving.want(self._draft.config)
+
+    def _replay(self, config: Config) -> None:
+        assert self._system is not None, "the button looked"
+        found = prove(self._system, config)
+        self._proof.value = f"<h4>Proof by replay</h4>{proof_html(found, self._system, config)}"
+        self.say(f"The replay says: {found.verdict}.")
 
     def _reset(self) -> None:
         self._put(self._in_force)

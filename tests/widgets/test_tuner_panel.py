@@ -130,3 +130,29 @@ def test_an_error_in_a_callback_is_one_line(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("perflab.widgets.tuner.to_toml", broken)
     press(tuner, "Save as TOML")
     assert said(tuner) == "✗ RuntimeError: first line"
+
+
+def test_a_better_setting_is_proved_by_replay_and_a_worse_one_refuted() -> None:
+    with reading() as system:
+        read(system, 2_000)
+        tuner = Tuner(system)
+        for size, verdict in (("2 kB", "refuted"), ("120 kB", "confirmed")):
+            tuner.form.put("cache.l1_bytes", size)
+            press(tuner, "Prove it (A/B)")
+            assert tuner.settle(120)
+            assert said(tuner) == f"The replay says: {verdict}."
+            assert verdict in words(tuner.shown)
+        tuner.form.put("cache.l1_bytes", "30 kB")
+        assert "Proof" not in tuner.shown
+
+
+def test_what_no_replay_can_prove_is_told() -> None:
+    with reading() as system:
+        tuner = Tuner(system)
+        tuner.form.put("benchmark.pairs", "12")
+        press(tuner, "Prove it (A/B)")
+        assert tuner.settle(60)
+        assert "are those in force; change one of them" in said(tuner)
+    empty = Tuner()
+    press(empty, "Prove it (A/B)")
+    assert "There is no system" in said(empty)
