@@ -6,6 +6,7 @@ In: a system at work. Out: a panel that draws itself anew until it is paused or 
 from __future__ import annotations
 
 import time
+import weakref
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from perflab.system import PerformanceSystem
 
 __all__ = ["Monitor"]
+
+_drawing: weakref.WeakKeyDictionary[PerformanceSystem, weakref.ref[Monitor]] = weakref.WeakKeyDictionary()
+"""The monitor that draws, of each system."""
 
 _LEAST_S = 0.5
 _EVENTS = 8
@@ -67,7 +71,7 @@ class Monitor(Panel):
         self._tiles, self._charts, self._relief = markup(""), markup(""), markup("")
         self.fill(row([self.form, self.pause_button]), self._tiles, self._charts, self._relief)
         self._following = Following(self._look, self.fail, self._pace)
-        self._following.start()
+        self._begin()
 
     @property
     def is_on(self) -> bool:
@@ -86,7 +90,20 @@ class Monitor(Panel):
             self.say("Paused; the system records on.")
         else:
             self.say("")
-            self._following.start()
+            self._begin()
+        self._name_button()
+
+    def _begin(self) -> None:
+        # A cell that is run again makes another monitor, and nobody closes the one before.
+        before = _drawing.get(self._system)
+        other = None if before is None else before()
+        if other is not None and other is not self and other.is_on:
+            other.pause()
+            other.say("Paused, as a newer monitor of this system draws.")
+        _drawing[self._system] = weakref.ref(self)
+        self._following.start()
+
+    def _name_button(self) -> None:
         self.pause_button.description = "Pause" if self._following.is_on else "Go on"
 
     def stop_waiting(self, timeout_s: float) -> None:

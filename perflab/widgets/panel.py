@@ -80,10 +80,16 @@ class Panel:
 
     def close(self) -> None:
         """End what runs behind the panel and take it off the page."""
-        self.widget.close()
+        _close(self.widget)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         return self.widget._repr_mimebundle_(**kwargs)
+
+
+def _close(widget: Any) -> None:
+    for child in getattr(widget, "children", ()):
+        _close(child)
+    widget.close()
 
 
 def button(text: str, on_click: Callable[[], object], panel: Panel, *, hint: str = "", is_main: bool = False) -> Any:

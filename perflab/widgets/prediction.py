@@ -12,17 +12,20 @@ from typing import TYPE_CHECKING
 
 from perflab.present import escape
 from perflab.present.theme import VERDICTS
-from perflab.system.traces import whatif
+from perflab.system.traces import whatif, with_setting
 from perflab.trace import Setting
 from perflab.units import format_bytes, format_seconds
+from perflab.widgets.rows import since_newest
 
 if TYPE_CHECKING:
     from perflab.analyze.curve import Curve
+    from perflab.system import PerformanceSystem, Run
     from perflab.system.what_if import WhatIf
     from perflab.trace import Trace
 
 __all__ = ["MOST_ACCESSES", "Asked", "Prediction", "memory_tile", "tile", "tiles"]
 
+_MOST_ROWS = 2_000_000
 MOST_ACCESSES = 500_000
 """Accesses that a panel looks at: the newest. Curves of more take longer than a hand waits."""
 
@@ -72,6 +75,17 @@ class Prediction:
             self.note = f"Of {len(trace):,} accesses the last {MOST_ACCESSES:,} were looked at."
             trace = trace.part(len(trace) - MOST_ACCESSES, len(trace))
         self.what_if: WhatIf = whatif(trace, current=current)
+
+    @classmethod
+    def of_frames(cls, source: PerformanceSystem | Run) -> Prediction:
+        """Return the answers about what a system or a run read; of very many rows the newest are read alone."""
+        frames = source.frames
+        since = since_newest(frames, "accesses", _MOST_ROWS)
+        trace = with_setting(frames.trace("the recorded reads", since=since), source.config)
+        made = cls(trace)
+        if since is not None:
+            made.note = f"Of very many rows the newest {_MOST_ROWS:,} were looked at. {made.note}".rstrip()
+        return made
 
     @property
     def is_empty(self) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from perflab.present.read import records, text
@@ -18,7 +19,7 @@ from perflab.units import format_quantity
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["MOST_ROWS", "newest", "shown_rows"]
+__all__ = ["MOST_ROWS", "newest", "shown_rows", "since_newest"]
 
 MOST_ROWS = 200
 """Rows that a panel shows."""
@@ -42,15 +43,28 @@ def newest(
         How many to return.
     """
     held = dict(filters)
-    looked_at = _since(frames, frame)
+    since = since_newest(frames, frame, _MOST_READ)
     said = ""
-    if looked_at is not None and "since" not in held:
-        held["since"] = looked_at
+    if since is not None:
+        held["since"] = since
         said = f" Looked at: the newest {_MOST_READ:,} rows of the frame."
     found = frames.select(frame, list(columns), **held)
     if len(found) > most:
         return found.tail(most), f"The newest {most:,} of {len(found):,} rows.{said}"
     return found, f"{len(found):,} row{'s' * (len(found) != 1)}.{said}"
+
+
+def since_newest(frames: Frames, frame: str, most: int) -> datetime | None:
+    """Return the time of the oldest of so many newest rows; None if there are no more, or times are missing.
+
+    Little is read for it: counts, and where there are more rows, their times.
+    """
+    described = frames.describe()
+    total = int(described.loc[described["frame"] == frame, "rows"].iloc[0])
+    if total <= most:
+        return None
+    since = frames.select(frame, ["t"])["t"].iloc[-most]
+    return None if str(since) == "NaT" else since.to_pydatetime()
 
 
 def shown_rows(
@@ -73,17 +87,6 @@ def shown_rows(
         body.append((Cell(_first(cells), pick=picked) if picked else cells[0], *cells[1:]))
     numeric = [name for name in names if units.get(name) in ("bytes", "s", "ratio")]
     return table(caption, names, body, numeric=numeric, note=note)
-
-
-def _since(frames: Frames, frame: str) -> Any:
-    """Return the time of the oldest of the newest rows that are looked at; None if all are, or times are missing."""
-    described = frames.describe()
-    total = int(described.loc[described["frame"] == frame, "rows"].iloc[0])
-    if total <= _MOST_READ:
-        return None
-    times = frames.select(frame, ["t"])["t"]
-    since = times.iloc[-_MOST_READ]
-    return None if str(since) == "NaT" else since.to_pydatetime()
 
 
 def _first(cells: Sequence[Cell | str]) -> str:

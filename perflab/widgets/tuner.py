@@ -212,11 +212,10 @@ class Tuner(Panel):
         return tiles(made, "What these settings mean"), f"<h4>The memory tier l1 over what was read</h4>{chart}{note}"
 
     def _predicted(self) -> Prediction | None:
-        if self._prediction is None:
-            trace = self._trace
-            if trace is None and self._system is not None:
-                trace = self._system.trace()
-            self._prediction = None if trace is None else Prediction(trace)
+        if self._prediction is None and self._trace is not None:
+            self._prediction = Prediction(self._trace)
+        elif self._prediction is None and self._system is not None:
+            self._prediction = Prediction.of_frames(self._system)
         return self._prediction
 
 

@@ -174,10 +174,8 @@ def _prediction(source: Any) -> Prediction:
         return Prediction(source.trace, source.current)
     if isinstance(source, Trace):
         return Prediction(source)
-    if hasattr(source, "trace"):
-        return Prediction(source.trace())
     if hasattr(source, "frames"):
-        return Prediction(source.frames.trace("a stored run"))
+        return Prediction.of_frames(source)
     raise ConfigError(
         f"A what-if panel is asked about a {type(source).__name__}; give a trace, a WhatIf, a system or a run."
     )

@@ -78,3 +78,22 @@ def test_a_look_that_fails_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
         assert "RuntimeError: no chart" in said(monitor) or said(monitor) == "Paused; the system records on."
         monitor.guarded(monitor.look)()
         assert said(monitor) == "✗ RuntimeError: no chart"
+
+
+def test_a_newer_monitor_of_the_same_system_takes_over() -> None:
+    with reading() as system, PerformanceSystem(SMALL) as other:
+        first, elsewhere = Monitor(system, every_s=3_600), Monitor(other, every_s=3_600)
+        second = Monitor(system, every_s=3_600)
+        assert (first.is_on, second.is_on, elsewhere.is_on) == (False, True, True)
+        assert said(first) == "Paused, as a newer monitor of this system draws."
+        first.pause_button.click()
+        assert (first.is_on, second.is_on) == (True, False)
+
+
+def test_closing_a_panel_closes_all_that_is_in_it() -> None:
+    with reading() as system:
+        monitor = watched(system)
+        monitor.close()
+        assert monitor.is_closed
+        assert monitor.form.comm is None
+        assert monitor.status.comm is None
