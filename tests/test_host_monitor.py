@@ -13,8 +13,10 @@ import pytest
 
 from perflab.config import ResourceMonitoring
 from perflab.events import Events
-from perflab.host import Headroom, Monitor, Reading, Use
+from perflab.host import Headroom, Monitor, Reading, Use, footprint
+from perflab.host.memory import Footprint
 from perflab.host.monitor import COST_RATIO, CREDIT_S, QUICK_S
+from perflab.host.shared import SharedPages
 from perflab.record import Recorder
 
 MB = 1_000_000
@@ -291,6 +293,41 @@ def test_traffic_and_collections_are_those_between_two_samples():
     assert second["gc_collections"] >= 3
     assert second["gc_pause_s"] > 0
     assert monitor._collector._told not in gc.callbacks
+
+
+def test_what_children_share_is_looked_at_now_and_then_and_counted_once():
+    sizes, now, looked = {7: Footprint(100, 30, 20), 8: Footprint(50, 50, 50)}, [0.0], []
+    shared = SharedPages(look=lambda pid: looked.append(pid) or sizes.get(pid), clock=lambda: now[0])
+    assert [shared.of([7, 8]), shared.of([7, 8]), shared.of([8, 9])] == [80, 80, 0]
+    assert looked == [7, 8, 9]
+    now[0] = 30.0
+    sizes[8] = Footprint(50, 10, 5)
+    assert shared.of([8]) == 45
+    assert shared.of([8, 7], known=True) == 45
+
+
+@pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
+def test_a_forked_child_that_did_nothing_is_no_growth():
+    if footprint() is None:
+        pytest.skip("/proc/self/smaps_rollup is not readable here")
+    ballast = b"x" * (100 * MB)
+    recorder = Recorder()
+    monitor = Monitor(recorder, Events(), ResourceMonitoring(memory_threshold_bytes="1GB"))
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(writer)
+        os.read(reader, 1)
+        os._exit(0)
+    os.close(reader)
+    monitor.sample()
+    monitor.glance()
+    os.close(writer)
+    os.waitpid(child, 0)
+    rows = recorder.frames.resources
+    assert len(ballast) == 100 * MB
+    assert (rows["children_rss_bytes"] > 0).all()
+    assert (rows["growth_bytes"] < 60 * MB).all()
 
 
 def test_watchers_hear_every_sample_and_glance():

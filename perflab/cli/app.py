@@ -29,7 +29,8 @@ Runs = Annotated[Path | None, typer.Option("--runs", help="Folder of run folders
 @app.command()
 def benchmark(
     workload: Annotated[
-        list[str] | None, typer.Option("--workload", help="document-creation or cross-validation; repeat for both.")
+        list[str] | None,
+        typer.Option("--workload", help="document-creation, cross-validation or tune; repeat for several."),
     ] = None,
     source: Annotated[
         Path | None, typer.Option("--source", help="Source tree to work on; by default the standard library.")

@@ -70,9 +70,14 @@ def count_edits(workloads: Sequence[str], source: Path | None, config_file: Path
 
 
 def _named(workloads: Sequence[str]) -> Sequence[str]:
-    from perflab.workloads.staging import known_workloads
+    from perflab.errors import BenchmarkError
+    from perflab.workloads.staging import WORKLOADS, known_workloads
 
-    return known_workloads(workloads)
+    names = known_workloads(workloads)
+    for name in names:
+        if name not in WORKLOADS:
+            raise BenchmarkError(f"{name!r} works on no source tree; choose {' or '.join(WORKLOADS)} for this.")
+    return names
 
 
 def _table(title: str, heads: Iterable[str], rows: Iterable[Sequence[str]]) -> Table:

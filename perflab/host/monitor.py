@@ -20,10 +20,11 @@ from perflab.config import ResourceMonitoring
 from perflab.host.children import descendants
 from perflab.host.edge import Edge
 from perflab.host.garbage import Collections, Collector
-from perflab.host.headroom import GROWTH, Headroom
+from perflab.host.headroom import GROWTH, Headroom, Use
 from perflab.host.memory import Footprint, baseline_rss, footprint
 from perflab.host.reading import Reading, glance, read, shares
 from perflab.host.sample import Sample
+from perflab.host.shared import SharedPages
 
 __all__ = ["COST_RATIO", "QUICK_RATIO", "QUICK_S", "Monitor"]
 
@@ -107,6 +108,7 @@ class Monitor:
         self._recorder, self._events, self._settings = recorder, events, settings
         self._clock, self._reader, self._glancer, self._cpu_clock = clock, reader, glancer, cpu_clock
         self._headroom = headroom or Headroom()
+        self._shared = SharedPages(clock=clock)
         self._collector, self._collected = Collector(), Collections()
         self._warn_by(settings)
         self._watchers: tuple[Watcher, ...] = ()
@@ -217,16 +219,15 @@ class Monitor:
     def _full(self) -> Sample:
         reading = self._reader(clock=self._clock)
         before = None if self.last is None else self.last.reading
-        growth = self._growth(reading)
-        use = self._headroom.fullest(growth, reading.resident_bytes)
+        growth, use = self._fill(reading, self._shared.of(reading.children))
         self.last = Sample(reading, shares(before, reading), growth, use, self._garbage(), before)
         return self.last
 
     def _quick(self) -> Sample:
         known = () if self.last is None else self.last.reading.children
         reading = self._glancer(known, clock=self._clock)
-        growth = self._growth(reading)
-        return Sample(reading, growth_bytes=growth, use=self._headroom.fullest(growth, reading.resident_bytes))
+        growth, use = self._fill(reading, self._shared.of(known, known=True))
+        return Sample(reading, growth_bytes=growth, use=use)
 
     def _garbage(self) -> Collections | None:
         before, self._collected = self._collected, self._collector.seen
@@ -241,9 +242,11 @@ class Monitor:
         if before is not None and after is not None and self.baseline_bytes is not None:
             self.baseline_bytes += max(0, after - before)
 
-    def _growth(self, reading: Reading) -> int | None:
-        resident = reading.resident_bytes
-        return None if resident is None or self.baseline_bytes is None else resident - self.baseline_bytes
+    def _fill(self, reading: Reading, shared_bytes: int) -> tuple[int | None, Use | None]:
+        """Return growth above the baseline, and the fullest bound; what children share is counted once."""
+        resident = None if reading.resident_bytes is None else reading.resident_bytes - shared_bytes
+        growth = None if resident is None or self.baseline_bytes is None else resident - self.baseline_bytes
+        return growth, self._headroom.fullest(growth, resident)
 
     def _warn_of(self, sample: Sample) -> None:
         growth, use, cpu = sample.growth_bytes, sample.use, sample.shares.cpu_ratio

@@ -12,11 +12,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from perflab import forked
 from perflab.errors import PerflabError
 from perflab.optimize.memory import knobs
 from perflab.optimize.price import Observed
 from perflab.optimize.prove import Proof, prove_by_replay
-from perflab.optimize.result import Verdict, attempt
+from perflab.optimize.result import WATCH, Verdict, attempt
 from perflab.optimize.setting import MemorySetting
 from perflab.optimize.single import OneAtATime
 from perflab.optimize.traffic import has_drifted
@@ -66,6 +67,11 @@ class Keeper:
         Seconds between counts of the accesses; a look is taken when there are enough of them.
     """
 
+    _state: threading.Lock
+    _looking: threading.Lock
+    _watch: Watch | None
+    _thread: threading.Thread | None
+
     def __init__(
         self, memory: Memory, single: OneAtATime, record: Callable[[list[Row]], object], *, poll_s: float = _POLL_S
     ) -> None:
@@ -73,13 +79,10 @@ class Keeper:
         self._single = single
         self._record = record
         self._poll_s = poll_s
-        self._watch: Watch | None = None
         self._refuted: Observed | None = None
-        self._begun = 0
-        self._state = threading.Lock()
-        self._looking = threading.Lock()
         self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self.after_fork()
+        forked.watch(self)
 
     @property
     def watching(self) -> Watch | None:
@@ -118,6 +121,14 @@ class Keeper:
         """Wait for a look that is under way, and begin none until the block ends: who asks for the turn then has it."""
         with self._looking:
             yield
+
+    def after_fork(self) -> None:
+        """Watch nothing in a forked child, in which the thread is not."""
+        self._watch = None
+        self._begun = 0
+        self._state = threading.Lock()
+        self._looking = threading.Lock()
+        self._thread = None
 
     def close(self) -> None:
         """End the thread; nothing is watched any more."""
@@ -205,7 +216,7 @@ def _told(old: MemorySetting, new: MemorySetting, verdict: Verdict, found: Watch
         numbers |= {"before": found.measured, "measured": None, "predicted": found.before}
         numbers["prediction"] = "estimated: what it was before the setting was applied"
     return [
-        attempt(path, verdict, reason, old=was, new=now, phase="watch", **numbers)
+        attempt(path, verdict, reason, old=was, new=now, phase=WATCH, **numbers)
         for _, path, was, now in knobs(old, new)
     ]
 
@@ -216,7 +227,7 @@ def _proved(old: MemorySetting, new: MemorySetting, verdict: Verdict, proof: Pro
     numbers = {"before": proof.before, "measured": proof.measured, **since.metric}
     bounds = {"low": proof.measured_low, "high": proof.measured_high, "noise_floor": proof.noise_floor}
     return [
-        attempt(path, verdict, reason, old=was, new=now, phase="watch", **numbers, **bounds)
+        attempt(path, verdict, reason, old=was, new=now, phase=WATCH, **numbers, **bounds)
         for _, path, was, now in knobs(old, new)
     ]
 

@@ -171,31 +171,37 @@ def _try(
     cancelled: Callable[[], bool],
 ) -> bool:
     """Prove a step, apply it if that confirms it, and note both; False if it was cancelled."""
-    replayed = known.last(_MOST_REPLAYED)
-    start = max(len(replayed) // 2, len(replayed) - (len(known) - forecaster.accesses))
-    proof = prove_by_replay(
-        replayed,
-        found.present,
-        target,
-        start=start,
-        band_ratio=terms.band_ratio,
-        seed=terms.seed,
-        cancelled=cancelled,
-    )
+    proof = _proved(forecaster, known, found.present, target, terms, cancelled)
     if proof is None or cancelled():
         return False
     turned = knobs(found.present, target)
+    together = " and ".join(phase for phase, *_ in turned)
+    paths = tuple(path for _, path, *_ in turned)
+    found.phases.append(Phase(together, _why(forecaster, found.present, target), paths))
     verdict, reason = _applied(proof, target, apply)
     numbers = {**known.metric, **_predicted(forecaster, target), **_measured(proof)}
-    paths = tuple(path for _, path, *_ in turned)
-    together = " and ".join(phase for phase, *_ in turned)
-    found.phases.append(Phase(together, _why(forecaster, found.present, target), paths))
     for phase, path, old, new in turned:
         said = reason if path != "cache.l1_bytes" else f"{reason} With it l2 has {target.l2_bytes:,} bytes."
         found.rows.append(attempt(path, verdict, said, old=old, new=new, phase=phase, **numbers))
     if verdict == "confirmed":
         found.present = target
     return True
+
+
+def _proved(
+    forecaster: Forecaster,
+    known: Observed,
+    present: MemorySetting,
+    target: MemorySetting,
+    terms: Terms,
+    cancelled: Callable[[], bool],
+) -> Proof | None:
+    """Replay the last accesses; those that the forecaster has not seen count, or half of what is replayed."""
+    replayed = known.last(_MOST_REPLAYED)
+    unseen = len(known) - forecaster.accesses
+    start = max(len(replayed) // 2, len(replayed) - unseen)
+    band, seed = terms.band_ratio, terms.seed
+    return prove_by_replay(replayed, present, target, start=start, band_ratio=band, seed=seed, cancelled=cancelled)
 
 
 def _applied(proof: Proof, target: MemorySetting, apply: Callable[[MemorySetting], object]) -> tuple[Verdict, str]:

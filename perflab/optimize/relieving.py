@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Literal
 
+from perflab import forked
 from perflab.optimize.ladder import Ladder
 from perflab.optimize.single import CLOSE_S, OneAtATime
 from perflab.optimize.steps import Rows, Step
@@ -62,6 +63,7 @@ class Relieving:
         self._unsettled: set[int] = set()
         self._closed = False
         self._warned = False
+        forked.watch(self)
 
     def look(self, ratio: float | None) -> None:
         """Take the next sample of how full memory is, and have done in a thread what is due."""
@@ -79,6 +81,8 @@ class Relieving:
     def close(self, wait_s: float = CLOSE_S) -> None:
         """Take no further step, wait for the one under way, and put back what is changed."""
         with self._state:
+            if self._closed:
+                return
             self._closed = True
             thread = self._thread
         if thread is not None and thread is not threading.current_thread():
@@ -86,6 +90,11 @@ class Relieving:
         rows = [row for level in reversed(self._ladder.in_force) for row in self._guarded("end", level)]
         if rows:
             self._record(rows)
+
+    def after_fork(self) -> None:
+        """Do nothing any more in a forked child: workers and settings are its parent's."""
+        self._state = threading.Lock()
+        self._thread, self._closed = None, True
 
     def _due(self) -> tuple[What, int] | None:
         settling = next((level for level in sorted(self._unsettled) if self._ladder.cooled(level)), None)

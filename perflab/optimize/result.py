@@ -38,6 +38,9 @@ action that is measured as it is done: `kept` or `rolled back`. Else why nothing
 IN_FORCE = frozenset({"confirmed", "kept"})
 """Verdicts of what was changed and stays so."""
 
+WATCH = "watch"
+"""Phase of what is said of a setting that was applied earlier."""
+
 _COLUMNS = tuple(column.name for column in columns("optimizations") if column.name not in ("run_id", "t"))
 _QUANTITIES = ("before", "predicted", "measured", "noise_floor")
 _SHOWN = ("phase", "knob", "old", "new", "metric", *_QUANTITIES, "verdict", "reason")
@@ -118,13 +121,14 @@ class OptimizationResult:
 
     @property
     def kept(self) -> int:
-        """How many of the settings tried were changed and stay so."""
-        return sum(row["verdict"] in IN_FORCE for row in self.rows)
+        """How many of the settings tried were changed and stay so; what was changed earlier does not count."""
+        return sum(row["verdict"] in IN_FORCE and row.get("phase") != WATCH for row in self.rows)
 
     @property
     def is_significant(self) -> bool:
-        """Whether anything was changed: mostly it is not, as no setting is significantly better."""
-        return self.kept > 0
+        """Whether anything was changed, or taken back: mostly not, as no setting is significantly better."""
+        taken_back = any(row["verdict"] == "rolled back" and row.get("phase") == WATCH for row in self.rows)
+        return self.kept > 0 or taken_back
 
     def record(self, recorder: RowSink) -> None:
         """Record each row with this trigger."""

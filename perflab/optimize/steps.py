@@ -45,8 +45,9 @@ class _Trial(Generic[T]):
 class Setting(Generic[T]):
     """One setting that has another value while memory is short.
 
-    Its effect comes with time, so it is judged after the cool-down, or when the level ends before that: it is kept if
-    memory was freed or at least did not grow on. Otherwise it is put back and switched off until memory is free again.
+    Its effect comes with time, so it is judged after the cool-down, or when the level ends before that. If memory was
+    not freed it is put back, and switched off until memory is free again: a program that needs its memory must not go
+    on slower for nothing.
 
     Parameters
     ----------
@@ -131,7 +132,7 @@ class Setting(Generic[T]):
         freed, noise = after.freed_since(before)
         said = f"since then resident memory is {change_in_words(freed)}"
         change = {"old": trial.old, "new": trial.new, **_at(before, self._metric), "measured": after.nbytes}
-        if freed >= -noise:
+        if freed > noise:
             return attempt(self._knob, "kept", f"{said}.", **change, noise_floor=noise)
         self._trial, self._off = None, True
         if self._read() == trial.new:

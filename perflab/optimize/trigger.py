@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Self
 
+from perflab import forked
 from perflab.config import OptimizationSchedule, Thresholds
 from perflab.errors import BusyError
 from perflab.optimize.drift import Slowdown
@@ -99,16 +100,15 @@ class AutoOptimizer:
     ) -> None:
         self._optimize, self._signals = optimize, signals
         self._poll_s, self._clock = poll_s, clock
-        self._running = threading.Lock()
         self._ended_s: float | None = None
         self._scheduled_s = clock()
         self._started = self._paused = False
         self._slowdown: Slowdown | None = None
         self._judged = (0, 0)
-        self._state = threading.Lock()
-        self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self.use(schedule, thresholds)
+        self.after_fork()
+        forked.watch(self)
 
     def use(self, schedule: OptimizationSchedule, thresholds: Thresholds) -> None:
         """Go by other settings from the next evaluation on; what rests, rests no more."""
@@ -167,6 +167,12 @@ class AutoOptimizer:
         self._stopping.set()
         if thread is not None and thread is not threading.current_thread():
             thread.join(wait_s)
+
+    def after_fork(self) -> None:
+        """Be still in a forked child, whose locks and thread are not those of the parent."""
+        self._running, self._state = threading.Lock(), threading.Lock()
+        self._stopping = threading.Event()
+        self._thread = None
 
     def __enter__(self) -> Self:
         self.start()

@@ -14,11 +14,12 @@ from typing import Any, Self, TypeVar
 from perflab.errors import PerflabError
 from perflab.parallel.batch import Pace, Ready, batches
 from perflab.parallel.executors import Kind, shut_down, start
-from perflab.parallel.ordered import InFlight, name_item
+from perflab.parallel.inline import call_inline, map_inline
+from perflab.parallel.ordered import InFlight
 from perflab.parallel.peak import peak_of
 from perflab.parallel.reply import Reply
 from perflab.parallel.retired import Retired
-from perflab.parallel.task import Origin, Outcome, in_worker, inside_worker, run_batch, run_call
+from perflab.parallel.task import Origin, Outcome, in_worker, run_batch, run_call
 
 __all__ = ["Kind", "Workers"]
 
@@ -148,7 +149,8 @@ class Workers:
         """
         self._refuse_closed()
         if self._inline():
-            return self._map_inline(fn, items)
+            # Inside a worker the permit is that of the batch.
+            return map_inline(fn, items, None if in_worker() else self._permits)
         return self._map_batches(fn, items, weight)
 
     def submit(self, fn: Callable[..., R], *args: Any) -> Future[R]:
@@ -164,7 +166,7 @@ class Workers:
         """
         self._refuse_closed()
         if self._inline():
-            return _call_inline(fn, *args)
+            return call_inline(fn, *args)
         _, outcome = self._begin(partial(run_call, fn, args, Origin.here()))
         future: Future[R] = Reply(outcome)
         future.add_done_callback(lambda _: self._leave())
@@ -340,22 +342,6 @@ class Workers:
                 batches(items, weight, pace), lambda batch: pool.submit(partial(run_batch, fn, batch, Origin.here()))
             )
 
-    def _map_inline(self, fn: Callable[[T], R], items: Iterable[T | Ready[R]]) -> Iterator[R]:
-        # Inside a worker the permit is that of the batch.
-        permits = None if in_worker() else self._permits
-        index = 0
-        for item in items:
-            if isinstance(item, Ready):
-                yield item.value
-                continue
-            try:
-                result = _permitted(permits, fn, item)
-            except Exception as error:
-                error.add_note(name_item(index))
-                raise
-            yield result
-            index += 1
-
 
 class _Pool:
     """The executor of one map: started with its first batch, and forgotten if a worker of it is killed."""
@@ -380,19 +366,3 @@ class _Pool:
         if kind is not None and issubclass(kind, BrokenExecutor):
             self._workers._discard(self._executor)
         self._workers._leave()
-
-
-def _permitted(permits: threading.Semaphore | None, fn: Callable[[T], R], item: T) -> R:
-    if permits is None:
-        return fn(item)
-    with permits, inside_worker():
-        return fn(item)
-
-
-def _call_inline(fn: Callable[..., R], *args: Any) -> Future[R]:
-    future: Future[R] = Future()
-    try:
-        future.set_result(fn(*args))
-    except Exception as error:
-        future.set_exception(error)
-    return future

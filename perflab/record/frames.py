@@ -102,7 +102,12 @@ SCHEMA: tuple[Column, ...] = (
         "resources",
         ("rss_bytes", "int", "bytes", "resident memory of this process"),
         ("baseline_bytes", "int", "bytes", "resident memory when the system started"),
-        ("growth_bytes", "int", "bytes", "resident memory above the baseline, children included"),
+        (
+            "growth_bytes",
+            "int",
+            "bytes",
+            "resident memory above the baseline, with what children do not share",
+        ),
         ("children_rss_bytes", "int", "bytes", "resident memory of child processes"),
         ("limit_bytes", "int", "bytes", "smallest of RAM, cgroup and rlimit bounds"),
         ("memory_ratio", "float", "ratio", "how full the fullest bound on memory is"),

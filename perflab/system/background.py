@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from perflab.cache import TieredCache
@@ -38,6 +38,16 @@ class KeepRows(Protocol):
 class Background:
     """The monitor, relief and the auto-optimizer of a system, which share one right to change settings.
 
+    Parameters
+    ----------
+    ahead
+        Work ahead of the program's own, which waits while memory is short, by the path of the setting that switches it
+        on.
+    optimize
+        Called with the name of a trigger that holds.
+    keep_rows
+        Called with the trigger and the rows of what relief did.
+
     Attributes
     ----------
     monitor, auto
@@ -51,14 +61,14 @@ class Background:
         config: Config,
         cache: TieredCache,
         workers: Workers,
-        prefetching: Pausable,
+        ahead: Mapping[str, Pausable],
         recorder: Recorder,
         events: Events,
         *,
         optimize: Callable[[str], object],
         keep_rows: KeepRows,
     ) -> None:
-        self._config, self._cache, self._workers, self._prefetching = config, cache, workers, prefetching
+        self._config, self._cache, self._workers, self._ahead = config, cache, workers, ahead
         self._recorder, self._events, self._keep_rows = recorder, events, keep_rows
         self.single = OneAtATime()
         self._relief = Relief(cache)
@@ -127,7 +137,8 @@ class Background:
             )
 
     def _make_relieving(self) -> Relieving:
-        steps = steps_of(self._cache, self._workers, self._prefetching, self._relief, self._save_flight)
+        ahead = {knob: (pausable, bool(getattr(self._config, knob))) for knob, pausable in self._ahead.items()}
+        steps = steps_of(self._cache, self._workers, ahead, self._relief, self._save_flight)
         return Relieving(steps, ladder_of(self._config.relief), self.single, self._relieved)
 
     def _look(self, sample: Sample) -> None:

@@ -5,7 +5,7 @@ In: its cache, workers and prefetcher. Out: the steps of each level, mildest fir
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Protocol
 
@@ -38,9 +38,9 @@ class Pausable(Protocol):
 class _Switch:
     """A pausable as a setting: whether it is on."""
 
-    def __init__(self, pausable: Pausable) -> None:
+    def __init__(self, pausable: Pausable, on: bool) -> None:
         self._pausable = pausable
-        self.on = True
+        self.on = on
 
     def set(self, on: bool) -> None:
         self.on = on
@@ -60,17 +60,19 @@ def ladder_of(settings: ReliefSettings) -> Ladder:
 def steps_of(
     cache: TieredCache,
     workers: Workers,
-    prefetching: Pausable,
+    ahead: Mapping[str, tuple[Pausable, bool]],
     relief: Relief,
     save_flight: Callable[[], str | None],
 ) -> list[list[Step]]:
     """Return the steps of the five levels, in the order of `ReliefSettings.levels`.
 
+    `ahead` is the work ahead of the program's own, by the path of the setting that switches it on, and whether it is.
+
     What workers free is judged by the memory of child processes, so that growth of the program itself does not hide it.
     """
-    switch, here = _Switch(prefetching), Residents()
+    here = Residents()
     return [
-        [Setting("predictive_prefetching_enabled", lambda: switch.on, switch.set, lambda _: False, here)],
+        [_pausing(knob, _Switch(pausable, on), here) for knob, (pausable, on) in ahead.items()],
         [relief],
         [_fewer(workers, lambda count: max(1, count // 2))],
         [
@@ -79,6 +81,10 @@ def steps_of(
         ],
         [FlightRecord(save_flight, here)],
     ]
+
+
+def _pausing(knob: str, switch: _Switch, residents: Residents) -> Setting[bool]:
+    return Setting(knob, lambda: switch.on, switch.set, lambda _: False, residents)
 
 
 def _fewer(workers: Workers, lower: Callable[[int], int]) -> Setting[int]:

@@ -78,8 +78,8 @@ def benchmark(
     Parameters
     ----------
     workload
-        `"document-creation"`, `"cross-validation"`, or the baseline: a function without arguments, its name as
-        `module:function`, a `perflab.bench.Command`, or a `perflab.bench.Arm`, which has arguments.
+        `"document-creation"`, `"cross-validation"`, `"tune"`, or the baseline: a function without arguments, its name
+        as `module:function`, a `perflab.bench.Command`, or a `perflab.bench.Arm`, which has arguments.
     optimized
         What to hold against the baseline; both must return, or print, the same.
     config
@@ -126,8 +126,8 @@ def benchmark(
     >>> result = benchmark("page-rendering")
     Traceback (most recent call last):
     ...
-    perflab.errors.BenchmarkError: 'page-rendering' is no workload; choose document-creation or cross-validation, or \
-give two functions.
+    perflab.errors.BenchmarkError: 'page-rendering' is no workload; choose one of document-creation, cross-validation, \
+tune, or give two functions.
     """
     config = config or Config()
     folder, before = (None if path is None else Path(path) for path in (run_dir, resume))

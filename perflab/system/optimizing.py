@@ -19,6 +19,7 @@ from perflab.optimize.memory import Terms, improve_memory, untried_memory
 from perflab.optimize.plan import Phase, Plan
 from perflab.optimize.price import observed
 from perflab.optimize.prove import PAIRS
+from perflab.optimize.result import WATCH
 from perflab.optimize.setting import MemorySetting
 from perflab.optimize.single import OneAtATime
 from perflab.optimize.tune import Search
@@ -133,7 +134,7 @@ class Optimizing:
 
     def _improved(self, workload: Workload | None, search: Search, pairs: int) -> tuple[list[Phase], list[Row]]:
         rows = self._keeper.review()
-        phases = [Phase("watch", "What was applied earlier has to hold.", ())] if rows else []
+        phases = [Phase(WATCH, "What was applied earlier has to hold.", ())] if rows else []
         self._improve_memory(search, phases, rows)
         self._improve_work(workload, pairs, phases, rows)
         rows.append(self._system._prefetcher.attempt())

@@ -115,7 +115,7 @@ class PerformanceSystem:
             config,
             self.cache,
             self._workers,
-            self._prefetcher,
+            {"predictive_prefetching_enabled": self._prefetcher},
             self._recorder,
             self._events,
             optimize=self.optimize,

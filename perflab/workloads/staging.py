@@ -18,6 +18,7 @@ from perflab.workloads import arms as targets
 from perflab.workloads.amalgam import amalgamate
 from perflab.workloads.corpus import Corpus, copy_corpus, select
 from perflab.workloads.edit import Edit, edit_one_function
+from perflab.workloads.reads import READ_WORKLOADS
 
 __all__ = [
     "STATES",
@@ -117,7 +118,7 @@ class Workload:
 
 
 def known_workloads(names: Sequence[str]) -> tuple[str, ...]:
-    """Return workloads by their names, each once; all of them where none is named.
+    """Return workloads by their names, each once; those of a source tree where none is named.
 
     Raises
     ------
@@ -130,8 +131,9 @@ def known_workloads(names: Sequence[str]) -> tuple[str, ...]:
     ('document-creation', 'cross-validation')
     """
     for name in names:
-        if name not in WORKLOADS:
-            raise BenchmarkError(f"{name!r} is no workload; choose {' or '.join(WORKLOADS)}, or give two functions.")
+        if name not in WORKLOADS and name not in READ_WORKLOADS:
+            names = ", ".join((*WORKLOADS, *READ_WORKLOADS))
+            raise BenchmarkError(f"{name!r} is no workload; choose one of {names}, or give two functions.")
     return tuple(dict.fromkeys(names)) or tuple(WORKLOADS)
 
 

@@ -13,11 +13,13 @@ from typing import Any
 from perflab.bench import Arm, Bench, Outcome
 from perflab.bench import run as run_benchmark
 from perflab.bench.arm import State
+from perflab.bench.progress import OnProgress
 from perflab.bench.resume import Earlier
 from perflab.config import Config
 from perflab.errors import BenchmarkError
 from perflab.record import FRAMES, Recorder
 from perflab.record.store import read_info, read_table
+from perflab.workloads.reads import READ_WORKLOADS
 from perflab.workloads.staging import WORKLOADS, Scale, Stage, corpus_of, filled_store, naive_outcome, staged
 
 __all__ = ["OnStep", "run_workloads"]
@@ -57,7 +59,7 @@ def run_workloads(
     Parameters
     ----------
     names
-        Of `WORKLOADS`.
+        Of `WORKLOADS` and `READ_WORKLOADS`.
     source
         Source tree; by default the standard library of the running Python. It is copied and never written to.
     earlier
@@ -75,12 +77,51 @@ def run_workloads(
         benches = []
         for name in names:
             on_step(f"{name}: making ready", 0, 0, None)
+            if name in READ_WORKLOADS:
+                benches += _read(name, Path(folder), config, recorder, scale, on_step, earlier)
+                continue
             corpus = corpus_of(WORKLOADS[name], source, scale, config, Path(folder) / f"{name}-source")
             sources[name] = {"name": corpus.name, "files": len(corpus.files), "nbytes": corpus.nbytes}
             recorder.note(sources=sources)
             stage = staged(WORKLOADS[name], corpus, Path(folder) / name, config)
             benches.append(_measure(name, stage, config, recorder, scale, on_step, earlier))
         return benches
+
+
+def _read(
+    name: str,
+    scratch: Path,
+    config: Config,
+    recorder: Recorder,
+    scale: Scale,
+    on_step: OnStep,
+    earlier: Earlier | None,
+) -> list[Bench]:
+    """Measure programs that read through a cache, plain against helped."""
+    return [
+        run_benchmark(
+            reads.name,
+            reads.arms(scratch),
+            pairs=scale.pairs,
+            seed=config.benchmark.seed,
+            recorder=recorder,
+            warmup_blocks=0,
+            confidence=config.benchmark.confidence,
+            band_ratio=config.benchmark.band_ratio,
+            on_progress=_told(reads.name, recorder, on_step),
+            adopt=lambda folder: _adopt(folder, recorder),
+            earlier=earlier,
+        )
+        for reads in READ_WORKLOADS[name]
+    ]
+
+
+def _told(name: str, recorder: Recorder, on_step: OnStep) -> OnProgress:
+    def step(done: int, total: int, label: str, remaining_s: float | None) -> None:
+        recorder.flush()  # what is measured outlives whatever happens next
+        on_step(f"{name}: {label}", done, total, remaining_s)
+
+    return step
 
 
 def _measure(
@@ -97,11 +138,6 @@ def _measure(
     naive = naive_outcome(stage, work)
     arms = tuple(arm for arm in _arms(stage, work, store, config) if arm.state in ("any", *scale.states))
     settings = config.benchmark
-
-    def step(done: int, total: int, label: str, remaining_s: float | None) -> None:
-        recorder.flush()  # what is measured outlives whatever happens next
-        on_step(f"{name}: {label}", done, total, remaining_s)
-
     bench = run_benchmark(
         name,
         arms,
@@ -113,7 +149,7 @@ def _measure(
         memory_arms=("baseline", "optimized (cold)") if "cold" in scale.states else (),
         confidence=settings.confidence,
         band_ratio=settings.band_ratio,
-        on_progress=step,
+        on_progress=_told(name, recorder, on_step),
         adopt=lambda folder: _adopt(folder, recorder),
         earlier=earlier,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -74,3 +75,44 @@ def test_a_lower_bound_has_no_upper_one():
     found = intervals.at_least(7, 3, "greatest of 3")
     assert (found.value, found.low, found.n) == (7.0, 7.0, 3)
     assert math.isnan(found.high)
+
+
+positive = st.floats(1e-3, 1e3)
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(positive, min_size=8, max_size=30), st.lists(positive, min_size=8, max_size=30))
+def test_a_shift_beyond_the_bounds_is_seen_by_the_rank_sum_test_and_one_within_is_not(before, after):
+    """At the bounds the count of pairs below, which is the test's U, is what the normal approximation allows."""
+    found = intervals.shift_ratio(before, after, 0.95)
+    assert found.low <= found.value <= found.high
+    pairs = np.divide.outer(np.array(after), np.array(before)).ravel()
+    middle, spread = len(pairs) / 2, math.sqrt(len(pairs) * (len(before) + len(after) + 1) / 12)
+    below = np.count_nonzero(pairs < found.low * (1 - 1e-9))
+    not_above = np.count_nonzero(pairs <= found.low * (1 + 1e-9))
+    assert below <= middle - 1.9599 * spread
+    assert not_above >= middle - 1.96 * spread - 1
+    assert found.value == pytest.approx(np.exp(np.median(np.log(pairs))))
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(positive, min_size=8, max_size=30), st.lists(positive, min_size=8, max_size=30))
+def test_the_other_way_round_a_shift_is_the_reciprocal(before, after):
+    there, back = intervals.shift_ratio(before, after), intervals.shift_ratio(after, before)
+    assert (1 / back.value, 1 / back.high, 1 / back.low) == pytest.approx((there.value, there.low, there.high))
+
+
+def test_a_true_shift_is_within_the_bounds_as_often_as_they_say():
+    random = np.random.default_rng(7)
+    inside = 0
+    for _ in range(400):
+        found = intervals.shift_ratio(random.lognormal(0, 0.5, 60), 2 * random.lognormal(0, 0.5, 25), 0.95)
+        inside += found.low <= 2 <= found.high
+    assert 0.93 <= inside / 400 <= 0.98
+
+
+def test_too_few_have_no_bounds():
+    found = intervals.shift_ratio([1.0, 2.0], [3.0])
+    assert math.isnan(found.low)
+    assert math.isnan(found.high)
+    assert intervals.shift_ratio([], [1.0]).n == 0

@@ -43,7 +43,9 @@ def test_a_pair_that_moves_together_has_narrow_bounds_and_equal_ones_have_none()
     tenth = Segments(waits.sums * 0.9, waits.lengths)
     assert ratio_bounds(waits, waits, paired=True) == (1.0, 1.0)
     low, high = ratio_bounds(tenth, waits, paired=True)
-    assert low == pytest.approx(0.9) and high == pytest.approx(0.9)
+    assert low == pytest.approx(0.9)
+    assert high == pytest.approx(0.9)
     low, high = ratio_bounds(tenth, waits, paired=False)
-    assert low < 0.85 and high > 0.95
+    assert low < 0.85
+    assert high > 0.95
     assert all(map(math.isnan, ratio_bounds(waits, Segments(waits.sums * 0, waits.lengths), paired=True)))

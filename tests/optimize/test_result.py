@@ -8,6 +8,7 @@ import math
 
 import pytest
 
+from perflab.optimize.plan import Phase, Plan
 from perflab.optimize.result import OptimizationResult, attempt
 from perflab.record import Recorder, columns
 
@@ -38,6 +39,32 @@ def test_the_frame_has_the_columns_of_optimizations():
     assert frame["trigger"].tolist() == ["manual", "manual"]
     assert frame["measured"].iloc[0] == 0.75
     assert frame["low"].isna().tolist() == [False, True]
+
+
+def test_what_was_applied_earlier_counts_as_no_change_unless_it_is_taken_back():
+    held, back = (
+        attempt("cache.l1_bytes", verdict, "It is so.", old=1, new=2, phase="watch")
+        for verdict in ("kept", "rolled back")
+    )
+    when = dt.datetime(2026, 1, 2, tzinfo=dt.UTC)
+    quiet, changed = (OptimizationResult("manual", (row,), when, 1.0) for row in (held, back))
+    assert (quiet.kept, quiet.is_significant) == (0, False)
+    assert (changed.kept, changed.is_significant) == (0, True)
+    assert "no significant change" in str(quiet)
+    assert "no significant change" not in str(changed)
+
+
+def test_plan_and_bounds_are_in_every_form():
+    row = {**ROWS[0], "phase": "memory", "predicted_low": 0.78, "predicted_high": 0.82}
+    plan = Plan((Phase("memory", "It <saves> most.", ("cache.l1_bytes",)),))
+    result = OptimizationResult("manual", (row,), dt.datetime(2026, 1, 2, tzinfo=dt.UTC), 1.5, plan)
+    told = json.loads(result.to_json())
+    assert told["plan"] == [{"name": "memory", "reason": "It <saves> most.", "knobs": ["cache.l1_bytes"]}]
+    assert result.frame()["predicted_low"].tolist() == [0.78]
+    page = result._repr_html_()
+    assert "memory: cache.l1_bytes. It &lt;saves&gt; most." in page
+    assert "80.0 % [78.0 %, 82.0 %]" in page
+    assert "75.0 % [70.0 %, 80.0 %]" in page
 
 
 def test_no_rows_are_an_empty_frame():

@@ -43,12 +43,18 @@ def test_it_is_judged_later_and_comes_back():
 
 
 @pytest.mark.parametrize(
-    ("grown", "verdict"), [(LEAST_EFFECT_BYTES, "kept"), (LEAST_EFFECT_BYTES + 1, "rolled back"), (0, "kept")]
+    ("freed", "verdict"),
+    [
+        (LEAST_EFFECT_BYTES + 1, "kept"),
+        (LEAST_EFFECT_BYTES, "rolled back"),
+        (0, "rolled back"),
+        (-5 * MIB, "rolled back"),
+    ],
 )
-def test_memory_that_grew_on_means_that_it_freed_nothing(grown, verdict):
+def test_what_did_not_free_memory_is_put_back(freed, verdict):
     bench = Bench()
     bench.step.run()
-    bench.rss += grown
+    bench.rss -= freed
     (row,) = bench.step.settle()
     assert row["verdict"] == verdict
     assert bench.value == (4 if verdict == "kept" else 8)
@@ -57,7 +63,6 @@ def test_memory_that_grew_on_means_that_it_freed_nothing(grown, verdict):
 def test_what_freed_nothing_is_switched_off_and_says_so_until_memory_is_free_again():
     bench = Bench()
     bench.step.run()
-    bench.rss += 5 * MIB
     (row,) = bench.step.settle()
     assert "it freed nothing and is switched off until memory is free again" in row["reason"]
     assert [bench.step.run() for _ in range(3)] == [[], [], []]
@@ -84,13 +89,13 @@ def test_a_level_that_ends_early_is_judged_then():
 def test_what_somebody_else_set_stays():
     bench = Bench()
     bench.step.run()
+    bench.rss -= 5 * MIB
     bench.step.settle()
     bench.value = 5
     assert said(bench.step.end()) == [("parallel.workers", "no change", "5", "5")]
     assert bench.value == 5
     bench.step.run()
     bench.value = 7
-    bench.rss += 5 * MIB
     bench.step.settle()
     assert bench.value == 7
 

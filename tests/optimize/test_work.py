@@ -29,7 +29,7 @@ class Clock:
         clock = self
 
         class System:
-            def clear_caches(self, tier: str = "all") -> int:
+            def clear_caches(self) -> int:
                 clock.cleared += 1
                 return 0
 
@@ -69,7 +69,7 @@ def test_what_is_faster_is_confirmed_applied_and_the_next_knob_is_tried_on_top(c
 
 
 def test_nothing_is_changed_where_nothing_differs(clock):
-    def workload(system: Any) -> None:
+    def workload(_: Any) -> None:
         clock.now += 1.0
 
     rows = [row for _, row in improve_work(CONFIG, workload, clock.arms, pytest.fail)]
@@ -91,7 +91,7 @@ def test_a_cancelled_run_applies_nothing_that_is_not_told(clock, after):
 
 
 def test_a_workload_that_raises_is_the_callers_error_and_leaves_nothing_open(clock):
-    def workload(system: Any) -> None:
+    def workload(_: Any) -> None:
         raise ValueError("a bad file")
 
     with pytest.raises(ValueError, match="a bad file"):

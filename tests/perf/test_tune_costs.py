@@ -111,14 +111,14 @@ def test_trials_by_replay(say: Callable[[str], None]) -> None:
     policies = ("lfu", "sieve", "s3fifo", "tinylfu")
     same = counted(
         [
-            prove_by_replay(alike(seed, 10_000), holding(200), holding(200, policies[seed % 4]), start=5_000, seed=seed)
+            prove_by_replay(alike(seed, 6_000), holding(200), holding(200, policies[seed % 4]), start=3_000, seed=seed)
             for seed in range(TRIALS)
         ]
     )
     # Of 400 keys 200 are held, so that half of the accesses wait; with 220 it is nine tenths of that half.
     tenth = counted(
         [
-            prove_by_replay(alike(seed, 10_000), holding(200), holding(220), start=5_000, seed=seed)
+            prove_by_replay(alike(seed, 6_000), holding(200), holding(220), start=3_000, seed=seed)
             for seed in range(TRIALS)
         ]
     )
@@ -132,7 +132,7 @@ def test_trials_of_whole_optimizations_where_nothing_is_better(say: Callable[[st
     for seed in range(TRIALS):
         # Half of the memory or another share of it is worse here, and no policy is better.
         terms = Terms(200 * VALUE, seed=seed)
-        found = improve_memory(alike(seed, 6_000), holding(200), terms, lambda _: None)
+        found = improve_memory(alike(seed, 4_000), holding(200), terms, lambda _: None)
         verdicts["changed" if found.present != holding(200) else "left as it is"] += 1
     say(f"whole optimizations over keys that are wanted alike: {dict(verdicts)} of {TRIALS}")
     assert verdicts["left as it is"] >= 95

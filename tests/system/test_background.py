@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ import pytest
 from perflab import Config, PerformanceSystem
 from perflab.errors import BusyError, PerflabError
 from perflab.host import Reading, Sample, Use
+from perflab.optimize import attempt
 from perflab.optimize.single import CLOSE_S
 
 MIB = 1 << 20
@@ -28,7 +29,7 @@ QUIET: dict[str, Any] = {
 
 @pytest.fixture
 def system() -> Iterator[PerformanceSystem]:
-    with PerformanceSystem(Config(**QUIET)) as made:
+    with PerformanceSystem(Config(**{**QUIET, "predictive_prefetching_enabled": True})) as made:
         yield made
 
 
@@ -46,6 +47,16 @@ def feel(system: PerformanceSystem, ratio: float, times: int = 2) -> None:
             thread.join(30)
 
 
+def optimize_by(system: PerformanceSystem, work: Callable[[], None]) -> None:
+    """Have an optimization do this, and nothing else."""
+
+    def improved(*_: object) -> tuple[list[Any], list[Any]]:
+        work()
+        return [], [attempt("cache.l1_bytes", "no change", "It was tried.", old=1, new=1)]
+
+    system._optimizing._improved = improved
+
+
 def test_memory_pressure_climbs_the_levels_and_rows_and_events_tell(system: PerformanceSystem) -> None:
     heard: list[Any] = []
     system.on("optimization_complete", lambda data: heard.append(data["trigger"]))
@@ -55,6 +66,13 @@ def test_memory_pressure_climbs_the_levels_and_rows_and_events_tell(system: Perf
     assert set(system.frames.optimizations["trigger"].astype(str)) == {"memory_pressure"}
     system._background.close()
     assert (system._workers.workers, system.cache.admits, system._prefetcher._paused) == (4, True, False)
+
+
+def test_prefetching_that_is_off_is_not_said_to_be_stopped() -> None:
+    with PerformanceSystem(Config(**QUIET)) as system:
+        feel(system, 0.65)
+        row = system.frames.optimizations.iloc[0]
+    assert (row["knob"], row["verdict"]) == ("predictive_prefetching_enabled", "no change")
 
 
 def test_relief_that_is_switched_off_does_nothing() -> None:
@@ -116,17 +134,15 @@ def test_a_pause_holds_the_background_back() -> None:
 def test_many_operations_at_once_cause_one_optimization_at_a_time(system: PerformanceSystem) -> None:
     running, most, lock = [0], [0], threading.Lock()
 
-    def slow() -> dict[str, Any]:
+    def slow() -> None:
         with lock:
             running[0] += 1
             most[0] = max(most[0], running[0])
         time.sleep(0.02)
         with lock:
             running[0] -= 1
-        return row
 
-    row = system.optimize().rows[0]
-    system._tune = slow  # type: ignore[method-assign,assignment]
+    optimize_by(system, slow)
     refused: list[BusyError] = []
 
     def work() -> None:
@@ -165,16 +181,15 @@ def test_optimize_within_its_own_listener_is_allowed_and_within_itself_is_not(sy
 def test_close_during_optimize_takes_two_seconds_at_most(willing: bool) -> None:
     system = PerformanceSystem(Config(**QUIET))
     bounds = system.cache.l1.max_bytes
-    row, inside, over = system.optimize().rows[0], threading.Event(), threading.Event()
+    inside, over = threading.Event(), threading.Event()
     failed: list[BaseException] = []
 
-    def slow() -> Any:
+    def slow() -> None:
         system.cache.l1.resize(bounds // 2)
         inside.set()
         while not (over.is_set() or (willing and system._background.single.stopping)):
             time.sleep(0.001)
         system.cache.l1.resize(bounds)
-        return row
 
     def optimize() -> None:
         try:
@@ -182,7 +197,7 @@ def test_close_during_optimize_takes_two_seconds_at_most(willing: bool) -> None:
         except PerflabError as error:
             failed.append(error)
 
-    system._tune = slow  # type: ignore[method-assign]
+    optimize_by(system, slow)
     thread = threading.Thread(target=optimize)
     thread.start()
     assert inside.wait(60)
@@ -225,18 +240,22 @@ def test_an_operation_is_not_held_up_by_a_failing_listener_of_relief(system: Per
 
 @pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
 def test_a_forked_child_neither_watches_nor_writes_into_its_parents_run(tmp_path: Any) -> None:
-    watching = {**QUIET, "resource_monitoring": {"interval_s": 0.01}}
+    watching = {**QUIET, "resource_monitoring": {"interval_s": 0.01}, "relief": {"budget_bytes": "100GB"}}
     with PerformanceSystem(Config(**watching), run_dir=tmp_path / "run") as system:
         system.monitor.sample()
-        child = os.fork()
+        feel(system, 0.85, 6)
+        with system._background._relieving._state, system.auto._state:
+            child = os.fork()
         if not child:
             time.sleep(0.3)
             nothing = system.frames.resources.empty and system.monitor.sample() is None
             alone = not [thread for thread in threading.enumerate() if thread.name.startswith("perflab-monitor")]
+            system._background.close()
             os._exit(0 if nothing and alone else 1)
         _, status = os.waitpid(child, 0)
         assert os.waitstatus_to_exitcode(status) == 0
         assert len(system.frames.resources) > 1, "the parent's went on"
+        assert system._workers.workers == 2, "and so did relief"
 
 
 def test_a_footprint_tells_shared_pages_apart(system: PerformanceSystem) -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from perflab import Config, PerformanceSystem
 from perflab.optimize import OptimizationResult
+from perflab.optimize.result import IN_FORCE
 from perflab.record import FRAMES
 
 SETTINGS: dict[str, Any] = {
@@ -231,9 +232,12 @@ def test_metrics_over_time(session: Session) -> None:
 def test_the_optimizers_triggers_see_the_same(session: Session) -> None:
     events, last = session.events(), session.rows("resources")[-1]
     assert session.system._recorder.totals() == events
-    signals = session.system._signals()
+    signals = session.system._background.signals()
     assert (signals.accesses, signals.misses) == (events["hit"] + events["miss"], events["miss"])
-    assert (signals.growth_bytes, signals.cpu_ratio) == (last["growth_bytes"], last["cpu_ratio"])
+    seen = session.system.monitor.last
+    assert seen is not None
+    assert (seen.growth_bytes, signals.cpu_ratio) == (last["growth_bytes"], last["cpu_ratio"])
+    assert signals.growth_bytes is None, "relief has just acted on it"
 
 
 def test_the_frames_themselves(session: Session) -> None:
@@ -261,7 +265,7 @@ def test_optimizations(session: Session) -> None:
     rows = session.rows("optimizations")
     for result in session.optimized:
         mine = [row for row in rows if row["trigger"] == result.trigger]
-        kept = sum(row["verdict"] == "kept" for row in mine)
+        kept = sum(row["verdict"] in IN_FORCE for row in mine)
         assert (len(result.rows), result.kept) == (len(mine), kept)
         assert f"{kept} of {len(mine)} kept" in result._repr_html_()
         assert len(cells(result._repr_html_())) == len(mine) + 1

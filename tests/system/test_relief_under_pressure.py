@@ -18,7 +18,7 @@ from perflab import Config, PerformanceSystem
 
 MIB = 1 << 20
 config = Config(
-    relief={"budget_bytes": 210 * MIB, "cooldown_s": 1.0},
+    relief={"budget_bytes": 210 * MIB, "cooldown_s": 3.0},
     resource_monitoring={"interval_s": 0.5, "memory_threshold_bytes": 200 * MIB},
     cache={"l1_bytes": 64 * MIB, "l2_bytes": 16 * MIB, "l3_enabled": False},
     parallel={"workers": 4},
@@ -46,12 +46,12 @@ with PerformanceSystem(config, run_dir=sys.argv[1]) as system:
     quiet = len(system.frames.optimizations)
     ballast = b"x" * (200 * MIB)
     reached = until(lambda: 4 in system._background._relieving._ladder.in_force)
+    during = state()
+    stored = system.cache.set("new", b"x" * 100), "new" in system.cache
     print("short", flush=True)
     if sys.argv[2] == "kill":
         time.sleep(60)
     until(lambda: system.frames.optimizations["reason"].str.contains("switched off").any(), 10)
-    during = state()
-    stored = system.cache.set("new", b"x" * 100), "new" in system.cache
     ballast = None
     restored = until(lambda: not system._background._relieving._ladder.in_force)
     after = state()
@@ -140,8 +140,11 @@ from pathlib import Path
 from perflab import Config, PerformanceSystem
 
 MIB = 1 << 20
-mapped = int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
-limit = mapped + 400 * MIB
+
+def mapped():
+    return int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
+
+limit = mapped() + 400 * MIB
 resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 config = Config(
     relief={"budget_bytes": "10GB"},
@@ -155,7 +158,7 @@ with PerformanceSystem(config) as system:
     ballast = []
     end = time.monotonic() + 30
     while system.cache.l1.max_bytes == 64 * MIB and time.monotonic() < end:
-        if (system.monitor.last is None or system.monitor.last.memory_ratio < 0.92):
+        if mapped() < 0.8 * limit:
             ballast.append(b"x" * (5 * MIB))
         time.sleep(0.05)
     time.sleep(0.5)
