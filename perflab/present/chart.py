@@ -174,7 +174,7 @@ class Chart:
             path = "".join(f"M{p[0]:.1f} {p[1]:.1f}h0" for p in points if p)
             return _stroke(path, line.role, 5.0, cap="round") if path else ""
         path = _path(points)
-        shown = _stroke(path, line.role, 1.8, line.dash) if path else ""
+        shown = _stroke(path, line.role, 1.8, line.dash, "" if line.dash else "round") if path else ""
         return self._area(points, line.role) + shown if line.area else shown
 
     def _area(self, points: Sequence[tuple[float, float] | None], role: str) -> str:
@@ -212,13 +212,13 @@ class Chart:
 
 
 def _path(points: Sequence[tuple[float, float] | None]) -> str:
-    parts, pen = [], "M"
-    for point in points:
-        if point is None:
-            pen = "M"
-        else:
-            parts.append(f"{pen}{point[0]:.1f} {point[1]:.1f}")
-            pen = "L"
+    """Return the points joined; one between two gaps becomes a dot, if the line's ends are round."""
+    parts: list[str] = []
+    around = [None, *points, None]
+    for before, point, after in zip(around, points, around[2:], strict=False):
+        if point is not None:
+            alone = "h0" if before is None and after is None else ""
+            parts.append(f"{'M' if before is None else 'L'}{point[0]:.1f} {point[1]:.1f}{alone}")
     return "".join(parts)
 
 

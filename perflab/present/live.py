@@ -24,10 +24,9 @@ _TIERS = ("l1", "l2", "l3")
 
 def cpu_chart(resources: pd.DataFrame, window_s: float, threshold: float | None = None) -> str:
     """Return the CPU shares of host and program over the last seconds; x is seconds before now."""
-    x = _before_now(resources)
     lines = [
-        Line("this program", "optimized", x, read.numbers(resources, "process_cpu_ratio").tolist()),
-        Line("whole host", "muted", x, read.numbers(resources, "cpu_ratio").tolist(), "4 3"),
+        Line("this program", "optimized", *_known(resources, "process_cpu_ratio")),
+        Line("whole host", "muted", *_known(resources, "cpu_ratio"), "4 3"),
     ]
     levels = [] if threshold is None else [Level(threshold, f"warns at {threshold:.0%}")]
     label = f"CPU use of the last {window_s:g} s, share of all cores."
@@ -48,7 +47,7 @@ def memory_chart(
     threshold
         Growth above the baseline that warns, in bytes.
     """
-    x, held = _before_now(resources), read.numbers(resources, "rss_bytes").tolist()
+    x, held = _known(resources, "rss_bytes")
     lines = [
         Line("program", "optimized", x, held),
         Line("of it in l1 and l2", "third", [at for at, _ in managed], [size for _, size in managed], area=True),
@@ -57,7 +56,7 @@ def memory_chart(
     levels = []
     if threshold is not None and len(baseline) and math.isfinite(baseline[-1]):
         levels = [Level(baseline[-1] + threshold, f"warns at {tick(threshold, 'bytes')} above the start")]
-    top = max([1e6, *(value for value in held if math.isfinite(value)), *(level.y for level in levels)])
+    top = max([1e6, *held, *(level.y for level in levels)])
     label = f"Memory of the last {window_s:g} s."
     axis = Axis(0, top * 1.08, write=lambda value: tick(value, "bytes"))
     return Chart(label, _seconds(window_s), axis, lines, levels, height=_HEIGHT).svg()
@@ -90,10 +89,14 @@ def _shares_of(found: Mapping[str, int]) -> dict[str, float]:
     return shares
 
 
-def _before_now(resources: pd.DataFrame) -> list[float]:
+def _known(resources: pd.DataFrame, column: str) -> tuple[list[float], list[float]]:
+    """Return seconds before the newest row, and the values; rows without one, which tell memory alone, are left out."""
     if not len(resources):
-        return []
-    return [-float(value) for value in (resources["t"].iloc[-1] - resources["t"]).dt.total_seconds()]
+        return [], []
+    values = read.numbers(resources, column)
+    ago = (resources["t"].iloc[-1] - resources["t"]).dt.total_seconds()
+    points = [(-float(at), float(value)) for at, value in zip(ago, values, strict=True) if math.isfinite(value)]
+    return [at for at, _ in points], [value for _, value in points]
 
 
 def _seconds(window_s: float) -> Axis:

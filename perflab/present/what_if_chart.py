@@ -5,7 +5,7 @@ In: curves, settings, a target. Out: SVG text.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from perflab.present.chart import Axis, Chart, Level, Line, Mark
@@ -29,6 +29,7 @@ def what_if_chart(
     chosen: Setting | None = None,
     current: Setting | None = None,
     target: float | None = None,
+    rate_of: Callable[[Setting], float] | None = None,
 ) -> str:
     """Return hit rates by size; the setting that is `chosen` and the one in force are marked on their curves.
 
@@ -40,6 +41,8 @@ def what_if_chart(
         Settings; one whose curve is not drawn is marked on the first.
     target
         The hit rate that is wanted, 0..1.
+    rate_of
+        Returns the hit rate that is told of a setting; by default it is read off the curve.
     """
     drawn = [curve for curve in curves if len(curve.sizes) and curve.sizes[-1] > 0]
     if not drawn:
@@ -50,7 +53,7 @@ def what_if_chart(
     places = [(current, "now", "muted"), (chosen, "chosen", "ink")]
     if chosen == current:
         places = [(chosen, "now and chosen", "ink")]
-    marks = [_mark(drawn, setting, name, role, unit) for setting, name, role in places if setting is not None]
+    marks = [_mark(drawn, setting, name, role, rate_of) for setting, name, role in places if setting is not None]
     return Chart(
         f"Line chart of the hit rate against the cache's size in {unit}: {names}. {'; '.join(m.text for m in marks)}.",
         _sizes(drawn, unit),
@@ -80,8 +83,11 @@ def _line(curve: Curve) -> Line:
     return Line(curve.policy, ROLES[place], sizes.tolist(), rates.tolist(), _DASHES[place % len(_DASHES)])
 
 
-def _mark(curves: Sequence[Curve], setting: Setting, name: str, role: str, unit: str) -> Mark:
+def _mark(
+    curves: Sequence[Curve], setting: Setting, name: str, role: str, rate_of: Callable[[Setting], float] | None
+) -> Mark:
     own = next((curve for curve in curves if curve.policy == setting.policy), curves[0])
-    rate = own.at(setting.size)
-    said = f"{name}: {setting.policy}, {named_size(setting.size, unit)}, {rate * 100:.1f} %"
-    return Mark(setting.size, rate, said, role)
+    height = own.at(setting.size)
+    rate = height if rate_of is None else rate_of(setting)
+    said = f"{name}: {setting.policy}, {named_size(setting.size, own.unit)}, {rate * 100:.1f} %"
+    return Mark(setting.size, height, said, role)

@@ -177,7 +177,8 @@ class Monitor(Panel):
         self._relief.value = relief
 
     def _figures(self, resources: pd.DataFrame) -> list[str]:
-        last: Mapping[Any, Any] = {} if not len(resources) else resources.iloc[-1].to_dict()
+        # Some samples tell memory alone: of each figure the last that is known.
+        last: Mapping[Any, Any] = {} if not len(resources) else resources.ffill().iloc[-1].to_dict()
         managed = self._managed[-1][1] if self._managed else 0.0
         held = number(last.get("rss_bytes"))
         counts: Counter[str] = sum((found for _, found in self._reads), Counter())

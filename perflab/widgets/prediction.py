@@ -126,7 +126,11 @@ class Prediction:
         curves = [self.what_if.curve(policy) for policy in asked.drawn]
         if asked.ttl_s is not None:
             curves.append(self._living(asked.ttl_s, curves))
-        return what_if_chart(curves, chosen=chosen, current=self.what_if.current, target=asked.target)
+        current = self.what_if.current
+        return what_if_chart(curves, chosen=chosen, current=current, target=asked.target, rate_of=self._rate_of)
+
+    def _rate_of(self, setting: Setting) -> float:
+        return self.what_if.hit_rate(setting.policy, setting.size)
 
     def _living(self, ttl_s: float, curves: Sequence[Curve]) -> Curve:
         """Return the curve of LRU if values live so long only."""

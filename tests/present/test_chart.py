@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perflab.present.chart import Axis, Chart, Level, Line, Mark
-from perflab.present.live import hit_rate_chart, memory_chart
+from perflab.present.live import cpu_chart, hit_rate_chart, memory_chart
 from perflab.present.samples_chart import samples_chart
 from perflab.present.theme import LIGHT
 
@@ -90,3 +90,16 @@ def test_shares_of_tiers_add_up_and_a_second_without_reads_is_a_gap() -> None:
 
 def test_memory_without_a_row_is_an_empty_chart() -> None:
     parsed(memory_chart(made.resources().head(0), [], 30, 1e6))
+
+
+def test_a_point_between_gaps_is_a_dot() -> None:
+    line = Line("one", "l1", [0, 1, 2], [math.nan, 0.5, math.nan])
+    svg = Chart("a", Axis(0, 2), Axis(0, 1), [line]).svg()
+    assert 'h0" style="fill:none;stroke:var(--perflab-l1' in svg
+
+
+def test_samples_that_tell_memory_alone_do_not_break_the_line_of_cpu() -> None:
+    resources = made.resources(20)
+    resources.loc[5:8, ["cpu_ratio", "process_cpu_ratio"]] = math.nan
+    drawn = [path for path in re.findall(r'd="(M[^"]*)"', cpu_chart(resources, 60)) if "L" in path]
+    assert [path.count("M") for path in drawn] == [1, 1]
