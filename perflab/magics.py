@@ -6,6 +6,7 @@ In: cells of a notebook. Out: operations that are recorded and judged, benchmark
 from __future__ import annotations
 
 import argparse
+import ast
 import atexit
 import math
 import shlex
@@ -17,7 +18,6 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class
 from IPython.display import display
 
-from perflab import cell as cells
 from perflab.analyze.expression import Expression, parse
 from perflab.errors import ConfigError, PerflabError
 from perflab.present import sections
@@ -92,7 +92,7 @@ class PerflabMagics(Magics):
             measured = _Measured()
             try:
                 with measured, system.operation(asked.name) as operation:
-                    return cells.run(asked.source, self._shell.user_ns, file)
+                    return _executed(asked.source, self._shell.user_ns, file)
             finally:
                 display(  # type: ignore[no-untyped-call]  # IPython does not type it
                     _judged(asked.name, budget, {"time": operation.duration_s, "memory": measured.growth_bytes})
@@ -101,10 +101,10 @@ class PerflabMagics(Magics):
         return record
 
     def _compare(self, asked: argparse.Namespace) -> Callable[[], BenchmarkResult]:
+        from perflab.bench import Cell
         from perflab.system import benchmark
 
-        named = zip(("first_cell", "second_cell"), _sides(asked.source), strict=True)
-        sides = [cells.as_function(text, self._shell.user_ns, name) for name, text in named]
+        sides = [Cell(text, self._shell.user_ns) for text in _sides(asked.source)]
         config = self._system(asked.system).config
         return lambda: benchmark(*sides, config=config, pairs=asked.pairs, budget_s=asked.budget_s)
 
@@ -224,6 +224,16 @@ def _sides(source: str) -> tuple[str, str]:
             f"The cell has {len(places)} lines {_SEPARATOR!r}; write one between the two that are compared."
         )
     return "\n".join(lines[: places[0]]), "\n".join(lines[places[0] + 1 :])
+
+
+def _executed(source: str, namespace: dict[str, Any], name: str) -> Any:
+    """Execute a cell here and return the value of its last line, None if that is no expression."""
+    tree = ast.parse(source, name)
+    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    exec(compile(tree, name, "exec"), namespace)  # noqa: S102  # the user's own cell
+    if not isinstance(last, ast.Expr):
+        return None
+    return eval(compile(ast.Expression(last.value), name, "eval"), namespace)  # noqa: S307  # as above
 
 
 def _is_open(value: object) -> bool:

@@ -92,7 +92,7 @@ def test_two_cells_are_compared(shell: InteractiveShell) -> None:
         ('record --budget "time about 2 s"', "1", "time about 2 s"),
         ("compare", "1\n2", "0 lines '# versus'"),
         ("compare", "1\n# versus\n", "is empty"),
-        ("compare", "1\n# versus\n1 +", "is no Python"),
+        ("compare", "1\n# versus\n1 +", "no Python that can run alone"),
         ("targets --system other", None, "'other' is no system"),
         ('record "', "1", "No closing quotation"),
     ],

@@ -173,8 +173,8 @@ def test_submit_and_map_start_afresh_after_a_call_killed_its_worker():
 
 def test_calls_that_went_with_a_killed_worker_fail_and_the_next_is_answered():
     with Workers(2, "processes") as workers:
+        victim = workers.submit(os.getpid).result(timeout=60)
         others = [workers.submit(_sleep_long) for _ in range(3)]
-        victim = next(iter(workers._executor._processes))
         os.kill(victim, 9)
         assert all(isinstance(future.exception(timeout=60), BrokenExecutor) for future in others)
         assert workers.submit(abs, -1).result(timeout=60) == 1
@@ -230,7 +230,7 @@ def test_nothing_is_left_after_close(cancel):
     workers = Workers(2, "processes")
     assert child_processes() <= before
     list(workers.map(abs, range(8)))
-    assert sum("LokyProcess" in " ".join(child.cmdline()) for child in child_processes() - before) == 2
+    assert len(child_processes() - before) == 2
     workers.close(cancel=cancel)
     workers.close(cancel=cancel)
     assert child_processes() <= before

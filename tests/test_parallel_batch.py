@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -52,6 +53,13 @@ def test_a_batch_of_slow_items_is_a_tenth_of_a_second() -> None:
     assert pace.limit() == 20_000
     made = list(batches([2000] * 100, lambda w: w, pace))
     assert {len(batch.items) for batch in made} == {10}
+
+
+def test_a_batch_of_quick_items_is_worth_its_hand_over_once_that_is_known() -> None:
+    pace = Pace(2, handed_out=8_000)
+    assert pace.limit() == 1_000
+    pace.learn(10_000, 0.010)
+    assert pace.limit() == pytest.approx(20_000)
 
 
 def test_only_what_costs_less_than_its_way_is_cheap_and_not_for_ever() -> None:

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 from perflab.bench.arm import Arm, Outcome
 
 if TYPE_CHECKING:
+    from perflab.bench.cell import Cell
     from perflab.bench.command import Command
     from perflab.bench.compare import ArmComparison, Bench
     from perflab.bench.protocol import run
 
-__all__ = ["Arm", "ArmComparison", "Bench", "Command", "Outcome", "run"]
+__all__ = ["Arm", "ArmComparison", "Bench", "Cell", "Command", "Outcome", "run"]
 
 
-_HOMES = {"ArmComparison": "compare", "Bench": "compare", "Command": "command", "run": "protocol"}
+_HOMES = {"ArmComparison": "compare", "Bench": "compare", "Cell": "cell", "Command": "command", "run": "protocol"}
 
 
 def __getattr__(name: str) -> Any:

@@ -72,6 +72,8 @@ class Arm:
         work needs. Timed samples import what they need in their time.
     in_memory_runs : mapping
         Arguments of memory runs that override all others, such as to keep no record.
+    source : str
+        What is measured, where the target only runs it: a command line, or a cell's code.
 
     Raises
     ------
@@ -95,6 +97,7 @@ class Arm:
     collects_garbage: bool = False
     libraries: tuple[str, ...] = ()
     in_memory_runs: Mapping[str, Any] = field(default_factory=dict)
+    source: str = ""
 
     def __post_init__(self) -> None:
         for name, value, allowed in (

@@ -30,8 +30,9 @@ def living_cpu_s() -> float:
 class PeakWatch:
     """Watches the peak memory of all descendants while the arm runs, every 10 ms.
 
-    A process's peak is kept by the kernel, so that only one that lives less than 10 ms can be missed. A process that
-    was seen and whose memory was never read makes the sum unknown, rather than smaller than it was.
+    A process's peak is kept by the kernel, so that only one that lives less than 10 ms can be missed. It falls where a
+    process becomes another program: what was seen before was its parent's memory, which it shared until then. A process
+    that was seen and whose memory was never read makes the sum unknown, rather than smaller than it was.
     """
 
     def __init__(self) -> None:
@@ -66,8 +67,8 @@ class PeakWatch:
 
     def _look(self) -> None:
         for process in _alive():
-            peak, before = peak_rss(process.pid), self._peaks.get(process.pid)
-            self._peaks[process.pid] = max((known for known in (peak, before) if known is not None), default=None)
+            peak = peak_rss(process.pid)
+            self._peaks[process.pid] = self._peaks.get(process.pid) if peak is None else peak
 
 
 def _total(figures: Iterable[int | None]) -> int | None:

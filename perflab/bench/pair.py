@@ -1,6 +1,6 @@
 """Two things of the user's own as the arms of a benchmark.
 
-In: callables, names `module:function`, commands or arms. Out: the arms `baseline` and `optimized`.
+In: callables, names `module:function`, commands, cells or arms. Out: the arms `baseline` and `optimized`.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from perflab.bench.arm import Arm, Clock, Function, State
+from perflab.bench.cell import Cell
 from perflab.bench.command import Command
+from perflab.errors import BenchmarkError
 
 __all__ = ["Side", "pair_of"]
 
-Side = Callable[..., Any] | str | Command | Arm
+Side = Callable[..., Any] | str | Command | Cell | Arm
 """What can stand on one side of a comparison; text is `module:function`."""
 
 
@@ -53,10 +55,15 @@ def _arm(name: str, side: Side, start: _Start) -> Arm:
     if isinstance(side, Arm):
         return replace(side, name=name)
     options = {"setup": start.setup, "state": start.state, "collects_garbage": start.collects_garbage}
+    if isinstance(side, Cell):
+        if start.setup is not None:
+            raise BenchmarkError("A cell has no setup; put what is not to be measured into a cell before it.")
+        options |= {"setup": "perflab.bench.cell:ready", "source": side.code}
+        return Arm(name, "perflab.bench.cell:execute", side.arguments, clock=start.clock, **options)  # type: ignore[arg-type]  # options by name
     if isinstance(side, Command):
         # A command computes in a process of its own, and perhaps in several: only the wall tells how long it took.
         clock = "wall" if start.clock == "auto" else start.clock
-        return Arm(name, "perflab.bench.command:execute", {"line": side.line}, clock=clock, **options)  # type: ignore[arg-type]  # options by name
+        return Arm(name, "perflab.bench.command:execute", {"line": side.line}, clock=clock, source=side.line, **options)  # type: ignore[arg-type]  # options by name
     return Arm(name, side, clock=start.clock, **options)  # type: ignore[arg-type]  # options by name
 
 

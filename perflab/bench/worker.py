@@ -80,7 +80,7 @@ def _take(job: Job, number: int, loops: dict[int, int]) -> dict[str, Any]:
             sample = take_time(arm, loops[number])
     finally:
         os.chdir(folder)
-    return {"source_digest": _source_digest(resolve(arm.target)), **sample.as_dict()}
+    return {"source_digest": _source_digest(resolve(arm.target), arm.source), **sample.as_dict()}
 
 
 def _guarded(take: Callable[[], dict[str, Any]], number: int, send: Send) -> dict[str, Any]:
@@ -91,13 +91,13 @@ def _guarded(take: Callable[[], dict[str, Any]], number: int, send: Send) -> dic
         raise _ArmError from error
 
 
-def _source_digest(function: Callable[..., Any]) -> str:
+def _source_digest(function: Callable[..., Any], source: str) -> str:
     """Return the digest of what a function was written as: what it keeps from one sample to the next is no source."""
     while isinstance(function, partial):
         function = function.func
     written = inspect.unwrap(function)
     code = getattr(written, "__code__", None)
-    found = hashlib.blake2b(digest_size=16)
+    found = hashlib.blake2b(source.encode("utf-8", "surrogatepass"), digest_size=16)
     found.update(type(written).__qualname__.encode() if code is None else code.co_code + code.co_name.encode())
     if code is not None and os.path.isfile(code.co_filename):  # noqa: PTH113  # Python's own name of it
         with open(code.co_filename, "rb") as file:  # noqa: PTH123

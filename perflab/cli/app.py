@@ -40,6 +40,15 @@ def benchmark(
     quick: Annotated[
         bool, typer.Option("--quick", help="A small part of the source and two pairs: under a minute, no intervals.")
     ] = False,
+    files: Annotated[
+        int | None, typer.Option("--files", min=1, help="At most so many source files, instead of the default size.")
+    ] = None,
+    documents: Annotated[
+        int | None, typer.Option("--documents", min=7, help="At most so many documents, three a feature and four more.")
+    ] = None,
+    defects: Annotated[
+        int | None, typer.Option("--defects", min=0, max=1000, help="Planted defects of each rule; by default 3.")
+    ] = None,
     baseline: Annotated[
         str | None, typer.Option("--baseline", help="A function module:function, or a command with --shell.")
     ] = None,
@@ -81,7 +90,21 @@ def benchmark(
         if edits:
             raise typer.Exit(count_edits(workload or [], source, config))
         sides = (baseline, optimized) if baseline is not None or optimized is not None else None
-        asked = Asked(tuple(workload or ()), source, pairs, quick, sides, shell, budget, memory, targets, resume)
+        asked = Asked(
+            tuple(workload or ()),
+            source,
+            pairs,
+            quick,
+            sides,
+            shell,
+            budget,
+            memory,
+            targets,
+            resume,
+            files,
+            documents,
+            defects,
+        )
         raise typer.Exit(run(asked, report, config, runs))
 
 

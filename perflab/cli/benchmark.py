@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,9 @@ class Asked:
     memory: bool = False
     targets: Path | None = None
     resume: Path | None = None
+    files: int | None = None
+    documents: int | None = None
+    defects: int | None = None
 
     @property
     def label(self) -> str:
@@ -94,7 +98,9 @@ def _workloads(
     if asked.resume is not None and not before:
         raise BenchmarkError(f"The run {str(asked.resume)!r} measured no workload; resume it as it was started.")
     source = Path(before["source"]) if before.get("source") else asked.source
-    scale = Scale(**before["scale"]) if before else Scale.of(config, source, pairs=asked.pairs, quick=asked.quick)
+    sizes = {"files": asked.files, "documents": asked.documents, "defects": asked.defects}
+    asked_for = partial(Scale.of, config, source, pairs=asked.pairs, quick=asked.quick, **sizes)
+    scale = Scale(**before["scale"]) if before else asked_for()
     return benchmark_workloads(
         known_workloads(before.get("workloads") or asked.workloads),
         config=config,

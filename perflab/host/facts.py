@@ -25,7 +25,6 @@ PACKAGES = (
     "ipykernel",
     "ipywidgets",
     "jupyterlab",
-    "loky",
     "matplotlib",
     "numpy",
     "pandas",

@@ -21,10 +21,13 @@ BATCH_WEIGHT = 300_000
 _BATCH_S = 0.1
 """What a batch of several items may take: a hundred hand-overs to a process, and little to wait for at the end."""
 
+_LEAST_S = 0.02
+"""A hand-over waits for the caller to let another thread run, some five milliseconds if it computes."""
+
 _READY = 256
 
 _CHEAP_S = 5e-9
-"""To hand a byte to a process and take it there costs about twice as much (measured with loky: 10 ms a megabyte)."""
+"""To hand a byte to a process and take it there costs about twice as much (measured: 10 ms a megabyte)."""
 
 _KNOWN_WEIGHT = 2_000_000
 _FADING = 0.95
@@ -74,7 +77,8 @@ class Pace:
     """What the next batch may weigh, from what was handed out and how long that took.
 
     A batch weighs a small share of all before it, so that few items still spread over all workers, and no more than
-    what takes a tenth of a second, so that slow items do. What was learned long ago counts for less.
+    what takes a tenth of a second, so that slow items do; yet what takes a fiftieth of a second, once that is known, so
+    that workers do not wait for more than they do. What was learned long ago counts for less.
     """
 
     workers: int
@@ -85,8 +89,10 @@ class Pace:
     def limit(self) -> float:
         """Return the greatest weight of a batch of several items."""
         share = self.handed_out / (4 * self.workers)
-        quick = _BATCH_S * self.done / self.busy_s if self.busy_s > 0 else BATCH_WEIGHT
-        return min(BATCH_WEIGHT, share, quick)
+        if self.busy_s <= 0:
+            return min(BATCH_WEIGHT, share)
+        pace = self.done / self.busy_s
+        return min(BATCH_WEIGHT, max(share, _LEAST_S * pace), _BATCH_S * pace)
 
     def learn(self, weight: float, busy_s: float) -> None:
         """Take note of how long a worker was busy with a batch, in seconds."""

@@ -13,7 +13,7 @@ __all__ = ["peak_of"]
 
 def peak_of(executor: Executor) -> int | None:
     """Return the sum of each worker process's own peak resident memory, in bytes."""
-    # loky and the standard library both keep their worker processes by pid in `_processes`.
+    # The standard library's pools, too, keep their worker processes by pid in `_processes`.
     peaks = [_peak_of_process(pid) for pid in list(getattr(executor, "_processes", None) or ())]
     known = [peak for peak in peaks if peak is not None]
     return sum(known) if known else None

@@ -19,7 +19,7 @@ from perflab.parallel.ordered import InFlight
 from perflab.parallel.peak import peak_of
 from perflab.parallel.reply import Reply
 from perflab.parallel.retired import Retired
-from perflab.parallel.task import Origin, Outcome, in_worker, run_batch, run_call
+from perflab.parallel.task import Origin, Outcome, import_all, in_worker, run_batch, run_call
 
 __all__ = ["Kind", "Workers"]
 
@@ -30,13 +30,11 @@ R = TypeVar("R")
 class Workers:
     """An ordered parallel map over processes, threads, or any `concurrent.futures.Executor`.
 
-    Nothing is started before the first use. A pool used from inside one of its workers (or of another pool's) runs
-    inline, so nested parallel work never waits for itself. Functions and arguments may be closures and notebook
-    functions: they travel by cloudpickle (library: loky).
+    Nothing is started before the first use, or `start`. A pool used from inside one of its workers (or of another
+    pool's) runs inline, so nested parallel work never waits for itself. Functions and arguments may be closures and
+    notebook functions: they travel by cloudpickle. Shared memory that a worker makes is not unlinked when it ends.
 
-    After `close` and after `rest` no thread and no process is left. The two resource trackers that a process pool
-    starts end too, unless others need them: something that is registered with one still exists, another process holds
-    its pipe, or it ran before (see `perflab.parallel.trackers`).
+    After `close` and after `rest` no thread and no process is left.
 
     Parameters
     ----------
@@ -171,6 +169,23 @@ class Workers:
         future: Future[R] = Reply(outcome)
         future.add_done_callback(lambda _: self._leave())
         return future
+
+    def start(self, *modules: str) -> None:
+        """Start all workers now, while the caller does something else, and let them import modules of these names.
+
+        It returns at once, and does nothing where calls run inline. A module that cannot be imported is no error here.
+
+        Examples
+        --------
+        >>> with Workers(2) as workers:
+        ...     workers.start("json")
+        ...     list(workers.map(abs, [-1, -2]))
+        [1, 2]
+        """
+        self._refuse_closed()
+        if not self._inline():
+            for _ in range(self.workers):
+                self.submit(import_all, modules)
 
     def peak_bytes(self) -> int | None:
         """Return the sum of each worker process's own peak resident memory, in bytes.

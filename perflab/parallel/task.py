@@ -6,10 +6,11 @@ rows that were recorded meanwhile.
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -18,10 +19,21 @@ from typing import Any, Self, TypeVar
 from perflab.errors import PerflabError
 from perflab.parallel.recording import callers, carried, on_behalf_of
 
-__all__ = ["Origin", "Outcome", "in_worker", "inside_worker", "run_batch", "run_call"]
+__all__ = [
+    "Origin",
+    "Outcome",
+    "import_all",
+    "in_worker",
+    "inside_worker",
+    "portable",
+    "run_batch",
+    "run_call",
+    "with_traceback",
+]
 
 T = TypeVar("T")
 R = TypeVar("R")
+E = TypeVar("E", bound=BaseException)
 
 _inside: ContextVar[bool] = ContextVar("perflab_inside_worker", default=False)
 _interpreter = os.urandom(8).hex()
@@ -101,7 +113,7 @@ def run_batch(fn: Callable[[T], R], batch: list[T], origin: Origin) -> Outcome:
             for item in batch:
                 results.append(fn(item))  # noqa: PERF401 - the results before an error are wanted
     except Exception as error:
-        failed = error if origin.is_here else _with_traceback(error)
+        failed = error if origin.is_here else with_traceback(error)
     return Outcome(results, failed, time.perf_counter() - began, carried())
 
 
@@ -110,11 +122,17 @@ def run_call(fn: Callable[..., R], args: tuple[Any, ...], origin: Origin) -> Out
     return run_batch(lambda given: fn(*given), [args], origin)
 
 
+def import_all(modules: Iterable[str]) -> None:
+    """Import modules, so that the calls that need them do not wait for that."""
+    for module in modules:
+        importlib.import_module(module)
+
+
 def _process() -> str:
     return f"{_interpreter}-{os.getpid()}"
 
 
-def portable(error: Exception) -> Exception:
+def portable(error: E) -> E | PerflabError:
     """Return an error that survives the way home, or one that says the same.
 
     An exception whose constructor does not accept its own `args` cannot be unpickled, and would break the pool.
@@ -130,11 +148,11 @@ def portable(error: Exception) -> Exception:
     return error
 
 
-def _with_traceback(error: Exception) -> Exception:
+def with_traceback(error: E) -> E | PerflabError:
     """Return a portable error whose traceback, which does not travel, is kept as a note."""
     import traceback
 
     text = "".join(traceback.format_exception(error)).rstrip()
-    error = portable(error)
-    error.add_note(f"in worker process {os.getpid()}:\n{text}")
-    return error
+    carried = portable(error)
+    carried.add_note(f"in worker process {os.getpid()}:\n{text}")
+    return carried

@@ -6,6 +6,7 @@ In: what is to be done with the folder, now and then or at the end. Out: it is d
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import threading
 import warnings
@@ -100,14 +101,21 @@ class RunningFolder:
         with self._lock:  # other threads may be about to meet the same error
             known, self._folder = self._folder is None, None
         self._closing.set()
+        # The ring has room also on a full disk; the folder may have, if only what failed was too large.
+        self.ring.write("event", f"the run folder cannot be written: {_reason(error)}")
+        with contextlib.suppress(Exception):
+            folder.update(given_up=_reason(error))
         folder.release()
         if not known:
             self._warn(error)
 
     def _warn(self, error: Exception) -> None:
-        reason = error.strerror or error if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
         warnings.warn(
-            f"The run folder {str(self._path)!r} cannot be written ({reason}); recording goes on in memory.",
+            f"The run folder {str(self._path)!r} cannot be written ({_reason(error)}); recording goes on in memory.",
             RuntimeWarning,
             stacklevel=5,
         )
+
+
+def _reason(error: Exception) -> str:
+    return str(error.strerror or error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"

@@ -60,6 +60,9 @@ def benchmark(
     source: str | Path | None = None,
     pairs: int | None = None,
     quick: bool = False,
+    files: int | None = None,
+    documents: int | None = None,
+    defects: int | None = None,
     states: Sequence[str] | None = None,
     setup: Function | None = None,
     state: State = "any",
@@ -79,7 +82,8 @@ def benchmark(
     ----------
     workload
         `"document-creation"`, `"cross-validation"`, `"tune"`, or the baseline: a function without arguments, its name
-        as `module:function`, a `perflab.bench.Command`, or a `perflab.bench.Arm`, which has arguments.
+        as `module:function`, a `perflab.bench.Command`, a `perflab.bench.Cell` of code and the names that it uses, or a
+        `perflab.bench.Arm`, which has arguments.
     optimized
         What to hold against the baseline; both must return, or print, the same.
     config
@@ -90,6 +94,11 @@ def benchmark(
         Interleaved pairs; by default that of the config for workloads, 48 to 96 for functions.
     quick
         Measure a built-in workload on a small part of the source in two pairs, too few for an interval.
+    files, documents
+        Bounds on the source files of a built-in workload, 1 or more, and on its documents, 7 or more, instead of its
+        own size.
+    defects
+        Defects of each rule that cross-validation has to find, 0 to 1000; by default 3.
     states
         Of a built-in workload: in which of `cold`, `warm` and `incremental` the optimized arm is measured; by default
         in all.
@@ -119,7 +128,8 @@ def benchmark(
     Raises
     ------
     BenchmarkError
-        If the workload is unknown, an arm fails, the arms' outputs differ, or their source changes meanwhile.
+        If the workload is unknown or a size out of bounds, an arm fails, the arms' outputs differ, or their source
+        changes meanwhile.
 
     Examples
     --------
@@ -134,7 +144,7 @@ tune, or give two functions.
     kept = _Kept(folder, before, tuple(targets))
     if isinstance(workload, str) and (optimized is None or ":" not in workload):
         path = None if source is None else Path(source)
-        scale = Scale.of(config, path, pairs=pairs, quick=quick)
+        scale = Scale.of(config, path, pairs=pairs, quick=quick, files=files, documents=documents, defects=defects)
         scale = scale if states is None else replace(scale, states=tuple(states))
         return _benchmark_workloads([workload], config, scale, path, kept, on_step)
     if optimized is None:

@@ -74,9 +74,11 @@ class Run:
 
     @property
     def ending(self) -> str:
-        """One sentence on what the program of an `unfinished` run did last; empty for every other run."""
+        """One sentence on how an `unfinished` run came to its end; empty for every other run."""
         if self._folder is None or self.status != "unfinished":
             return ""
+        if self.info.get("given_up"):
+            return f"The run folder could not be written any more: {self.info['given_up']}."
         from perflab.present.escape import visible
 
         return visible(last_words(self._last_events(), running=_is_written(self._folder)))

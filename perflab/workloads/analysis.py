@@ -21,6 +21,7 @@ from perflab.workloads.corpus import read_source
 from perflab.workloads.discover import SourceFile
 from perflab.workloads.facts import facts_text, packed
 from perflab.workloads.fragments import fragment_text, merged
+from perflab.workloads.overlap import overlapping
 from perflab.workloads.render import code_digest
 
 __all__ = ["Analysis", "Cache"]
@@ -71,9 +72,11 @@ class Analysis:
 
     def texts(self, files: Iterable[SourceFile]) -> Iterator[tuple[str, bytes]]:
         """Yield the path and the packed facts of each file, as they become known."""
-        whole: list[SourceFile] = []
-        for file in files:
-            text = self._in_chunks(file) if _is_large(file) else None
+        files = list(files)
+        whole = [file for file in files if not _is_large(file)]
+        large = [file for file in files if _is_large(file)]
+        # Of two files, one is put together while the workers look at chunks of the other.
+        for file, text in zip(large, overlapping(self._in_chunks, large, self._workers.workers), strict=True):
             if text is None:
                 whole.append(file)
             else:

@@ -6,18 +6,26 @@ In: folders as text. Out: an `Outcome`: the digest of what was made, counted wor
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from perflab.bench import Outcome
 from perflab.config import Config
 from perflab.workloads.corpus import Corpus, select
 
+if TYPE_CHECKING:
+    from perflab.parallel import Workers
+
 __all__ = ["fresh_folders", "naive_documents", "naive_validation", "optimized_documents", "optimized_validation"]
+
+Work = Callable[..., tuple[str, Mapping[str, Any]]]
+
+_IMPORTED_BY_WORKERS = ("perflab.workloads.facts", "perflab.workloads.fragments")
 
 
 def fresh_folders(scratch: str, store: str | None = None, **_: Any) -> Mapping[str, str]:
@@ -81,33 +89,40 @@ def optimized_validation(
     return _with_tools(validate, store, run, settings)
 
 
-def _with_tools(
-    work: Callable[..., tuple[str, Mapping[str, Any]]], store: str, run: str | None, settings: Mapping[str, Any]
-) -> Outcome:
+def _with_tools(work: Work, store: str, run: str | None, settings: Mapping[str, Any]) -> Outcome:
     """Call `work` with the cache, the workers and the recorder that the settings describe, all closed afterwards.
 
     Without a run folder the rows stay in memory, and are never made into columns and files: that is what a memory run
     asks for, as nobody reads its rows.
     """
-    from perflab.cache import build_tiers
-    from perflab.events import Events
-    from perflab.host import Monitor, share_one_arena
+    from perflab.host import share_one_arena
     from perflab.parallel import Workers
-    from perflab.record import Recorder
 
     share_one_arena()
     config = Config(**settings).replace(cache={"l3_dir": store})
+    with Workers(config.workers, config.parallel.kind, in_flight=config.max_parallel_operations) as workers:
+        if not Path(store).exists():  # all is to be computed: they start while this process imports the rest
+            workers.start(*_IMPORTED_BY_WORKERS)
+        digest, counted = _recorded(work, config, workers, run)
+    # Peaks of processes are watched from outside, where those that serve the workers are seen too.
+    return Outcome(digest, counted, run_dir=run, children_peak_bytes=0 if config.workers == 1 else None)
+
+
+def _recorded(work: Work, config: Config, workers: Workers, run: str | None) -> tuple[str, Mapping[str, Any]]:
+    from perflab.cache import build_tiers
+    from perflab.events import Events
+    from perflab.host import Monitor
+    from perflab.record import Recorder
+
     recorder = Recorder(None if run is None else Path(run), config.record)
     with (
         Monitor(recorder, Events(recorder.add), config.resource_monitoring) as monitor,
         build_tiers(config, recorder) as cache,
-        Workers(config.workers, config.parallel.kind, in_flight=config.max_parallel_operations) as workers,
     ):
-        digest, counted = work(config, cache=cache, workers=workers, recorder=recorder)
+        found = work(config, cache=cache, workers=workers, recorder=recorder)
         monitor.sample()
     recorder.close()
-    # Peaks of processes are watched from outside, where those that serve the workers are seen too.
-    return Outcome(digest, counted, run_dir=run, children_peak_bytes=0 if config.workers == 1 else None)
+    return found
 
 
 def _corpus(source: str) -> Corpus:
@@ -121,4 +136,5 @@ def _score(findings: Any, documents: str) -> dict[str, Any]:
     planted = [Planted(**defect) for defect in json.loads(Path(documents).with_suffix(".json").read_text())]
     total, *_ = score(findings, planted)
     counts = {name: value for name, value in asdict(total).items() if name != "rule"}
-    return {**counts, "precision": total.precision, "recall": total.recall}
+    rates = {"precision": total.precision, "recall": total.recall}
+    return counts | {name: rate for name, rate in rates.items() if not math.isnan(rate)}

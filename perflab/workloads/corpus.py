@@ -6,9 +6,11 @@ with their features, and of what was skipped and why.
 
 from __future__ import annotations
 
+import math
 import random
 import shutil
 import sysconfig
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -44,7 +46,13 @@ class Corpus:
 
 
 def select(
-    source: Path | None = None, *, seed: int = 2026, limit_bytes: int | None = None, max_bytes: int = MAX_FILE_BYTES
+    source: Path | None = None,
+    *,
+    seed: int = 2026,
+    limit_bytes: int | None = None,
+    max_bytes: int = MAX_FILE_BYTES,
+    max_files: int | None = None,
+    max_features: int | None = None,
 ) -> Corpus:
     """Return the files of a tree that the workloads read.
 
@@ -53,11 +61,14 @@ def select(
     source
         A folder; `None` is the standard library of the running Python without its tests.
     seed
-        Order in which features are taken until `limit_bytes` is full. The same seed gives the same files.
+        Order in which features are taken until a bound is reached. The same seed gives the same files.
     limit_bytes
         Bound on the bytes of all files, `None` for the whole tree. At least one feature is taken.
     max_bytes
         Larger files are skipped.
+    max_files, max_features
+        Bounds on the files and on their features, `None` for none. Of a single feature with more files, so many are
+        taken.
 
     Raises
     ------
@@ -73,7 +84,8 @@ def select(
     root = Path(sysconfig.get_path("stdlib")) if source is None else Path(source)
     root = _folder(root)
     found, skipped = discover(root, library=source is None)
-    chosen = _subset(with_features(found), seed, limit_bytes)
+    bounds = (limit_bytes, max_files, max_features)
+    chosen = _subset(with_features(found), seed, [math.inf if bound is None else bound for bound in bounds])
     files: list[SourceFile] = []
     for file in chosen:
         reason = reason_to_skip(root, file, max_bytes)
@@ -141,18 +153,21 @@ def _nothing_to_read(root: Path, skipped: list[Skipped]) -> str:
     return f"source {str(root)!r} holds no readable source file ({kinds}){why}; give a folder that does"
 
 
-def _subset(files: list[SourceFile], seed: int, limit_bytes: int | None) -> list[SourceFile]:
-    """Take whole features in seeded order as long as they fit; the smallest one if none does."""
-    sizes: dict[str, int] = {}
+def _subset(files: list[SourceFile], seed: int, bounds: Sequence[float]) -> list[SourceFile]:
+    """Take whole features in seeded order as long as they fit; of the smallest one what fits if none does."""
+    features: dict[str, list[SourceFile]] = {}
     for file in files:
-        sizes[file.feature] = sizes.get(file.feature, 0) + file.nbytes
-    if limit_bytes is None or not files:
-        return files
-    order = sorted(sizes)
+        features.setdefault(file.feature, []).append(file)
+    order = sorted(features)
     random.Random(seed).shuffle(order)
+    left = list(bounds)
     taken: set[str] = set()
     for feature in order:
-        if sizes[feature] <= limit_bytes - sum(sizes[name] for name in taken):
+        takes = (sum(file.nbytes for file in features[feature]), len(features[feature]), 1)
+        if all(take <= room for take, room in zip(takes, left, strict=True)):
             taken.add(feature)
-    taken = taken or {min(order, key=lambda name: (sizes[name], name))}
-    return [file for file in files if file.feature in taken]
+            left = [room - take for take, room in zip(takes, left, strict=True)]
+    if taken or not files:
+        return [file for file in files if file.feature in taken]
+    smallest = min(features.values(), key=lambda found: (sum(file.nbytes for file in found), found[0].feature))
+    return smallest[: int(min(bounds[1], len(smallest)))]

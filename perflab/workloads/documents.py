@@ -6,13 +6,11 @@ counted work. Both arms give the same bytes.
 
 from __future__ import annotations
 
-import contextvars
 import functools
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 from perflab.parallel import Workers
 from perflab.record import NULL_RECORDER, Recorder
@@ -25,6 +23,7 @@ from perflab.workloads.factsheet import FileFacts
 from perflab.workloads.folder import output_digest, prepare, read_document, remove_stale, write_document
 from perflab.workloads.heading import document_path
 from perflab.workloads.layout import Layout, layout_of, used_files
+from perflab.workloads.overlap import overlapping
 from perflab.workloads.render import render
 from perflab.workloads.requirements import requirements
 from perflab.workloads.reuse import Made, Reuse
@@ -34,9 +33,6 @@ from perflab.workloads.summary import Summary, summarise
 from perflab.workloads.tasks import tasks
 
 __all__ = ["STEERING", "Created", "create_naive", "create_optimized"]
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 STEERING: Final[Mapping[str, Callable[[Layout, list[Summary]], Mapping[str, object]]]] = {
     "product": product,
@@ -126,7 +122,7 @@ def create_optimized(
     workers
         Analyse files in parallel, large ones chunk by chunk.
     recorder
-        Gets one operation a step and a document, and one row a chunk.
+        Gets one operation a step, a feature and a document, and one row a chunk.
     operations
         Documents that are in the making at once, at the most.
 
@@ -143,9 +139,9 @@ def create_optimized(
     creation = _Creation(layout, out_dir, reuse, recorder)
     steering_missing = not creation.steering_is_made()
     made: dict[str, Made] = {}
-    for pairs in _overlapping(lambda name: creation.feature(name, steering_missing), layout.features, operations):
+    for pairs in overlapping(lambda name: creation.feature(name, steering_missing), layout.features, operations):
         made.update(pairs)
-    made.update(_overlapping(creation.steering, STEERING, operations))
+    made.update(overlapping(creation.steering, STEERING, operations))
     made["index.md"] = creation.index([item.examined for item in made.values()])
     with recorder.operation("validate-documents", key=corpus.name):
         findings = judge(item.examined for item in made.values())
@@ -174,9 +170,10 @@ class _Creation:
         """Make a feature's three documents, and its summary for the steering documents."""
         paths = self._layout.features[feature]
         own = functools.cache(lambda: self._reuse.facts(paths))
-        if summary_needed:  # while this feature's facts are at hand
-            self._summaries[feature] = self._reuse.summary(feature, own)
-        used = self._reuse.used(feature, own)
+        with self._recorder.operation("read-feature", key=feature):
+            if summary_needed:  # while this feature's facts are at hand
+                self._summaries[feature] = self._reuse.summary(feature, own)
+            used = self._reuse.used(feature, own)
         contents: dict[str, tuple[Iterable[str], Callable[[], Mapping[str, object]]]] = {
             "requirements": (paths, lambda: requirements(feature, own())),
             "design": ((*paths, *used), lambda: design(self._layout, feature, own(), self._reuse.facts(used))),
@@ -219,17 +216,6 @@ class _Creation:
             if read_document(self._out_dir, path) != made.text:
                 write_document(self._out_dir, path, made.text)
         return path, made
-
-
-def _overlapping(function: Callable[[T], R], items: Iterable[T], operations: int) -> list[R]:
-    """Return the function's results in order; up to `operations` calls overlap, in the caller's recorded operation."""
-    with ThreadPoolExecutor(operations, thread_name_prefix="documents") as pool:
-        futures = [pool.submit(contextvars.copy_context().run, function, item) for item in items]
-        try:
-            return [future.result() for future in futures]
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
 
 
 def _paths(layout: Layout) -> list[str]:

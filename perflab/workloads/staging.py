@@ -17,6 +17,7 @@ from perflab.errors import BenchmarkError
 from perflab.workloads import arms as targets
 from perflab.workloads.amalgam import amalgamate
 from perflab.workloads.corpus import Corpus, copy_corpus, select
+from perflab.workloads.document import FEATURE_KINDS, STEERING_KINDS
 from perflab.workloads.edit import Edit, edit_one_function
 from perflab.workloads.reads import READ_WORKLOADS
 
@@ -37,6 +38,16 @@ QUICK_PAIRS = 2
 MEMORY_PAIRS = 3
 STATES = ("cold", "warm", "incremental")
 
+OF_ALL_FEATURES = len(STEERING_KINDS) + 1
+"""The steering documents and the index."""
+
+SIZES: Mapping[str, tuple[int, int]] = {
+    "files": (1, 100_000),
+    "documents": (OF_ALL_FEATURES + len(FEATURE_KINDS), 100_000),
+    "defects": (0, 1_000),
+}
+"""Bounds on what can be asked for: a feature has three documents, and four are of all of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scale:
@@ -52,6 +63,11 @@ class Scale:
         Blocks of memory runs.
     warmup_blocks : int
         First blocks that are discarded.
+    files, documents : int or None
+        Bounds on the source files and on the documents that are made of them, instead of the size in `source`; then
+        no module of many modules is added.
+    defects : int or None
+        Defects of each rule that are planted into the documents of cross-validation; 3 if None.
     states : tuple of str
         In which states the optimized arm is measured: `cold`, `warm`, `incremental`.
     """
@@ -60,6 +76,9 @@ class Scale:
     pairs: int
     memory_pairs: int
     warmup_blocks: int
+    files: int | None = None
+    documents: int | None = None
+    defects: int | None = None
     states: Sequence[str] = STATES
 
     def __post_init__(self) -> None:
@@ -68,13 +87,28 @@ class Scale:
             raise BenchmarkError(f"The states are {list(self.states)!r}; give one or more of {', '.join(STATES)}.")
 
     @classmethod
-    def of(cls, config: Config, source: Path | None, *, pairs: int | None, quick: bool) -> Scale:
-        """Return the scale that a config and its overrides mean; a source of the user's own is read whole."""
+    def of(cls, config: Config, source: Path | None, *, pairs: int | None, quick: bool, **sizes: int | None) -> Scale:
+        """Return the scale that a config and its overrides mean; a source of the user's own is read whole.
+
+        Raises
+        ------
+        BenchmarkError
+            If one of the `sizes` (`files`, `documents`, `defects`) is out of its bounds.
+        """
+        for name, asked in sizes.items():
+            low, high = SIZES[name]
+            if asked is not None and not low <= asked <= high:
+                raise BenchmarkError(f"{name} is {asked}; allowed is {low} to {high:,}.")
         settings = config.benchmark
         size: Literal["quick", "default", "whole"] = "quick" if quick else "default" if source is None else "whole"
         timed = pairs or (QUICK_PAIRS if quick else settings.pairs)
         memory = min(timed, 1 if quick else MEMORY_PAIRS)
-        return cls(size, timed, memory, 0 if quick else settings.warmup_blocks)
+        return cls(size, timed, memory, 0 if quick else settings.warmup_blocks, **sizes)
+
+    @property
+    def features(self) -> int | None:
+        """Features that give no more than `documents`."""
+        return None if self.documents is None else (self.documents - OF_ALL_FEATURES) // len(FEATURE_KINDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +135,9 @@ class Workload:
     work : str
         Its arms are `naive_<work>` and `optimized_<work>`.
     limit_bytes, large_bytes : int
-        Source, and a module of many modules beside it, at which the naive arm takes about as long as the guide's
-        starting points, 20 s and 15 s, on one core of the 2-core machine that the README's figures come from, and as
-        much memory as it names, 200 MB. With 0 there is no such module.
+        Source, and a module of many modules beside it, at which the naive arm takes 13 s on one core of the 2-core
+        machine that the README's figures come from, and as much memory as the guide starts from, 200 MB. At the guide's
+        20 s and 15 s a benchmark of both would take more than ten minutes. With 0 there is no such module.
     quick_bytes : int
         Source at which all its arms together take about 20 s there.
     inputs : callable
@@ -114,7 +148,7 @@ class Workload:
     limit_bytes: int
     large_bytes: int
     quick_bytes: int
-    inputs: Callable[[Path, Path, Config], Mapping[str, str]]
+    inputs: Callable[[Path, Path, Config, int | None], Mapping[str, str]]
 
 
 def known_workloads(names: Sequence[str]) -> tuple[str, ...]:
@@ -138,8 +172,10 @@ def known_workloads(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def corpus_of(workload: Workload, source: Path | None, scale: Scale, config: Config, scratch: Path) -> Corpus:
-    limits = {"quick": workload.quick_bytes, "default": workload.limit_bytes, "whole": None}
     seed = config.benchmark.seed
+    if scale.files is not None or scale.documents is not None:
+        return select(source, seed=seed, max_files=scale.files, max_features=scale.features)
+    limits = {"quick": workload.quick_bytes, "default": workload.limit_bytes, "whole": None}
     corpus = select(source, seed=seed, limit_bytes=limits[scale.source])
     if scale.source != "default" or not workload.large_bytes:
         return corpus
@@ -155,38 +191,42 @@ def staged(
     scratch: Path,
     config: Config,
     edit: Callable[[Path, int], Edit] = edit_one_function,
+    defects: int | None = None,
 ) -> Stage:
-    """Copy the source, edit a second copy, and make ready what the arms read of each."""
+    """Copy the source, edit a second copy, and make ready what the arms read of each; see `Scale` for `defects`."""
     # Both copies have the tree's own name, since it stands in the documents.
     copies = {state: scratch / state / corpus.root.name for state in ("original", "edited")}
     for copy in copies.values():
         copy_corpus(corpus, copy)
     edit(copies["edited"], config.benchmark.seed)
-    inputs = {state: workload.inputs(copy, scratch / f"{state}-inputs", config) for state, copy in copies.items()}
+    inputs = {
+        state: workload.inputs(copy, scratch / f"{state}-inputs", config, defects) for state, copy in copies.items()
+    }
     return Stage(inputs["original"], inputs["edited"], scratch, config.model_dump(mode="json"))
 
 
-def _source(source: Path, scratch: Path, config: Config) -> Mapping[str, str]:
-    del scratch, config
+def _source(source: Path, scratch: Path, config: Config, defects: int | None) -> Mapping[str, str]:
+    del scratch, config, defects
     return {"source": str(source)}
 
 
-def _planted(source: Path, scratch: Path, config: Config) -> Mapping[str, str]:
+def _planted(source: Path, scratch: Path, config: Config, defects: int | None) -> Mapping[str, str]:
     """Create the documents of a source tree and put defects into a copy of them."""
-    from perflab.workloads.crossvalidate import plant
+    from perflab.workloads.crossvalidate import DEFAULT_COUNTS, plant
 
     scratch.mkdir(parents=True)
     clean, planted = scratch / "clean", scratch / "planted"
     settings = config.model_dump(mode="json")
     targets.optimized_documents(str(source), str(clean), str(scratch / "store"), str(scratch / "run"), settings)
-    defects = plant(clean, planted, config.benchmark.seed)
-    planted.with_suffix(".json").write_text(json.dumps([asdict(defect) for defect in defects]))
+    counts = DEFAULT_COUNTS if defects is None else dict.fromkeys(DEFAULT_COUNTS, defects)
+    found = plant(clean, planted, config.benchmark.seed, counts)
+    planted.with_suffix(".json").write_text(json.dumps([asdict(defect) for defect in found]))
     return {"source": str(source), "documents": str(planted)}
 
 
 WORKLOADS: Mapping[str, Workload] = {
-    "document-creation": Workload("documents", 1_500_000, 3_000_000, 450_000, _source),
-    "cross-validation": Workload("validation", 2_900_000, 0, 750_000, _planted),
+    "document-creation": Workload("documents", 2_000_000, 3_000_000, 450_000, _source),
+    "cross-validation": Workload("validation", 3_600_000, 0, 750_000, _planted),
 }
 """The built-in workloads by name."""
 

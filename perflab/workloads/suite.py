@@ -31,7 +31,7 @@ _ARMS = "perflab.workloads.arms"
 _LIBRARIES = (
     "diskcache",
     "jinja2",
-    "loky",
+    "perflab.parallel.processes",
     "numpy",
     "perflab.cache.build",
     "perflab.workloads.crossvalidate",
@@ -83,7 +83,7 @@ def run_workloads(
             corpus = corpus_of(WORKLOADS[name], source, scale, config, Path(folder) / f"{name}-source")
             sources[name] = {"name": corpus.name, "files": len(corpus.files), "nbytes": corpus.nbytes}
             recorder.note(sources=sources)
-            stage = staged(WORKLOADS[name], corpus, Path(folder) / name, config)
+            stage = staged(WORKLOADS[name], corpus, Path(folder) / name, config, defects=scale.defects)
             benches.append(_measure(name, stage, config, recorder, scale, on_step, earlier))
         return benches
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 
 import arms_under_test as under_test
@@ -66,6 +67,20 @@ def test_its_own_unknown_memory_is_missing(function, monkeypatch):
 def test_without_a_reset_the_peak_is_not_the_arms(monkeypatch):
     monkeypatch.setattr(sample, "reset_peak", lambda: False)
     assert measured() == (None, None)
+
+
+def test_what_a_child_shared_with_its_parent_until_it_became_a_program_is_not_counted():
+    ballast = b"1" * 100_000_000
+    seen = []
+    with children.PeakWatch() as watch:
+        # Between fork and exec the child has its parent's memory; the pauses make sure that it is seen then, and after.
+        command = [sys.executable, "-c", "import time; time.sleep(0.3)"]
+        with subprocess.Popen(command, preexec_fn=lambda: time.sleep(0.3)) as process:
+            while process.poll() is None:
+                seen.append(watch.peak_bytes or 0)
+                time.sleep(0.01)
+    assert max(seen) > len(ballast)
+    assert 1_000_000 < watch.peak_bytes < 60_000_000
 
 
 def test_a_child_that_has_ended_needs_no_memory():

@@ -13,7 +13,7 @@ from perflab.config import Config
 from perflab.workloads import arms, staging
 from perflab.workloads.corpus import copy_corpus, select
 
-SMALL = 1_200_000
+SMALL = 2_400_000
 CONFIG = Config(parallel_processing_enabled=False)
 
 

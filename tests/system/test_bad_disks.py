@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import subprocess
@@ -273,4 +274,21 @@ def test_a_benchmark_whose_disk_fills_up_keeps_its_samples_in_memory(disk: Path)
         result = perflab.benchmark(_sorted, _listed, pairs=8, budget_s=0, run_dir=disk / "run", on_step=fill_at_once)
     assert len(result.run.frames.samples) == 20
     assert result.verdict in ("faster", "unclear")
-    assert perflab.open_run(disk / "run").status != "finished"
+    run = perflab.open_run(disk / "run")
+    assert run.status != "finished"
+    assert any("No space left" in text for text in run.flight["text"])
+
+
+def test_a_folder_that_takes_no_more_rows_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder = Recorder(tmp_path / "run")
+    recorder.access("k", "hit")
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
+    monkeypatch.setattr(RunFolder, "write", full)
+    with pytest.warns(RuntimeWarning, match="Disk quota exceeded"):
+        recorder.flush()
+    assert perflab.open_run(tmp_path / "run").ending == (
+        "The run folder could not be written any more: Disk quota exceeded."
+    )

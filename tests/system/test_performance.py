@@ -44,7 +44,6 @@ def test_every_public_name_is_there_and_documented() -> None:
 def test_importing_perflab_imports_nothing_heavy() -> None:
     heavy = {
         "diskcache",
-        "loky",
         "matplotlib",
         "numpy",
         "pandas",

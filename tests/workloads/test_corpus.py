@@ -35,6 +35,15 @@ def test_whole_features_are_taken() -> None:
     assert {f.path for f in part.files} == {f.path for f in whole.files if f.feature in taken}
 
 
+def test_files_and_features_have_bounds_of_their_own() -> None:
+    assert len({file.feature for file in select(max_features=2).files}) == 2
+    few = select(max_files=12)
+    assert 0 < len(few.files) <= 12
+    assert select(max_files=12, seed=7).files != few.files
+    (one,) = select(max_files=1).files
+    assert one.nbytes > 0
+
+
 def test_the_smallest_feature_is_taken_if_none_fits(tmp_path: Path) -> None:
     write(tmp_path, "big/a.py", b"x = 1\n" * 50)
     write(tmp_path, "small/a.py", b"x = 1\n")

@@ -110,6 +110,7 @@ def test_real_tiers_and_processes_give_the_same(corpus: Corpus, tmp_path: Path) 
     assert cold.digest == create_naive(big, tmp_path / "big-naive").digest
     names = recorder.frames.operations.groupby("name", observed=True).size()
     assert names["create-document"] == len(cold.paths) + len(naive.paths)
+    assert names["read-feature"] == sum(len({file.feature for file in made.files}) for made in (big, corpus))
 
 
 def test_a_later_process_finds_documents_on_disk(corpus: Corpus, tmp_path: Path, workers: Workers) -> None:

@@ -11,9 +11,11 @@ from perflab import Config, benchmark, open_run
 from perflab.bench import Outcome
 from perflab.errors import BenchmarkError, SourceError
 from perflab.workloads import arms
+from perflab.workloads.corpus import select
+from perflab.workloads.discover import SourceFile
 from perflab.workloads.edit import EDITS
 from perflab.workloads.edit_counts import count_edits
-from perflab.workloads.staging import QUICK_PAIRS, Scale
+from perflab.workloads.staging import QUICK_PAIRS, WORKLOADS, Scale, corpus_of, naive_outcome, staged
 
 CONFIG = Config(parallel={"workers": 2}, benchmark={"pairs": 1, "warmup_blocks": 0})
 ARMS = {("baseline", "any"), ("optimized", "cold"), ("optimized", "warm"), ("optimized", "incremental")}
@@ -171,6 +173,42 @@ def test_the_scale_follows_config_and_overrides() -> None:
     assert Scale.of(config, None, pairs=None, quick=False) == Scale("default", 9, 3, 1)
     assert Scale.of(config, Path(), pairs=4, quick=False) == Scale("whole", 4, 3, 1)
     assert Scale.of(config, None, pairs=None, quick=True) == Scale("quick", QUICK_PAIRS, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ({"files": 0}, "files is 0; allowed is 1 to 100,000"),
+        ({"documents": 6}, "documents is 6; allowed is 7 to 100,000"),
+        ({"defects": -1}, "defects is -1; allowed is 0 to 1,000"),
+    ],
+)
+def test_absurd_sizes_are_refused(sizes: dict[str, int], message: str) -> None:
+    with pytest.raises(BenchmarkError, match=message):
+        benchmark("cross-validation", **sizes)
+
+
+def test_sizes_bound_the_source(tmp_path: Path, source: Path) -> None:
+    def files(**sizes: int) -> tuple[SourceFile, ...]:
+        scale = Scale.of(CONFIG, source, pairs=1, quick=False, **sizes)
+        return corpus_of(WORKLOADS["document-creation"], source, scale, CONFIG, tmp_path).files
+
+    assert len({file.feature for file in files(documents=7)}) == 1
+    assert len({file.feature for file in files(documents=10)}) == 2
+    assert len(files(files=4)) == 3
+    assert len(files(files=2)) == 2
+
+
+@pytest.mark.parametrize(("defects", "least", "most"), [(0, 0, 0), (1, 6, 12), (5, 21, 60)])
+def test_as_many_defects_are_planted_as_are_asked_for_and_all_are_found(
+    tmp_path: Path, source: Path, defects: int, least: int, most: int
+) -> None:
+    workload = WORKLOADS["cross-validation"]
+    stage = staged(workload, select(source), tmp_path, CONFIG.replace(parallel={"workers": 1}), defects=defects)
+    work = dict(naive_outcome(stage, workload.work).work or {})
+    assert least <= work["planted"] <= most
+    assert (work["right"], work["named"]) == (work["findings"], work["planted"])
+    assert ("recall" in work) == (defects > 0)
 
 
 @pytest.mark.parametrize("workload", ["document-creation", "cross-validation"])

@@ -20,7 +20,8 @@ from perflab.record import NULL_RECORDER, Recorder
 from perflab.workloads import render
 from perflab.workloads.analysis import Cache
 from perflab.workloads.corpus import Corpus, read_source
-from perflab.workloads.crossvalidate.code import check_code, files_analysed, files_named, modules
+from perflab.workloads.crossvalidate.ahead import FactsAhead
+from perflab.workloads.crossvalidate.code import Modules, check_code, files_analysed, files_named, modules
 from perflab.workloads.crossvalidate.finding import Finding
 from perflab.workloads.crossvalidate.folder import content_digest, document_paths, read, statements
 from perflab.workloads.crossvalidate.pairs import candidate_pairs, check_pair
@@ -59,6 +60,15 @@ class _Tools:
 
 
 @dataclass(frozen=True, slots=True)
+class _Code:
+    """The source files as they are measured, by module, and their facts."""
+
+    sources: Mapping[str, Source]
+    modules: Modules
+    ahead: FactsAhead
+
+
+@dataclass(frozen=True, slots=True)
 class _Loaded:
     """A document's statements and the digest of its path and bytes."""
 
@@ -93,32 +103,48 @@ def validate_optimized(
     """
     tools = _Tools(cache, workers, recorder, Counter(dict.fromkeys(_COUNTED, 0)))
     with recorder.operation(_PREFIX, key=documents_dir.name):
-        documents = _load(tools, documents_dir)
-        with recorder.operation(f"{_PREFIX}-pairs"):
-            findings = _check_pairs(tools, documents)
-        with recorder.operation(f"{_PREFIX}-set"):
-            findings += [f for rule in SET_RULES for f in rule([item.statements for item in documents])]
-        with recorder.operation(f"{_PREFIX}-code"):
-            findings += _check_code(tools, documents, corpus)
+        contents = _contents(tools, documents_dir)
+        sources = {file.path: measure(read_source(file)) for file in corpus.files}
+        sizes = {path: source.nbytes for path, source in sources.items()}
+        with FactsAhead(lambda: _reuse(tools, corpus), sizes, workers.workers) as ahead:
+            code = _Code(sources, modules(sources), ahead)
+            documents = _load(tools, contents, code)
+            with recorder.operation(f"{_PREFIX}-pairs"):
+                findings = _check_pairs(tools, documents)
+            with recorder.operation(f"{_PREFIX}-set"):
+                findings += [f for rule in SET_RULES for f in rule([item.statements for item in documents])]
+            with recorder.operation(f"{_PREFIX}-code"):
+                findings += _check_code(tools, documents, code)
         return validated(findings, tools.work)
 
 
-def _load(tools: _Tools, folder: Path) -> list[_Loaded]:
-    """Read every document and return what each states, parsing those that are not in the cache."""
+def _contents(tools: _Tools, folder: Path) -> list[tuple[str, bytes]]:
     with tools.recorder.operation(f"{_PREFIX}-read") as operation:
         contents = [(path, read(folder, path)) for path in document_paths(folder)]
         operation.nbytes = sum(len(data) for _, data in contents)
+    return contents
+
+
+def _load(tools: _Tools, contents: list[tuple[str, bytes]], code: _Code) -> list[_Loaded]:
+    """Return what each document states, parsing those that are not in the cache."""
     digests = [content_digest(path, data) for path, data in contents]
 
     def parse(missing: Sequence[tuple[str, bytes]]) -> Iterable[bytes]:
         tools.work["documents_parsed"] += len(missing)
-        if sum(len(data) for _, data in missing) < POOL_BYTES:
-            return map(_packed_statements, missing)
-        return tools.workers.map(_packed_statements, missing, weight=lambda item: len(item[1]))
+        for packed in _parsed(tools, missing):
+            # It was never held against the code as it is now, which takes the facts of the files that it speaks of.
+            code.ahead.want(files_analysed(from_bytes(packed), code.modules))
+            yield packed
 
     with tools.recorder.operation(f"{_PREFIX}-parse"):
         packed = _remember(tools, "statements", digests, contents, parse)
         return [_Loaded(digest, from_bytes(data)) for digest, data in zip(digests, packed, strict=True)]
+
+
+def _parsed(tools: _Tools, missing: Sequence[tuple[str, bytes]]) -> Iterable[bytes]:
+    if sum(len(data) for _, data in missing) < POOL_BYTES:
+        return map(_packed_statements, missing)
+    return tools.workers.map(_packed_statements, missing, weight=lambda item: len(item[1]))
 
 
 def _packed_statements(content: tuple[str, bytes]) -> bytes:
@@ -138,36 +164,41 @@ def _check_pairs(tools: _Tools, documents: list[_Loaded]) -> list[Finding]:
     return [finding for data in _remember(tools, "pair", names, pairs, compare) for finding in _unpacked(data)]
 
 
-def _check_code(tools: _Tools, documents: list[_Loaded], corpus: Corpus) -> list[Finding]:
+def _check_code(tools: _Tools, documents: list[_Loaded], code: _Code) -> list[Finding]:
     """Return what the documents say of the code that is not so, checking those whose evidence has changed."""
-    sources = {file.path: measure(read_source(file)) for file in corpus.files}
-    known = modules(sources)
-
-    def evidence(item: _Loaded) -> str:
-        named = files_named(item.statements) & sources.keys()
-        paths = sorted(named), sorted(files_analysed(item.statements, known))
-        seen = [[(path, sources[path].digest) for path in group] for group in paths]
-        return hashlib.sha256(json.dumps([item.digest, seen]).encode()).hexdigest()
 
     def check(missing: Sequence[_Loaded]) -> Iterable[bytes]:
         tools.work["documents_checked"] += len(missing)
-        needed = {path for item in missing for path in files_analysed(item.statements, known)}
-        facts = _facts(tools, corpus, {path: sources[path] for path in sorted(needed)})
-        return (_packed(check_code(item.statements, known, sources, facts)) for item in missing)
+        for item in missing:
+            code.ahead.want(files_analysed(item.statements, code.modules))
+        facts = _facts(tools, code)
+        return (_packed(check_code(item.statements, code.modules, code.sources, facts)) for item in missing)
 
-    names = [evidence(item) for item in documents]
+    names = [_evidence(item, code) for item in documents]
     return [finding for data in _remember(tools, "code", names, documents, check) for finding in _unpacked(data)]
 
 
-def _facts(tools: _Tools, corpus: Corpus, sources: Mapping[str, Source]) -> dict[str, FileFacts]:
-    """Return the facts of files, from the cache that document creation fills too, or else from the workers."""
-    reuse = Reuse(corpus, layout_of(corpus), tools.cache, tools.workers, tools.recorder)
-    facts = {item["path"]: item for item in reuse.facts(sources)}
-    tools.work.update(reuse.work)
-    for path, source in sources.items():
-        if facts[path]["digest"] != source.digest:
+def _evidence(item: _Loaded, code: _Code) -> str:
+    """Return a digest of a document and of all that decides what the code says of it."""
+    named = files_named(item.statements) & code.sources.keys()
+    paths = sorted(named), sorted(files_analysed(item.statements, code.modules))
+    seen = [[(path, code.sources[path].digest) for path in group] for group in paths]
+    return hashlib.sha256(json.dumps([item.digest, seen]).encode()).hexdigest()
+
+
+def _facts(tools: _Tools, code: _Code) -> dict[str, FileFacts]:
+    """Return the facts that were asked for; they are of the sources that were measured, or the run does not count."""
+    facts = code.ahead.all()
+    tools.work.update(code.ahead.work)
+    for path, found in facts.items():
+        if found["digest"] != code.sources[path].digest:
             raise SourceError(f"source file {path!r} changed while it was read; validate again")
     return facts
+
+
+def _reuse(tools: _Tools, corpus: Corpus) -> Reuse:
+    """Return what finds facts in the cache that document creation fills too, or else has workers compute them."""
+    return Reuse(corpus, layout_of(corpus), tools.cache, tools.workers, tools.recorder)
 
 
 def _remember(
