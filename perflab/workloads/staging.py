@@ -103,7 +103,8 @@ class Scale:
         size: Literal["quick", "default", "whole"] = "quick" if quick else "default" if source is None else "whole"
         timed = pairs or (QUICK_PAIRS if quick else settings.pairs)
         memory = min(timed, 1 if quick else MEMORY_PAIRS)
-        return cls(size, timed, memory, 0 if quick else settings.warmup_blocks, **sizes)
+        files, documents, defects = (sizes.get(name) for name in SIZES)
+        return cls(size, timed, memory, 0 if quick else settings.warmup_blocks, files, documents, defects)
 
     @property
     def features(self) -> int | None:
