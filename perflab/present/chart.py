@@ -1,6 +1,6 @@
 """Line charts written as SVG at once, for panels that redraw many times a second.
 
-In: lines, levels and marks over two axes. Out: one `<svg>` element in a fiftieth of the time that matplotlib takes.
+In: lines, levels and marks over two axes. Out: one `<svg>` element, many times quicker than a matplotlib Figure.
 """
 
 from __future__ import annotations

@@ -343,7 +343,7 @@ class PerformanceSystem:
     def _repr_html_(self) -> str:
         from perflab.system.shown import system_html
 
-        return system_html(self)
+        return system_html(self, self._recorder.run_id)
 
     def _keep_rows(self, trigger: str, rows: list[dict[str, Any]]) -> None:
         self._optimizing.keep(trigger, rows)

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from perflab.units import format_seconds
+from perflab.system.statistics import statistics
 
 if TYPE_CHECKING:
     from perflab.system.performance import PerformanceSystem
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 __all__ = ["system_html"]
 
 
-def system_html(system: PerformanceSystem) -> str:
-    """Return the state of a system, its cache, frames and settings, each of them collapsed."""
-    facts = system.statistics()
+def system_html(system: PerformanceSystem, run_id: str) -> str:
+    """Return the state of a system, at work or closed, its cache, frames and settings, each of them collapsed."""
+    facts = statistics(system.frames)
     rate = facts["cache"]["hit_rate"]
     said = [
-        "closed" if system.is_closed else f"at work for {format_seconds(facts['session']['uptime_s'])}",
+        "closed" if system.is_closed else "at work",
         f"{facts['operations']['count']:,} operations",
         f"{facts['cache']['accesses']:,} accesses",
         "hit rate unavailable" if math.isnan(rate) else f"hit rate {rate:.1%}",
     ]
-    head = html.escape(f"PerformanceSystem {facts['session']['run_id']}: {', '.join(said)}")
+    head = html.escape(f"PerformanceSystem {run_id}: {', '.join(said)}")
     return f"<p><b>{head}</b></p>{''.join(_parts(system))}"
 
 
