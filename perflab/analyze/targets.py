@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ALIASES",
     "GUIDE_TARGETS",
+    "READ_TARGETS",
     "Target",
     "TargetVerdict",
     "config_targets",
@@ -94,12 +95,28 @@ GUIDE_TARGETS: tuple[Target, ...] = (
 )
 """The guide's four tables of bounds."""
 
+_AHEAD = "perflab: what fetching ahead must be worth"
+
+READ_TARGETS: Mapping[str, tuple[Target, ...]] = {
+    "prefetch": (
+        Target("prefetch_correlated.lift >= 9%", "ratio", _AHEAD, "groups of keys hit 9 points more"),
+        Target("prefetch_correlated.prefetch.precision >= 85%", "ratio", _AHEAD, "85 % of what is fetched is read"),
+        Target("prefetch_correlated.prefetch.waste <= 3%", "ratio", _AHEAD, "at most 3 % is fetched in vain"),
+        Target("prefetch_loop.hit_rate >= 85%", "ratio", _AHEAD, "a loop of twice the cache's size hits"),
+        Target("prefetch_strides.hit_rate >= 60%", "ratio", _AHEAD, "walks with even steps hit"),
+        Target("prefetch_random.loss <= 0.2%", "ratio", _AHEAD, "where there is nothing to learn, nothing is lost"),
+        Target("prefetch_random.extra_traffic <= 3%", "ratio", _AHEAD, "nor is more than 3 % fetched in vain"),
+    ),
+    "warm": (Target("warm_restart.gain_500 >= 2.4", "ratio", _AHEAD, "a warmed start hits 2.4 times as often"),),
+}
+"""Bounds of the workloads that read through a cache, by workload."""
+
 
 def targets_for(workloads: Collection[str]) -> tuple[Target, ...]:
-    """Return the guide's bounds that concern a benchmark of these workloads.
+    """Return the bounds that concern a benchmark of these workloads.
 
-    With both built-in workloads these are all; with one of them, the rows of the other are left out. Functions of
-    the user's own are held against none: the guide says nothing of them.
+    With both workloads of a source tree these are all; with one of them, the rows of the other are left out. Those that
+    read through a cache have bounds of their own. Functions of the user's own are held against none.
 
     Examples
     --------
@@ -110,10 +127,11 @@ def targets_for(workloads: Collection[str]) -> tuple[Target, ...]:
     >>> targets_for(["my_function"])
     ()
     """
+    own = tuple(target for name in workloads for target in READ_TARGETS.get(name, ()))
     missing = {slug(name) for name in EXPECTED if name not in workloads}
     if len(missing) == len(EXPECTED):
-        return ()
-    return tuple(target for target in GUIDE_TARGETS if target.name.partition(".")[0] not in missing)
+        return own
+    return (*(target for target in GUIDE_TARGETS if target.name.partition(".")[0] not in missing), *own)
 
 
 ALIASES: Mapping[str, str] = {

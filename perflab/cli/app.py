@@ -30,7 +30,7 @@ Runs = Annotated[Path | None, typer.Option("--runs", help="Folder of run folders
 def benchmark(
     workload: Annotated[
         list[str] | None,
-        typer.Option("--workload", help="document-creation, cross-validation or tune; repeat for several."),
+        typer.Option("--workload", help="document-creation, cross-validation, prefetch, warm or tune; repeatable."),
     ] = None,
     source: Annotated[
         Path | None, typer.Option("--source", help="Source tree to work on; by default the standard library.")

@@ -5,6 +5,7 @@ In: TOML, `PERFLAB_*` variables, keywords. Out: a frozen `Config`.
 
 from __future__ import annotations
 
+from perflab.config.ahead import PrefetchSettings, WarmingSettings
 from perflab.config.alerts import AlertSettings
 from perflab.config.model import (
     BenchmarkSettings,
@@ -30,9 +31,11 @@ __all__ = [
     "Config",
     "OptimizationSchedule",
     "ParallelSettings",
+    "PrefetchSettings",
     "RecordSettings",
     "ReliefSettings",
     "ResourceMonitoring",
     "Thresholds",
     "Trigger",
+    "WarmingSettings",
 ]

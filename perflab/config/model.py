@@ -12,6 +12,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from perflab.config.ahead import PrefetchSettings, WarmingSettings
 from perflab.config.alerts import AlertSettings
 from perflab.config.explain import explain
 from perflab.config.fields import Bytes, ChunkBytes, Count, MiB, PositiveBytes, Ratio, Seconds, Settings
@@ -203,7 +204,9 @@ class Config(Settings):
     """
 
     cache_warming_enabled: bool = Field(True, description="fill the memory tiers from l3 when a system starts")
-    predictive_prefetching_enabled: bool = Field(True, description="promote entries that are likely to be next")
+    warming: WarmingSettings = Field(default_factory=WarmingSettings, description="what warming may cost")
+    predictive_prefetching_enabled: bool = Field(True, description="fetch entries that are likely to be next")
+    prefetch: PrefetchSettings = Field(default_factory=PrefetchSettings, description="what prefetching may cost")
     cache_targets: CacheTargets = Field(default_factory=CacheTargets, description="what the cache is asked to reach")
     parallel_processing_enabled: bool = Field(True, description="use more than one worker")
     max_parallel_operations: Count = Field(8, ge=1, le=256, description="operations in flight at once")

@@ -16,7 +16,7 @@ from perflab.optimize.result import OptimizationResult, attempt
 from perflab.optimize.single import OneAtATime
 from perflab.optimize.steps import Step
 from perflab.optimize.trigger import AutoOptimizer, Signals
-from perflab.optimize.warm import Warmed, warm
+from perflab.optimize.warm import Warming
 
 __all__ = [
     "AutoOptimizer",
@@ -33,7 +33,6 @@ __all__ = [
     "Signals",
     "Slowdown",
     "Step",
-    "Warmed",
+    "Warming",
     "attempt",
-    "warm",
 ]

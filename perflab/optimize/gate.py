@@ -1,53 +1,40 @@
-"""Let predictions act only while they come true.
+"""Let predictions act only while they come true, and sooner when they come too late.
 
-In: which of the issued predictions were used. Out: whether the next one may be issued.
+In: if each issued prediction was right, and in time. Out: if the next one may be issued, and how far to look ahead.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
-from collections.abc import Hashable
+from collections import deque
 
 __all__ = ["Gate"]
 
+_TOO_FAR = 2 / 3
+_TOO_LATE = 1 / 4
+
 
 class Gate:
-    """Measures the precision of issued keys and closes below `off`, opens again above `on`.
+    """Measures the precision of the last issued keys; closes below `off`, and opens again above `on`.
 
-    While closed, one prediction in `probe` is still issued, so that a change for the better is seen. An issued key that
-    is not used within `patience` accesses was wrong. The gate starts open and is not judged before `least` outcomes.
+    While closed, one prediction in `probe` is still issued, so that a change for the better is seen. The gate starts
+    open and is not judged before `least` outcomes.
 
     Examples
     --------
-    >>> gate = Gate(least=2, patience=2)
-    >>> for key in ("a", "b", "c"):
-    ...     gate.issue(key)
-    >>> for used in ("x", "y", "z"):
-    ...     _ = gate.use(used)
+    >>> gate = Gate(least=2)
+    >>> gate.judge(False), gate.judge(False)
+    (None, None)
     >>> gate.precision, gate.open, gate.allows(), sum(gate.allows() for _ in range(64))
     (0.0, False, False, 2)
     """
 
     def __init__(
-        self,
-        *,
-        off: float = 0.20,
-        on: float = 0.35,
-        probe: int = 32,
-        least: int = 32,
-        patience: int = 1000,
-        outcomes: int = 256,
-        table: int = 512,
+        self, *, off: float = 0.20, on: float = 0.35, probe: int = 32, least: int = 32, outcomes: int = 128
     ) -> None:
         self.open = True
-        self.issued = 0
-        self.used = 0
-        self.wrong = 0
         self._off, self._on, self._probe, self._least = off, on, probe, least
-        self._patience, self._table = patience, table
         self._outcomes: deque[bool] = deque(maxlen=outcomes)
-        self._pending: OrderedDict[Hashable, int] = OrderedDict()
-        self._now = 0
+        self._late: deque[bool] = deque(maxlen=least)
         self._asked = 0
 
     @property
@@ -62,30 +49,27 @@ class Gate:
         self._asked += 1
         return self._asked % self._probe == 0
 
-    def issue(self, key: Hashable) -> None:
-        """Take note of a key that was issued; past the table's bound the oldest counts as wrong."""
-        self.issued += 1
-        self._pending[key] = self._now
-        self._pending.move_to_end(key)
-        if len(self._pending) > self._table:
-            self._pending.popitem(last=False)
-            self._judge(False)
+    def reach(self, present: int, least: int, most: int) -> int:
+        """Return how many keys to look ahead: twice as many while a quarter comes late, half while a third is wrong.
 
-    def use(self, key: Hashable) -> bool:
-        """Take the next access; return whether its key had been issued."""
-        self._now += 1
-        while self._pending and next(iter(self._pending.values())) < self._now - self._patience:
-            self._pending.popitem(last=False)
-            self._judge(False)
-        if self._pending.pop(key, None) is None:
-            return False
-        self._judge(True)
-        return True
+        Source: S. Srinath et al. (2007), "Feedback directed prefetching".
+        """
+        precision = self.precision
+        if precision is not None and precision < _TOO_FAR:
+            return max(least, present // 2)
+        if len(self._late) < (self._late.maxlen or 0) or sum(self._late) <= _TOO_LATE * len(self._late):
+            return present
+        self._late.clear()  # of the new distance nothing is known yet
+        return min(most, 2 * present)
 
-    def _judge(self, right: bool) -> None:
-        self.used += right
-        self.wrong += not right
+    def overtaken(self) -> None:
+        """Take note of a prediction whose key was read before it could be issued."""
+        self._late.append(True)
+
+    def judge(self, right: bool, *, late: bool = False) -> None:
+        """Take the outcome of an issued key, and if it was read before it had come."""
         self._outcomes.append(right)
+        self._late.append(late)
         precision = self.precision
         if precision is None or len(self._outcomes) < self._least:
             return

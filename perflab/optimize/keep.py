@@ -215,6 +215,8 @@ def _told(old: MemorySetting, new: MemorySetting, verdict: Verdict, found: Watch
         # What is in force from now on was measured before, and the other one since.
         numbers |= {"before": found.measured, "measured": None, "predicted": found.before}
         numbers["prediction"] = "estimated: what it was before the setting was applied"
+    else:
+        numbers |= {"low": found.measured_low, "high": found.measured_high}
     return [
         attempt(path, verdict, reason, old=was, new=now, phase=WATCH, **numbers)
         for _, path, was, now in knobs(old, new)

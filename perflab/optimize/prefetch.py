@@ -1,187 +1,213 @@
-"""Promote what is likely to be wanted next, before it is.
+"""Bring into memory what is likely to be wanted next, before it is.
 
-In: the stream of accesses. Out: entries moved from the lower tiers to the upper ones; never a call of a loader.
+In: the program's reads, as the recorder has them. Out: entries in memory, from disk or by loaders free of side effects.
 """
 
 from __future__ import annotations
 
-import queue
+import math
 import threading
+import time
 import warnings
-from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self, cast
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Self
 
-from perflab.cache.keys import slot_of
-from perflab.optimize.associate import Associations, wilson_low
-from perflab.optimize.gate import Gate
+from perflab.analyze.metrics import Metric, prefetching
+from perflab.cache.tiers.ahead import Arrived, Reload
+from perflab.config import PrefetchSettings
+from perflab.optimize.issue import Issues
+from perflab.optimize.loaders import Loaders, Rule
+from perflab.optimize.pending import Pending
+from perflab.optimize.predict import Prediction, Predictor
 from perflab.optimize.result import attempt
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from perflab.cache import TieredCache
-    from perflab.record import Recorder
+    from perflab.record.listening import Ear, Heard
 
 __all__ = ["Prefetcher"]
 
-_Z95 = 1.96
-_LISTEN_S = 0.05
-_HEARD = 64
-"""Hits of one batch that are learned from: neighbours, since it is neighbours that tell something."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Observed:
-    stream: Hashable
-    key: Hashable
-    related: tuple[Hashable, ...] = ()
-    accessed: bool = True
+_POLL_S = 0.001
+_IDLE_POLL_S = 0.02
+_CLOSE_S = 0.3
+_LEARNED = 64
+"""Reads that are learned from in one step, so that no step holds the program up for long."""
+_HINTS = 1_024
 
 
 class Prefetcher:
-    """Learns from accesses and promotes the keys that it expects, in a thread of its own.
+    """Learns from the program's reads and fetches the keys that it expects, in threads of its own.
 
-    While it runs it listens to the cache's accesses. Listening only puts the key into a bounded queue; when that is
-    full the observation is dropped and counted, so the program never waits. Only entries that are on disk and not in
-    memory are promoted, through `cache.prefetch`, which records them as `prefetch` and not as accesses. A gate measures
-    how many of them are used and stops a bad predictor.
+    A read costs the program nothing more for it: the recorder notes it in any case, and a thread looks at its tapes now
+    and then. That thread takes no more than `cpu_ratio` of one core: it rests after each step for as long as that asks
+    for, and of what it finds then it learns from the last reads of each stream. Keys come from disk, or by a loader
+    that was declared free of side effects; each is a `prefetch` row and no access. A gate for each predictor measures
+    how many of them are used, and stops a bad one.
 
     Parameters
     ----------
     cache
-        The tiers; its `recorder` is replaced by one that also tells the prefetcher, until `close`.
-    associations, gate
-        What is learned, and what lets predictions act.
-    queue_size
-        Observations that may wait.
+        The tiers; it must have a recorder, for without one nobody hears of misses.
+    settings
+        Bounds on what is under way and on what it costs.
+    predictor, pending
+        What is learned, and what judges it.
+    cpu, timer
+        CPU seconds of the calling thread; monotonic seconds.
+
+    Notes
+    -----
+    `step` does by itself what the threads do, once and in the caller: results are the same each time. The program never
+    waits for a fetch: one that reads a key meanwhile loads it as if there were no prefetching, and the fetch is late.
 
     Examples
     --------
     >>> from perflab.cache import build_tiers
     >>> from perflab.config import Config
-    >>> with build_tiers(Config()) as cache, Prefetcher(cache) as prefetcher:
-    ...     _ = cache.get("page")
-    ...     prefetcher.issued, prefetcher.dropped
-    (0, 0)
+    >>> from perflab.record import Recorder
+    >>> with build_tiers(Config(), Recorder()) as cache:
+    ...     prefetcher = Prefetcher(cache)
+    ...     prefetcher.register("page-", len, side_effect_free=True)
+    ...     prefetcher.listen()
+    ...     for page in ("page-1", "page-2", "page-3", "page-4"):
+    ...         found = cache.get(page)
+    ...         _ = prefetcher.step()
+    ...     found
+    6
     """
 
     def __init__(
         self,
         cache: TieredCache,
+        settings: PrefetchSettings | None = None,
         *,
-        associations: Associations | None = None,
-        gate: Gate | None = None,
-        queue_size: int = 4096,
+        predictor: Predictor | None = None,
+        pending: Pending | None = None,
+        cpu: Callable[[], float] = time.thread_time,
+        timer: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._cache = cache
-        self._associations = associations or Associations()
-        self._gate = gate or Gate()
-        self._queue: queue.SimpleQueue[_Observed | None] = queue.SimpleQueue()
-        self._queue_size = queue_size
-        self._dropped = 0
-        self._state = threading.Lock()
-        self._thread: threading.Thread | None = None
+        settings = settings or PrefetchSettings()
+        self._cache, self._cpu = cache, cpu
+        self._rest = 1 / settings.cpu_ratio - 1
+        self._most_bytes = settings.unread_ratio * cache.l1.max_bytes
+        self._predictor = Predictor() if predictor is None else predictor
+        self._pending = Pending() if pending is None else pending
+        self._loaders = Loaders()
+        self._issues = Issues(
+            self._fetch,
+            self._pending,
+            queued=settings.queued,
+            in_flight=settings.in_flight,
+            failed=self._failed,
+            timer=timer,
+        )
+        self._hints: deque[tuple[Hashable, tuple[Hashable, ...]]] = deque(maxlen=_HINTS)
+        self._tapes = cache.recorder.tapes
+        self._ear: Ear | None = None
         self._paused = False
-        self._hits: Callable[[], Iterable[list[Any]]] = tuple
+        self._warned = False
+        self._state = threading.Lock()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
 
     @property
     def dropped(self) -> int:
-        """Observations that found the queue full."""
-        return self._dropped
-
-    @property
-    def issued(self) -> int:
-        """Entries promoted so far."""
-        return self._gate.issued
-
-    @property
-    def used(self) -> int:
-        """Entries promoted and then accessed."""
-        return self._gate.used
-
-    @property
-    def precision(self) -> float | None:
-        """Share of the last promoted entries that were used; None before any outcome is known."""
-        return self._gate.precision
+        """Expected keys that were not fetched: too much waited, was unread, or it was paused."""
+        return self._issues.dropped
 
     @property
     def enabled(self) -> bool:
         """Whether predictions act at the moment, or only one in 32 as a probe."""
-        return self._gate.open
+        return self._predictor.open and not self._paused
 
-    def observe(self, key: Hashable, *, stream: Hashable = None) -> None:
-        """Take note of an access; the stream is by default the calling thread. Never blocks."""
-        self._put(_Observed(threading.get_ident() if stream is None else stream, key))
+    def register(
+        self,
+        keys: str | Rule,
+        loader: Callable[[Any], Any],
+        *,
+        side_effect_free: bool,
+        ttl: float | None = None,
+        cost: float | None = None,
+        tier: str = "l3",
+    ) -> None:
+        """Let `loader(key)` be called for expected keys; see `perflab.optimize.loaders.Loaders.register`.
 
-    def announce(self, key: Hashable, related_keys: Iterable[Hashable]) -> None:
-        """Take the program's word that these keys follow this one. Never blocks."""
-        self._put(_Observed(None, key, tuple(related_keys), accessed=False))
+        Raises
+        ------
+        ConfigError
+            If the loader is not declared free of side effects, or `ttl`, `cost` or `tier` is not allowed.
+        """
+        self._loaders.register(keys, loader, side_effect_free=side_effect_free, ttl=ttl, cost=cost, tier=tier)
+
+    def hint(self, key: Hashable, related_keys: Iterable[Hashable]) -> None:
+        """Take the program's word that these keys may follow this one; it counts as one time they did. Never blocks."""
+        self._hints.append((key, tuple(related_keys)))
 
     def pause(self) -> None:
-        """Promote nothing until `resume`; learning goes on."""
+        """Fetch nothing until `resume`; learning goes on."""
         self._paused = True
 
     def resume(self) -> None:
-        """Promote again."""
+        """Fetch again what is expected."""
         self._paused = False
 
+    def listen(self) -> None:
+        """Hear the program's reads from now on, until `close`; nothing if it does already."""
+        if self._ear is None:
+            self._ear = self._tapes.listen()
+
     def start(self) -> None:
-        """Begin to listen, learn and promote in the background; nothing if it has begun."""
+        """Begin to listen, learn and fetch in the background; nothing if it has begun."""
         with self._state:
+            self.listen()
             if self._thread is None:
-                self._hits = self._cache.recorder.follow(self._cache.l1.holds)
-                self._cache.recorder = cast("Recorder", _Tap(self._cache.recorder, self.observe))
+                self._stopping.clear()
+                self._issues.start()
                 self._thread = threading.Thread(target=self._run, name="perflab-prefetch", daemon=True)
                 self._thread.start()
 
     def close(self) -> None:
-        """End the background thread without working off what still waits."""
+        """End the threads without fetching what still waits; within 2 s, also while a loader hangs."""
         with self._state:
             thread, self._thread = self._thread, None
-            if thread is None:
-                return
-            tap = cast("_Tap", self._cache.recorder)
-            self._cache.recorder = tap.recorder
-        self._empty()
-        self._queue.put(None)
-        thread.join()
+        self._stopping.set()
+        if thread is not None:
+            thread.join(_CLOSE_S)
+        self._ear = None
+        self._issues.close()
+        self._pending.forget()  # of what was dropped there is no verdict
 
-    def step(self, timeout_s: float | None = 0.0) -> bool:
-        """Work off one observation; False if none came within the time, or the end was asked for."""
-        try:
-            observed = self._queue.get(timeout=timeout_s) if timeout_s != 0.0 else self._queue.get_nowait()
-        except queue.Empty:
-            return False
-        if observed is None:
-            return False
-        self._take(observed)
-        return True
+    def step(self) -> int:
+        """Learn from the reads since the last time and fetch what they let expect, here; return how many reads.
 
-    def hear(self) -> None:
-        """Take note of the hits in l1 since the last time, of some if they are many."""
-        for batch in self._hits():
-            for entry in batch[:_HEARD]:
-                self._take(_Observed(None, entry.key))
-            with self._state:
-                self._dropped += max(0, len(batch) - _HEARD)
+        The first time it only begins to listen, unless `listen` was called before.
+        """
+        self.listen()
+        learned = self._learn()
+        self._issues.work_off()
+        return learned
 
-    def attempt(self) -> dict[str, Any]:
-        """Return what prefetching has done so far as a row of `optimizations`; bounds are Wilson's, 95 %."""
+    def attempt(self, accesses: pd.DataFrame) -> dict[str, Any]:
+        """Return what prefetching has done so far, by the recorded accesses, as a row of `optimizations`."""
+        found = {metric.name: metric for metric in prefetching(accesses, accesses.head(0))}
         knob, on = "predictive_prefetching_enabled", self.enabled
-        used, known = self._gate.used, self._gate.used + self._gate.wrong
-        if not known:
-            return attempt(knob, "not enough data", "no promoted entry was used or given up yet.", old=on, new=on)
+        precision = found.get("prefetch.precision")
+        if precision is None or math.isnan(precision.value):
+            return attempt(knob, "not enough data", "no prefetched entry was read or has left so far.", old=on, new=on)
         return attempt(
             knob,
             "kept" if on else "rolled back",
-            f"{self.issued} entries were promoted; of {known} with a known outcome {used} were used; "
-            f"{self.dropped} observations were dropped.",
+            f"{self._said(found)}; {self.dropped} more were expected and dropped.",
             old=False,
             new=True,
-            metric="prefetch.precision",
-            unit="ratio",
-            measured=used / known,
-            low=wilson_low(used, known, _Z95),
-            high=1 - wilson_low(known - used, known, _Z95),
+            metric=precision.name,
+            unit=precision.unit,
+            measured=precision.value,
+            low=precision.low,
+            high=precision.high,
         )
 
     def __enter__(self) -> Self:
@@ -191,71 +217,82 @@ class Prefetcher:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _put(self, observed: _Observed) -> None:
-        if self._queue.qsize() < self._queue_size:
-            self._queue.put(observed)
-            return
-        with self._state:
-            self._dropped += 1
-
-    def _empty(self) -> None:
-        try:
-            while True:
-                self._queue.get_nowait()
-        except queue.Empty:
-            return
+    @staticmethod
+    def _said(found: Mapping[str, Metric]) -> str:
+        names = ("issued", "used", "late", "evicted_unused", "polluting")
+        counts = (f"{found[f'prefetch.{name}'].value:.0f} {name.replace('_', ' ')}" for name in names)
+        return f"of prefetched entries were {', '.join(counts)}"
 
     def _run(self) -> None:
-        warned = False
-        while True:
-            try:
-                if not self.step(timeout_s=_LISTEN_S) and self._thread is None:
-                    return
-                self.hear()
-            except Exception as error:
-                # A tier may fail; the program's own accesses tell it. Prefetching goes on with the next key.
-                if not warned:
-                    warned = True
-                    warnings.warn(f"Prefetching failed: {error!r}; it goes on.", RuntimeWarning, stacklevel=1)
+        pause_s = _POLL_S
+        while not self._stopping.wait(pause_s):
+            begun_s = self._cpu()
+            learned = self._learn_safely()
+            idle_s = _POLL_S if learned else min(2 * pause_s, _IDLE_POLL_S)
+            pause_s = max(idle_s, self._rest * (self._cpu() - begun_s))
 
-    def _take(self, observed: _Observed) -> None:
-        key = observed.key
-        if not observed.accessed:
-            self._associations.announce(key, observed.related)
+    def _learn_safely(self) -> int:
+        try:
+            self._issues.look_for_hung()
+            return self._learn()
+        except Exception as error:
+            # A tier may fail; the program's own accesses tell it. Prefetching goes on with the next reads.
+            if not self._warned:
+                self._warned = True
+                warnings.warn(f"Prefetching failed: {error!r}; it goes on.", RuntimeWarning, stacklevel=1)
+            return 0
+
+    def _learn(self) -> int:
+        while self._hints:
+            self._predictor.hint(*self._hints.popleft())
+        heard = [] if self._ear is None else self._tapes.hear(self._ear)
+        share = max(1, _LEARNED // max(1, len(heard)))
+        for each in heard:
+            self._follow(each, share)
+        return sum(len(each.keys) for each in heard)
+
+    def _follow(self, heard: Heard, most: int) -> None:
+        """Hear all reads of a stream, and learn from the last ones."""
+        stream, keys, gap = heard
+        if gap:
+            self._pending.forget()
+        if gap or len(keys) > most:
+            self._predictor.interrupt(stream)
+        for key in keys[:-most]:
+            self._pending.read(key)
+        expected: dict[Hashable, Prediction] = {}
+        for key in keys[-most:]:
+            self._pending.read(key)
+            overtaken = expected.pop(key, None)
+            if overtaken is not None:
+                overtaken.gate.overtaken()
+            for prediction in self._predictor.take(stream, key):
+                expected[prediction.key] = prediction
+        for prediction in expected.values():
+            self._ask(prediction)
+        self._predictor.adapt()
+
+    def _ask(self, prediction: Prediction) -> None:
+        key = prediction.key
+        if key in self._pending or self._in_memory(key) or not self._can_fetch(key):
             return
-        self._gate.use(slot_of(key))
-        # Asked before it is learned: this use has had no followers yet, and must not count as one without.
-        wanted = [expected for expected in self._associations.expected(key) if self._promotable(expected)]
-        self._associations.learn(observed.stream, key)
-        if wanted and not self._paused and self._gate.allows():
-            self._issue(wanted)
-
-    def _promotable(self, key: Hashable) -> bool:
-        cache = self._cache
-        return not self._in_memory(key) and cache.l3 is not None and key in cache.l3
+        if self._paused or self._pending.nbytes >= self._most_bytes:
+            self._issues.drop()
+        else:
+            self._issues.put(prediction)
 
     def _in_memory(self, key: Hashable) -> bool:
         return key in self._cache.l1 or key in self._cache.l2
 
-    def _issue(self, wanted: list[Hashable]) -> None:
-        self._cache.prefetch(wanted)
-        for key in wanted:
-            if self._in_memory(key):  # others vanished meanwhile, or found no room
-                self._gate.issue(slot_of(key))
+    def _can_fetch(self, key: Hashable) -> bool:
+        """Tell if there may be something to fetch; whether disk has the key is asked by who fetches."""
+        return self._cache.l3 is not None or self._loader_of(key) is not None
 
+    def _loader_of(self, key: Hashable) -> Reload | None:
+        return self._loaders.find(key) or self._cache.ahead.reloads.find(key)
 
-class _Tap:
-    """A recorder that also tells of each access; everything else of it is the recorder's own."""
+    def _fetch(self, key: Hashable) -> Arrived:
+        return self._cache.ahead.fetch(key, self._loader_of(key))
 
-    def __init__(self, recorder: Recorder, observe: Callable[[Hashable], None]) -> None:
-        self.recorder = recorder
-        self._observe = observe
-
-    def access(self, key: Hashable, event: str, *rest: Any, **named: Any) -> None:
-        """Record the event; tell of it if it is a read by the program. Hits in l1 do not come this way."""
-        self.recorder.access(key, event, *rest, **named)
-        if event in ("hit", "miss"):
-            self._observe(key)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.recorder, name)
+    def _failed(self, key: Hashable, error: Exception) -> None:
+        self._cache.recorder.access(key, "reject", reason=f"prefetch failed: {type(error).__name__}")

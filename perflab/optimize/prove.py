@@ -6,16 +6,15 @@ In: recorded accesses and two settings, or a workload that runs under both. Out:
 from __future__ import annotations
 
 import gc
-import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from perflab.analyze.pairs import compare, judge_ratio
+from perflab.analyze.pairs import Comparison, compare, judge_ratio
 from perflab.analyze.resample import Segments, ratio_bounds
-from perflab.bench.schedule import blocks
+from perflab.bench.schedule import Block, blocks
 from perflab.optimize.price import Observed
 from perflab.optimize.replay import replayed
 from perflab.optimize.setting import MemorySetting
@@ -29,6 +28,8 @@ Verdict = Literal["confirmed", "indistinguishable", "refuted"]
 
 PAIRS = 16
 """Interleaved pairs of a proof by a workload."""
+_WIDE = 0.10
+"""Width of an interval, as a ratio, from which more pairs are run."""
 LEAST_PAIRS = 6
 """Fewer have no exact interval of 95 %."""
 
@@ -152,6 +153,7 @@ def prove_by_workload(
     candidate: Arm,
     *,
     pairs: int = PAIRS,
+    most_pairs: int | None = None,
     band_ratio: float = 0.03,
     confidence: float = 0.95,
     seed: int = 2026,
@@ -165,8 +167,9 @@ def prove_by_workload(
     ----------
     present, candidate
         Both are made ready by the caller, so that they differ in the setting alone.
-    pairs
-        How many count; from `LEAST_PAIRS` on there is an interval.
+    pairs, most_pairs
+        How many count; from `LEAST_PAIRS` on there is an interval. While that is wider than a tenth, as many again are
+        run, up to `most_pairs`, by default four times as many. It is its width that ends it, and never its place.
     clock
         Seconds: wall time, unless all of the work is done on one core.
     collect
@@ -181,12 +184,22 @@ def prove_by_workload(
     >>> prove_by_workload(same, same, clock=lambda: float(next(ticks))).verdict
     'indistinguishable'
     """
-    times = _timed((present, candidate), pairs, seed, partial(_time_of, clock=clock, collect=collect), cancelled)
-    if times is None:
+    times: tuple[dict[int, float], dict[int, float]] = ({}, {})
+    time_of = partial(_time_of, clock=clock, collect=collect)
+    run = partial(_run, (present, candidate), time_of=time_of, cancelled=cancelled)
+    if not run(blocks(2, _WARM_UP, seed + 1), ({}, {})):
         return None
-    found = compare(*times, confidence=confidence, band_ratio=band_ratio, quads=True)
-    before = _median(times[0])
-    noise = found.baseline_noise
+    most = 4 * pairs if most_pairs is None else most_pairs
+    for first in range(0, max(pairs, most), pairs):
+        if not run(blocks(2, pairs, seed + first, first), times):
+            return None
+        found = compare(*times, confidence=confidence, band_ratio=band_ratio, quads=True)
+        if not found.high / found.low - 1 > _WIDE:
+            break
+    return _of_times(found, _median(times[0]), band_ratio)
+
+
+def _of_times(found: Comparison, before: float, band_ratio: float) -> Proof:
     return Proof(
         verdict_of(found.low, found.high, band_ratio),
         found.ratio,
@@ -196,28 +209,27 @@ def prove_by_workload(
         before * found.ratio,
         before * found.low,
         before * found.high,
-        math.nan if math.isnan(noise) else before * noise,
+        before * found.baseline_noise,
         found.pairs,
         f"{found.pairs} interleaved pairs of the workload in ABBA quads",
     )
 
 
-def _timed(
+def _run(
     arms: tuple[Arm, Arm],
-    pairs: int,
-    seed: int,
+    order: Sequence[Block],
+    times: tuple[dict[int, float], dict[int, float]],
+    *,
     time_of: Callable[[Arm], float],
     cancelled: Callable[[], bool],
-) -> tuple[dict[int, float], dict[int, float]] | None:
-    times: tuple[dict[int, float], dict[int, float]] = ({}, {})
-    for block in (*blocks(2, _WARM_UP, seed + 1, -_WARM_UP), *blocks(2, pairs, seed)):
+) -> bool:
+    """Time the arms block by block; False if it was cancelled."""
+    for block in order:
         for arm in block.order:
             if cancelled():
-                return None
-            spent = time_of(arms[arm])
-            if block.pair >= 0:
-                times[arm][block.pair] = spent
-    return times
+                return False
+            times[arm][block.pair] = time_of(arms[arm])
+    return True
 
 
 def _time_of(arm: Arm, clock: Callable[[], float], collect: Callable[[], object]) -> float:

@@ -15,6 +15,7 @@ from perflab.analyze.resample import SEGMENTS
 from perflab.analyze.simulate.workload import as_key
 from perflab.bench.schedule import blocks
 from perflab.cache import MemoryCache, TieredCache, TTLCache
+from perflab.cache.entry import UNBOUNDED
 from perflab.optimize.price import Observed
 from perflab.optimize.setting import MemorySetting
 from perflab.trace import UNKNOWN_BYTES
@@ -47,8 +48,17 @@ class _Player:
         def timer() -> float:
             return self._now
 
-        l1 = MemoryCache(setting.l1_bytes, policy=setting.l1_policy, weigh=_own_size, timer=timer)
-        l2 = TTLCache(setting.l2_bytes, default_ttl=setting.l2_ttl_s, weigh=_own_size, timer=timer)
+        rest = setting.untuned
+        told: dict[str, Any] = {"weigh": _own_size, "timer": timer}
+        l1 = MemoryCache(setting.l1_bytes, max_entries=_bound(rest.l1_entries), policy=setting.l1_policy, **told)
+        l2 = TTLCache(
+            setting.l2_bytes,
+            max_entries=_bound(rest.l2_entries),
+            policy=rest.l2_policy,
+            default_ttl=setting.l2_ttl_s,
+            sliding=rest.l2_sliding,
+            **told,
+        )
         return l1, l2
 
     def play(self, start: int, stop: int) -> None:
@@ -117,6 +127,10 @@ def _players(arms: list[MemorySetting], observed: Observed) -> Iterator[list[_Pl
         for player in players:
             stack.enter_context(player.cache)
         yield players
+
+
+def _bound(entries: int | None) -> int:
+    return UNBOUNDED if entries is None else entries
 
 
 def _own_size(_: object, nbytes: Any) -> int:

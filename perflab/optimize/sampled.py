@@ -70,7 +70,7 @@ def _chosen(trial: Any, settings: Sequence[MemorySetting]) -> MemorySetting:
     first, behind = sizes[trial.suggest_int("sizes", 0, len(sizes) - 1)]
     policy = trial.suggest_categorical("l1_policy", policies)
     life = lives[trial.suggest_int("l2_ttl_s", 0, len(lives) - 1)]
-    return MemorySetting(policy, first, behind, life)
+    return MemorySetting(policy, first, behind, life, settings[0].untuned)
 
 
 @contextmanager

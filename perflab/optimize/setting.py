@@ -12,13 +12,28 @@ from typing import Any
 
 from perflab.config import Config
 
-__all__ = ["POLICIES", "MemorySetting", "candidates"]
+__all__ = ["POLICIES", "MemorySetting", "Untuned", "candidates"]
 
 POLICIES = ("lru", "lfu", "sieve", "s3fifo", "tinylfu", "gdsf")
 """Policies that are tried for l1; `fifo` is `lru` that does not look at reads."""
 
 _SHARES = (0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0)
 _TOTALS = (1.0, 0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Untuned:
+    """What else the tiers go by, which no candidate changes: bounds on entries, and how l2 keeps them."""
+
+    l1_entries: int | None = None
+    l2_entries: int | None = None
+    l2_policy: str = "lru"
+    l2_sliding: bool = False
+
+    @classmethod
+    def of(cls, config: Config) -> Untuned:
+        """Return what a config says."""
+        return cls(**{name: getattr(config.cache, name) for name in cls.__slots__})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +48,21 @@ class MemorySetting:
         Bounds.
     l2_ttl_s : float
         Seconds that an entry without a time to live of its own stays in l2.
+    untuned : Untuned
+        The rest; a forecast leaves it out, a proof does not.
     """
 
     l1_policy: str
     l1_bytes: int
     l2_bytes: int
     l2_ttl_s: float
+    untuned: Untuned = Untuned()
 
     @classmethod
     def of(cls, config: Config) -> MemorySetting:
         """Return what a config says, unset sizes worked out."""
-        return cls(config.cache.l1_policy, config.l1_bytes, config.l2_bytes, config.cache.l2_ttl_s)
+        cache = config.cache
+        return cls(cache.l1_policy, config.l1_bytes, config.l2_bytes, cache.l2_ttl_s, Untuned.of(config))
 
     @property
     def nbytes(self) -> int:
@@ -52,7 +71,7 @@ class MemorySetting:
 
     def as_changes(self) -> Mapping[str, Any]:
         """Return the changes for `Config.replace`."""
-        return {"cache": {name: getattr(self, name) for name in self.__slots__}}
+        return {"cache": {name: getattr(self, name) for name in self.__slots__ if name != "untuned"}}
 
     def differences(self, other: MemorySetting) -> int:
         """Return in how many of sizes, policy and time to live another setting differs."""
@@ -93,5 +112,5 @@ def candidates(
     for policy, whole, share, life in product(policies, _TOTALS, _SHARES, sorted(lives)):
         total = int(limit_bytes * whole)
         first = int(total * share)
-        found.append(MemorySetting(policy, first, total - first, life))
+        found.append(MemorySetting(policy, first, total - first, life, present.untuned))
     return list(dict.fromkeys(found))

@@ -14,7 +14,7 @@ from perflab.analyze.resample import mean_bounds
 from perflab.analyze.simulate.workload import Workload
 from perflab.errors import ConfigError
 from perflab.optimize.price import Observed
-from perflab.optimize.setting import MemorySetting
+from perflab.optimize.setting import MemorySetting, Untuned
 from perflab.trace.trace import chosen_keys
 
 if TYPE_CHECKING:
@@ -94,7 +94,8 @@ class Forecaster:
     def forecast(self, setting: MemorySetting) -> Forecast:
         """Return the same with its bounds."""
         saved = self._saved_each(setting)
-        return Forecast(setting, float(saved.mean()), *mean_bounds(saved), self.how)
+        left_out = "" if setting.untuned == Untuned() else "; bounds on entries and l2's own policy are left out"
+        return Forecast(setting, float(saved.mean()), *mean_bounds(saved), self.how + left_out)
 
     def sample(self, share: float, seed: int) -> Forecaster:
         """Return a forecaster over a share of the keys, chosen by hash, whose settings are scaled by `scaled`."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from perflab.analyze.resample import Segments, ratio_bounds
+from perflab.analyze.resample import Segments, mean_bounds, ratio_bounds
 from perflab.optimize.price import Observed
 from perflab.optimize.setting import MemorySetting
 from perflab.optimize.traffic import digest, has_drifted
@@ -34,8 +34,8 @@ class Watched:
         `waiting` for more accesses, `held`, `regressed`, or `expired` where the program reads other keys now.
     ratio, low, high : float
         Time that an access waits now / before, and its bounds (99 %).
-    before, measured : float
-        The metric before, and since.
+    before, measured, measured_low, measured_high : float
+        The metric before, and since with its bounds (99 %).
     n : int
         Accesses since.
     reason : str
@@ -48,6 +48,8 @@ class Watched:
     high: float
     before: float
     measured: float
+    measured_low: float
+    measured_high: float
     n: int
     reason: str
 
@@ -95,10 +97,12 @@ class Watch:
         difference of the band says something only while they read the same keys.
         """
         before = self.before.last(max(len(since), LEAST_WATCHED))
+        since = _priced_as(self.before, since)
         old, new = (Segments.of(_waits(each)) for each in (before, since))
         ratio = new.mean / old.mean if old.mean else 1.0
         low, high = ratio_bounds(new, old, paired=False, confidence=_CONFIDENCE) if old.mean else (1.0, 1.0)
-        numbers = (ratio, low, high, _saved(before), _saved(since), len(since))
+        bounds = mean_bounds(_saved(since), confidence=_CONFIDENCE)
+        numbers = (ratio, low, high, float(_saved(before).mean()), float(_saved(since).mean()), *bounds, len(since))
         drifted, distance, allowed = has_drifted(self.before.trace, since.trace)
         if drifted:
             return Watched(
@@ -121,5 +125,21 @@ def _waits(observed: Observed) -> Any:
     return np.where(observed.in_memory, 0.0, observed.prices)
 
 
-def _saved(observed: Observed) -> float:
-    return float(observed.prices[observed.in_memory].sum() / max(1, len(observed)))
+def _saved(observed: Observed) -> Any:
+    import numpy as np
+
+    return np.where(observed.in_memory, observed.prices, 0.0)
+
+
+def _priced_as(before: Observed, since: Observed) -> Observed:
+    """Return accesses at the prices that their keys had before: slower loads are not the setting's doing."""
+    import numpy as np
+    import pandas as pd
+
+    labels = [[str(label) for label in observed.trace.labels] for observed in (before, since)]
+    by_key = pd.Series(before.prices).groupby(before.trace.ids).mean()
+    known = pd.Series(by_key.to_numpy(), index=[labels[0][number] for number in by_key.index])
+    prices = known.reindex(labels[1]).to_numpy()[since.trace.ids]
+    shared = ~np.isnan(prices)
+    then, now = float(prices[shared].sum()), float(since.prices[shared].sum())
+    return replace(since, prices=np.where(shared, prices, since.prices * (then / now if now else 1.0)))

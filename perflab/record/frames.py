@@ -75,7 +75,12 @@ SCHEMA: tuple[Column, ...] = (
         ("event", "category", "", "one of ACCESS_EVENTS; only hit and miss are accesses"),
         ("tier", "category", "", "l1, l2 or l3; missing for a miss of all tiers"),
         ("nbytes", "int", "bytes", "size of the value by the tier's weight"),
-        ("duration_s", "float", "s", "time that the caller waited; of hits in l1 a sample is timed"),
+        (
+            "duration_s",
+            "float",
+            "s",
+            "time that the caller waited, of hits in l1 a sample is timed; of prefetch and warm, time that none waits",
+        ),
         ("operation", "category", "", "name of the operation that it happened in"),
         ("operation_id", "int", "", "the operation that it happened in"),
         ("stream", "category", "", "thread or worker that it happened in"),

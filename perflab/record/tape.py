@@ -11,7 +11,7 @@ import weakref
 from array import array
 from collections.abc import Callable
 from functools import partial
-from operator import delitem
+from operator import delitem, itemgetter
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from perflab.record.at_once import at_once
@@ -74,6 +74,10 @@ class Tape(list[Any]):
         Which hits were timed, and their durations in seconds.
     noted : int
         Hits before it have been told to the caches, which keep their order of eviction by them.
+    heard : tuple of int
+        Hits and other events before these have been told to who learns from reads.
+    lane : int or None
+        Which of the streams of its operation's name and thread it is in, once that was asked for.
     begun : float
         Time before the first hit.
     """
@@ -84,6 +88,8 @@ class Tape(list[Any]):
         "_stride",
         "begun",
         "events",
+        "heard",
+        "lane",
         "noted",
         "operation",
         "stream",
@@ -101,6 +107,8 @@ class Tape(list[Any]):
         self.thread = thread.ident
         self.begun = begun
         self.noted = 0
+        self.heard = (0, 0)
+        self.lane: int | None = None
         self._stride = home.stride
         # A context keeps its tape for longer than the recorder lives.
         self._home = weakref.ref(home, partial(_wipe, weakref.ref(self)))
@@ -129,6 +137,21 @@ class Tape(list[Any]):
         self.noted = stop
         return hits
 
+    def unheard(self, most: int) -> tuple[list[Any], bool]:
+        """Return the keys that were read since the last time, the last so many, and if there were more before them."""
+        hits, happened = self.heard
+        stop, last = self.rows, len(self.events)
+        if stop <= hits and last <= happened:
+            return [], False
+        self.heard = (stop, last)
+        first = max(hits, stop - most)
+        events = [self.events[place] for place in range(max(happened, last - most), last)]
+        found = [(place, 1, entry.key) for place, entry in enumerate(self._hits(first, stop), first)]
+        # An event comes before the hit of the same place; keys are not compared.
+        found += [(event[0], 0, event[2]) for event in events if event[3] in ("hit", "miss")]
+        keys = [key for *_, key in sorted(found, key=itemgetter(0, 1))]
+        return keys[-most:], stop - hits + last - happened > most
+
     def copy_rows(self, now: float) -> Segment:
         """Return the rows; nothing is changed by it."""
         rows = self.rows
@@ -139,19 +162,21 @@ class Tape(list[Any]):
 
     def cut(self, segment: Segment, *steps: Callable[[], object]) -> None:
         """Remove the rows of a copy, the first ones here; `steps`, which keep them, are done at the same moment."""
-        rows = len(segment.hits)
+        rows, (hits, events) = len(segment.hits), self.heard
         at_once(
             *steps,
             partial(delitem, self, slice(rows * self._stride)),
             partial(delitem, self.events, slice(len(segment.events))),
             self.timed.clear,
             partial(setattr, self, "noted", max(0, self.noted - rows)),
+            partial(setattr, self, "heard", (max(0, hits - rows), max(0, events - len(segment.events)))),
             partial(setattr, self, "begun", segment.ended),
         )
 
     def wipe(self) -> None:
         """Drop everything."""
-        at_once(self.clear, self.timed.clear, self.events.clear, partial(setattr, self, "noted", 0))
+        none = partial(setattr, self, "noted", 0), partial(setattr, self, "heard", (0, 0))
+        at_once(self.clear, self.timed.clear, self.events.clear, *none)
 
     def _hits(self, start: int, stop: int) -> list[Any]:
         stride = self._stride

@@ -18,6 +18,7 @@ from operator import delitem
 from typing import Any
 
 from perflab.record.at_once import at_once
+from perflab.record.listening import Ear, Ears, Heard
 from perflab.record.operation import Operation
 from perflab.record.tape import Segment, Tape, Timestamps
 from perflab.record.uses import Followers, Uses
@@ -54,6 +55,7 @@ class Tapes:
         self._segments: list[Segment] = []
         self._taken: Counter[object] = Counter()
         self._followers = Followers()
+        self._ears = Ears()
 
     def tape(self) -> Tape:
         """Return the tape of the caller's operation, or of its thread where there is none; make it if need be."""
@@ -82,6 +84,8 @@ class Tapes:
     def cut(self, tape: Tape) -> None:
         """Take the rows off a tape."""
         with self.lock:
+            if self._ears:
+                self._ears.tell(tape)
             segment = tape.copy_rows(self._timer())
             if tape.noted:
                 self._followers.tell(tape.unnoted())
@@ -133,6 +137,9 @@ class Tapes:
             return
         self.cut(tape)
         operation.tape = None
+        if tape.lane is not None:
+            with self.lock:
+                self._ears.leave(tape)
         around = self._around(operation)
         if around is not None and not around:
             around.begun = tape.begun  # what it notes from now on came after this operation
@@ -149,6 +156,7 @@ class Tapes:
             self._alive.pop(id(tape), None)
             if tape or tape.events:
                 self.cut(tape)
+            self._ears.leave(tape)
 
     def follow(self, holds: Callable[[Any], bool] = bool, most: int = 1) -> Uses:
         """Return a queue that every hit will be put into once; it ends with its last reference.
@@ -171,6 +179,22 @@ class Tapes:
             batches, uses.batches = uses.batches, []
             return batches
 
+    def listen(self) -> Ear:
+        """Return a listener that every read of the program is told to from now on, until its last reference goes."""
+        with self.lock:
+            for tape in self._tapes():
+                tape.unheard(1)
+            return self._ears.add()
+
+    def hear(self, ear: Ear) -> list[Heard]:
+        """Remove and return what was read since the last time: streams in no order, each one's reads in order."""
+        with self.lock:
+            for tape in self._tapes():
+                self._ears.tell(tape)
+            heard = list(ear.waiting)
+            ear.waiting.clear()
+            return heard
+
     def shorten(self, segments: list[Segment], used: Callable[[int], list[Any]]) -> None:
         """Put `used(most)`, the entries of these segments in order of their last hit, in place of their hits."""
         with self.lock:
@@ -185,6 +209,7 @@ class Tapes:
             tape.stream = self.stream or tape.stream
         self._segments, self.rows, self._taken = [], 0, Counter()
         self._followers.forget()
+        self._ears.forget()
 
     def _of_thread(self) -> Tape:
         try:
@@ -215,6 +240,9 @@ class Tapes:
     def _new(self, operation: Operation | None) -> Tape:
         tape = Tape(self, operation, self._timer())
         self._alive[id(tape)] = weakref.ref(tape)
+        if operation is not None and self._ears:
+            with self.lock:
+                self._ears.enter(tape)
         return tape
 
     def _tapes(self) -> Iterator[Tape]:

@@ -17,6 +17,7 @@ from perflab.cache import MemoryCache, TieredCache
 from perflab.cache.entry import UNBOUNDED
 from perflab.config import Config
 from perflab.errors import ConfigError
+from perflab.system.ahead import Ahead
 from perflab.system.large_files import Files
 
 __all__ = ["Parts", "apply", "changes"]
@@ -28,7 +29,9 @@ _FIXED: Mapping[str, str] = {
     "max_parallel_operations": "operations under way share so many permits",
     "parallel.kind": "the workers are started with it",
     "parallel.scheduler": "the workers are started with it",
+    "prefetch.": "the prefetcher is made with it",
     "record.": "the recorder is made with it",
+    "warming.": "it is read when a system starts",
 }
 """Beginnings of the paths of settings that cannot change, and why."""
 
@@ -40,8 +43,8 @@ class Parts(Protocol):
 
     cache: TieredCache
     _files: Files
+    _ahead: Ahead
 
-    def _prefetch(self, on: bool) -> None: ...
     def _watch_host(self, config: Config) -> None: ...
     def _schedule(self, config: Config) -> None: ...
     def _alert(self, config: Config) -> None: ...
@@ -93,7 +96,7 @@ def _steps(system: Parts, old: Config, new: Config, changed: tuple[str, ...]) ->
     if _any(changed, "parallel", "chunks.", "streaming_", "enable_large_file", "thresholds.large_file"):
         yield partial(system._files.use, new), partial(system._files.use, old)
     if _any(changed, "predictive_prefetching_enabled"):
-        yield _step(system._prefetch, old, new, "predictive_prefetching_enabled")
+        yield _step(system._ahead.switch, old, new, "predictive_prefetching_enabled")
     if _any(changed, "resource_monitoring.", "relief.", "cache_targets.max_memory_bytes"):
         yield partial(system._watch_host, new), partial(system._watch_host, old)
     if _any(changed, "enable_auto_optimization", "optimization_schedule.", "thresholds."):

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from perflab.cache import TieredCache
-from perflab.config import Config
 from perflab.errors import ConfigError
-from perflab.optimize.warm import warm
+from perflab.optimize import Warming
 from perflab.record import Recorder
 
 __all__ = ["HOT_SET", "HotSet", "hot_set_path"]
@@ -45,8 +43,8 @@ def hot_set_path(path: str | os.PathLike[str] | None, run_dir: Path | None) -> P
 class System(Protocol):
     """Whose memory it is."""
 
-    config: Config
     cache: TieredCache
+    warm: Warming
     _recorder: Recorder
 
 
@@ -57,13 +55,10 @@ class HotSet:
     ----------
     system
         Whose memory it is.
-    keep
-        `keep(trigger, rows)` records rows of `optimizations`.
     """
 
-    def __init__(self, system: System, keep: Callable[[str, list[dict[str, Any]]], object]) -> None:
+    def __init__(self, system: System) -> None:
         self._system = system
-        self._keep = keep
 
     def snapshot(self, path: str | os.PathLike[str] | None = None, *, limit_bytes: float = math.inf) -> Path:
         """Write the hot set to a file, by default in the run folder, and return its path; see `TieredCache.snapshot`.
@@ -89,8 +84,4 @@ class HotSet:
         StoreError
             If the file is no snapshot, or is damaged; nothing is changed.
         """
-        system = self._system
-        limit = system.config.cache_targets.max_memory_bytes if limit_bytes is None else limit_bytes
-        warmed = warm(system.cache, limit, snapshot=hot_set_path(path, None))
-        self._keep("manual", [warmed.attempt()])
-        return warmed.keys
+        return self._system.warm.restore(hot_set_path(path, None), limit_bytes)

@@ -81,9 +81,9 @@ def benchmark(
     Parameters
     ----------
     workload
-        `"document-creation"`, `"cross-validation"`, `"tune"`, or the baseline: a function without arguments, its name
-        as `module:function`, a `perflab.bench.Command`, a `perflab.bench.Cell` of code and the names that it uses, or a
-        `perflab.bench.Arm`, which has arguments.
+        `"document-creation"`, `"cross-validation"`, `"prefetch"`, `"warm"`, `"tune"`, or the baseline: a function
+        without arguments, its name as `module:function`, a `perflab.bench.Command`, a `perflab.bench.Cell` of code and
+        the names that it uses, or a `perflab.bench.Arm`, which has arguments.
     optimized
         What to hold against the baseline; both must return, or print, the same.
     config
@@ -137,7 +137,7 @@ def benchmark(
     Traceback (most recent call last):
     ...
     perflab.errors.BenchmarkError: 'page-rendering' is no workload; choose one of document-creation, cross-validation, \
-tune, or give two functions.
+prefetch, warm, tune, or give two functions.
     """
     config = config or Config()
     folder, before = (None if path is None else Path(path) for path in (run_dir, resume))

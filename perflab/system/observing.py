@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from perflab.present import Picture
+    from perflab.system.serving import MetricsServer
     from perflab.trace import Trace
 
 __all__ = ["Observation"]
@@ -38,12 +39,15 @@ class Observed(Protocol):
     _info: Mapping[str, Any]
     _started: float
 
+    def _refuse_closed(self) -> None: ...
+
 
 class Observation:
     """The part of a `PerformanceSystem` that shows it; its methods are that one's."""
 
     def __init__(self, system: Observed) -> None:
         self._system = system
+        self._servers: list[MetricsServer] = []
 
     def trace(self, **filters: Unpack[Filters]) -> Trace:
         """Return the program's reads so far as a trace, for `perflab.whatif`; see `Frames.trace` for the filters.
@@ -124,3 +128,25 @@ class Observation:
 
         frames = self._system._recorder.frames
         return history(frames.accesses, frames.operations, frames.resources, every)
+
+    def serve_metrics(self, port: int = 0, host: str = "127.0.0.1") -> MetricsServer:
+        """Serve what is measured to Prometheus until the system is closed; see `MetricsServer`.
+
+        Examples
+        --------
+        >>> import perflab
+        >>> with perflab.PerformanceSystem() as system:
+        ...     system.serve_metrics().url.startswith("http://127.0.0.1:")
+        True
+        """
+        from perflab.system.serving import MetricsServer, Snapshots
+
+        self._system._refuse_closed()
+        server = MetricsServer(Snapshots(self.run), port, host)
+        self._servers.append(server)
+        return server
+
+    def close(self) -> None:
+        """End what serves metrics."""
+        for server in self._servers:
+            server.close()

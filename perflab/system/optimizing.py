@@ -32,6 +32,9 @@ __all__ = ["Optimizing", "quiet"]
 
 _RESTS = "what was applied last was taken back; nothing is tried until the program reads other keys."
 
+_MOST_ROWS = 250_000
+"""Rows of accesses that are looked at, the newest: several for each of the reads that count."""
+
 Row = dict[str, Any]
 
 
@@ -41,7 +44,7 @@ class System(Protocol):
     config: Config
     _recorder: Recorder
     _events: Events
-    _prefetcher: Prefetcher
+    prefetch: Prefetcher
 
     @property
     def frames(self) -> Frames: ...
@@ -101,7 +104,8 @@ class Optimizing:
         search
             How candidates are chosen: `halving`, `grid`, or `optuna`, which is an extra.
         pairs
-            Interleaved pairs of a proof by the workload; fewer than 6 prove nothing.
+            Interleaved pairs of a proof by the workload, and up to four times as many while the interval is wide; fewer
+            than 6 prove nothing.
 
         Raises
         ------
@@ -137,17 +141,17 @@ class Optimizing:
         phases = [Phase(WATCH, "What was applied earlier has to hold.", ())] if rows else []
         self._improve_memory(search, phases, rows)
         self._improve_work(workload, pairs, phases, rows)
-        rows.append(self._system._prefetcher.attempt())
+        rows.append(self._system.prefetch.attempt(self._system.frames.accesses))
         return phases, rows
 
     def _improve_memory(self, search: Search, phases: list[Phase], rows: list[Row]) -> None:
         memory = self._memory()
-        if self._keeper.rests(memory.observed()):
+        known = memory.observed()
+        if self._keeper.rests(known):
             rows.append(untried_memory(memory.setting(), "no change", _RESTS))
             return
-        found = improve_memory(
-            memory.observed(), memory.setting(), self._terms(search), memory.apply, cancelled=self._cancelled
-        )
+        terms, setting = self._terms(search), memory.setting()
+        found = improve_memory(known, setting, terms, memory.apply, cancelled=self._cancelled)
         if found.watch is not None:
             self._keeper.begin(found.watch)
         phases += found.phases
@@ -175,7 +179,7 @@ class Optimizing:
         system = self._system
         return Memory(
             lambda: _reads(system._recorder),
-            lambda: observed(system.frames.accesses),
+            lambda: observed(system.frames.accesses.tail(_MOST_ROWS)),
             lambda: MemorySetting.of(system.config),
             lambda setting: system.apply(system.config.replace(**setting.as_changes())),
         )

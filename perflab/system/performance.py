@@ -18,9 +18,10 @@ from perflab.config import Config
 from perflab.errors import PerflabError
 from perflab.events import Events
 from perflab.host import Monitor
-from perflab.optimize import AutoOptimizer, Prefetcher, warm
+from perflab.optimize import AutoOptimizer
 from perflab.record import Frames, Operation
 from perflab.system import remote
+from perflab.system.ahead import Ahead
 from perflab.system.alerts import Alerts, newest_metrics
 from perflab.system.apply import apply
 from perflab.system.background import Background
@@ -36,7 +37,6 @@ from perflab.system.run import Run, describe_run
 
 if TYPE_CHECKING:
     from perflab.system.result import BenchmarkResult
-    from perflab.system.serving import MetricsServer
 
 __all__ = ["PerformanceSystem"]
 
@@ -93,7 +93,6 @@ class PerformanceSystem:
         self._recorder = begin_recording(run_dir, self.config.record, self._info)
         self._events = Events(self._recorder.add)
         self._applying = threading.RLock()
-        self._servers: list[MetricsServer] = []
         self._closed = False
         remote.enter(self._recorder, self)
         try:
@@ -109,13 +108,14 @@ class PerformanceSystem:
         work = FileWork(config, self.cache, self._recorder, self._events, executor)
         self._workers = work.workers
         self._files = Files(config, work)
-        self._prefetcher = Prefetcher(self.cache)
+        self._ahead = Ahead(config, self.cache, busy=self._cpu_ratio, keep=self._keep_rows)
+        self.prefetch, self.warm = self._ahead.prefetch, self._ahead.warm
         self._observation = Observation(self)
         self._background = Background(
             config,
             self.cache,
             self._workers,
-            {"predictive_prefetching_enabled": self._prefetcher},
+            {"predictive_prefetching_enabled": self.prefetch, "cache_warming_enabled": self.warm},
             self._recorder,
             self._events,
             optimize=self.optimize,
@@ -124,7 +124,7 @@ class PerformanceSystem:
         self._monitor, self._watch_host = self._background.monitor, self._background.watch_host
         self._schedule = self._background.schedule
         self._optimizing = Optimizing(self, PerformanceSystem, self._background.relieve, self._background.single)
-        self._hot_set = HotSet(self, self._optimizing.keep)
+        self._hot_set = HotSet(self)
         self._alerts = self._alerts_of(config)
         self._start()
 
@@ -182,14 +182,8 @@ class PerformanceSystem:
     def config(self, config: Config) -> None:
         self.apply(config)
 
-    def _prefetch(self, on: bool) -> None:
-        (self._prefetcher.start if on else self._prefetcher.close)()
-
     def _start(self) -> None:
-        if self.config.cache_warming_enabled and self.config.cache.l3_dir is not None:
-            self._optimizing.keep("startup", [warm(self.cache, self.config.cache_targets.max_memory_bytes).attempt()])
-        if self.config.predictive_prefetching_enabled:
-            self._prefetcher.start()
+        self._ahead.start()
         self._background.start()
         self._alerts.start()
 
@@ -217,8 +211,8 @@ class PerformanceSystem:
         """Record an operation that the caller timed; `related_keys` are hints to the prefetcher."""
         related = tuple(related_keys)
         self._recorder.record_operation(name, duration_s, key=key, cache_hit=cache_hit, related_keys=related)
-        if related and self.config.predictive_prefetching_enabled:
-            self._prefetcher.announce(name if key is None else key, related)
+        if related:
+            self.prefetch.hint(name if key is None else key, related)
 
     def cached(
         self,
@@ -228,13 +222,14 @@ class PerformanceSystem:
         key: Callable[..., object] | None = None,
         tier: str = "l3",
         cost: float | None = None,
+        side_effect_free: bool = False,
     ) -> Any:
         """Return a function, an async one, or a method, whose results come from the cache; usable as a decorator.
 
         Its key is the function's code and its arguments. Callers of one missing key share one call: all threads, or all
         tasks of one event loop. `fn.explain(...)` tells why a call hits or misses. See `perflab.cache.cached`.
         """
-        return cached(self.cache, fn, ttl=ttl, key=key, tier=tier, cost=cost)
+        return cached(self.cache, fn, ttl=ttl, key=key, tier=tier, cost=cost, side_effect_free=side_effect_free)
 
     chunks = forwarded("_files", Files.chunks)
     process_large_file = forwarded("_files", Files.process_large_file)
@@ -277,21 +272,7 @@ class PerformanceSystem:
         self._events.emit("benchmark_complete", workload=result.run.info["label"], run_id=run_id)
         return result
 
-    def serve_metrics(self, port: int = 0, host: str = "127.0.0.1") -> MetricsServer:
-        """Serve what is measured to Prometheus until the system is closed; see `MetricsServer`.
-
-        Examples
-        --------
-        >>> with PerformanceSystem() as system:
-        ...     system.serve_metrics().url.startswith("http://127.0.0.1:")
-        True
-        """
-        from perflab.system.serving import MetricsServer, Snapshots
-
-        self._refuse_closed()
-        server = MetricsServer(Snapshots(lambda: self.run), port, host)
-        self._servers.append(server)
-        return server
+    serve_metrics = forwarded("_observation", Observation.serve_metrics)
 
     def clear_caches(self, tier: str = "all") -> int:
         """Remove everything from `l1`, `l2`, `l3` or `all` and return the number of entries."""
@@ -309,12 +290,11 @@ class PerformanceSystem:
         if self._closed:
             return
         self._closed = True
-        for server in self._servers:
-            server.close()
+        self._observation.close()
         self._alerts.close()
         self._background.close()
         self._optimizing.close()
-        self._prefetcher.close()
+        self._ahead.close()
         self._workers.close(cancel=status == "cancelled")
         self.cache.close()
         self._recorder.close(status)
@@ -344,6 +324,9 @@ class PerformanceSystem:
         from perflab.system.shown import system_html
 
         return system_html(self, self._recorder.run_id)
+    def _cpu_ratio(self) -> float | None:
+        sample = self._monitor.last
+        return None if sample is None else sample.shares.cpu_ratio
 
     def _keep_rows(self, trigger: str, rows: list[dict[str, Any]]) -> None:
         self._optimizing.keep(trigger, rows)

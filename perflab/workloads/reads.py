@@ -14,6 +14,8 @@ from perflab.bench import Arm
 
 __all__ = ["READ_WORKLOADS", "Reads"]
 
+_TRIALS = "perflab.optimize.trials"
+_LOAD_S = 0.01
 _TUNED = "perflab.system.tuned_reads"
 
 
@@ -48,7 +50,33 @@ class Reads:
         return made[0], made[1]
 
 
+def _prefetch(pattern: str, accesses: int, size: float, think_s: float) -> Reads:
+    program = {"name": pattern, "accesses": accesses, "size": size, "load_s": _LOAD_S, "think_s": think_s}
+    return Reads(
+        f"prefetch-{pattern}",
+        f"{_TRIALS}:plain_reads",
+        f"{_TRIALS}:prefetched_reads",
+        "perflab.workloads.arms:fresh_folders",
+        program,
+    )
+
+
 READ_WORKLOADS: Mapping[str, tuple[Reads, ...]] = {
+    "prefetch": (
+        _prefetch("correlated", 3_000, 0.05, 0.01),
+        _prefetch("loop", 1_200, 0.05, 0.005),
+        _prefetch("strides", 800, 0.05, 0.005),
+        _prefetch("random", 1_000, 0.1, 0.002),
+    ),
+    "warm": (
+        Reads(
+            "warm-restart",
+            f"{_TRIALS}:cold_start",
+            f"{_TRIALS}:warm_start",
+            f"{_TRIALS}:ended_before",
+            {"load_s": 0.002, "think_s": 0.001},
+        ),
+    ),
     "tune": (
         Reads(
             "tune",

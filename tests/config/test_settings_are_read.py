@@ -38,8 +38,11 @@ def test_a_system_and_a_benchmark_read_every_setting(tmp_path: Path, monkeypatch
         record={"runs_dir": tmp_path / "runs"},
         alerts={"rules": ["cache.hit_rate > 2"], "webhook_url": "http://127.0.0.1:1/"},
     )
+    with PerformanceSystem(config) as system:
+        system.cache["page"] = "on disk"
     monkeypatch.setattr(base, "__getattribute__", noting)
     with PerformanceSystem(config, run_dir=tmp_path / "run") as system:
+        assert system.warm.wait(60)
         system.process_large_file(source, len)
         system.optimize()
         for key in range(300):

@@ -58,10 +58,35 @@ def test_a_hub_is_not_predicted_and_predicts_nothing():
     assert "hub" not in associations.expected("left1")
 
 
-def test_announced_keys_come_first():
-    associations = learn(Associations(), ["a", "b", *range(10), "a", "b", *range(10, 20)])
-    associations.announce("a", ["z"])
-    assert associations.expected("a") == ("z", "b")
+def test_a_hint_alone_is_no_prediction():
+    associations = Associations()
+    associations.hint("a", ["b"])
+    assert associations.expected("a") == ()
+    assert learn(associations, ["a", *range(10)]).expected("a") == ()
+
+
+def test_a_hint_that_came_true_once_is_expected_at_once():
+    associations = Associations()
+    associations.hint("a", ["b"])
+    assert learn(associations, ["a", "b", *range(10)]).expected("a") == ("b",)
+
+
+def test_a_hint_that_does_not_come_true_loses():
+    associations = Associations()
+    associations.hint("a", ["b"])
+    learn(associations, ["a", "b", *range(10)])
+    for turn in range(4):
+        learn(associations, ["a", *((turn, x) for x in range(10))])
+    assert associations.expected("a") == ()
+
+
+def test_after_an_interruption_nothing_follows_what_came_before():
+    associations = Associations()
+    for turn in range(4):
+        associations.learn("main", "a")
+        associations.interrupt("main")
+        learn(associations, ["b", *((turn, x) for x in range(10))])
+    assert associations.expected("a") == ()
 
 
 @settings(deadline=None, max_examples=50)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from tuned_cases import VALUE, observed_of, zipf_keys
 
 from perflab.optimize.prove import Arm, prove_by_replay, prove_by_workload, verdict_of
 from perflab.optimize.replay import replayed
-from perflab.optimize.setting import MemorySetting
+from perflab.optimize.setting import MemorySetting, Untuned
 
 SMALL, LARGE = (MemorySetting("lru", size * VALUE, 0, 60.0) for size in (20, 60))
 
@@ -53,6 +54,15 @@ def test_settings_that_differ_by_luck_alone_are_indistinguishable():
         other = MemorySetting(("sieve", "lfu", "s3fifo")[seed % 3], SMALL.l1_bytes, 0, 60.0)
         verdicts.append(prove_by_replay(observed_of(keys), SMALL, other, start=2_000, seed=seed).verdict)
     assert verdicts.count("indistinguishable") >= 11
+
+
+def test_what_is_not_tuned_is_in_force_in_the_replay():
+    keys = zipf_keys(2_000, 1)
+    (free,) = replayed(observed_of(keys), [LARGE], start=1_000)
+    bounded = replace(LARGE, untuned=Untuned(l1_entries=20))
+    (few,) = replayed(observed_of(keys), [bounded], start=1_000)
+    (small,) = replayed(observed_of(keys), [SMALL], start=1_000)
+    assert few.tolist() == small.tolist() != free.tolist()
 
 
 def test_where_nothing_waits_nothing_is_better():
@@ -119,12 +129,21 @@ def test_time_and_its_bounds_are_those_of_the_new_setting():
 def test_both_arms_run_equally_often_in_turns_each_made_ready_before():
     told: list[str] = []
     arms = [Arm(lambda name=name: told.append(name), lambda name=name: told.append(f"{name} ready")) for name in "ab"]
-    assert prove_by_workload(*arms, pairs=8).n == 8
+    assert prove_by_workload(*arms, pairs=8, most_pairs=8).n == 8
     assert told[::2] == [f"{name} ready" for name in told[1::2]]
     runs = told[1::2]
     assert runs.count("a") == runs.count("b") == 10
     assert all(set(runs[place : place + 2]) == {"a", "b"} for place in range(0, 20, 2))
     assert gc.isenabled()
+
+
+def test_a_wide_interval_asks_for_more_pairs_and_a_narrow_one_does_not():
+    def pairs_of(noise: float, **options: object) -> int:
+        machine = Machine(3, noise)
+        arms = machine.arm(1.0), machine.arm(1.0)
+        return prove_by_workload(*arms, clock=lambda: machine.now, collect=tuple, **options).n
+
+    assert (pairs_of(0.01), pairs_of(0.5), pairs_of(0.5, most_pairs=32)) == (16, 64, 32)
 
 
 def test_few_pairs_prove_nothing_and_a_cancelled_run_neither():

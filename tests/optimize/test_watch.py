@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tuned_cases import observed_of, zipf_keys
@@ -31,6 +33,7 @@ def test_accesses_that_wait_longer_are_a_regression(count):
     assert (found.verdict, found.n) == ("regressed", count)
     assert 1.03 < found.low < found.ratio < found.high
     assert found.measured < found.before
+    assert found.measured_low <= found.measured <= found.measured_high
 
 
 @pytest.mark.parametrize("rate", [0.8, 0.95])
@@ -38,6 +41,13 @@ def test_accesses_that_wait_as_long_or_less_are_waited_for_until_they_are_enough
     watch = watch_of(0.8)
     assert watch.look(since_of(1_000, rate)).verdict == "waiting"
     assert watch.look(since_of(MOST_WATCHED, rate)).verdict == "held"
+
+
+def test_loads_that_are_slower_for_everybody_are_not_the_settings_doing():
+    since = since_of(2_000, 0.8)
+    slower = replace(since, prices=since.prices * 3)
+    assert watch_of(0.8).look(slower).verdict == "waiting"
+    assert watch_of(0.8).look(slower).ratio == pytest.approx(watch_of(0.8).look(since).ratio, rel=0.01)
 
 
 def test_equal_traffic_is_seldom_taken_for_a_regression():

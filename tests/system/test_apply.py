@@ -78,7 +78,7 @@ def test_prefetching_monitor_and_triggers_start_and_end(system: PerformanceSyste
     )
     for config, running in ((on, True), (Config(**QUIET), False)):
         system.apply(config)
-        threads = [part._thread is not None for part in (system._prefetcher, system._monitor, system.auto)]
+        threads = [part._thread is not None for part in (system.prefetch, system._monitor, system.auto)]
         assert threads == [running] * 3
 
 

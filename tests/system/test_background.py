@@ -61,11 +61,11 @@ def test_memory_pressure_climbs_the_levels_and_rows_and_events_tell(system: Perf
     heard: list[Any] = []
     system.on("optimization_complete", lambda data: heard.append(data["trigger"]))
     feel(system, 0.96, 12)
-    assert (system._workers.workers, system.cache.admits, system._prefetcher._paused) == (1, False, True)
+    assert (system._workers.workers, system.cache.admits, system.prefetch._paused) == (1, False, True)
     assert set(heard) == {"memory_pressure"}
     assert set(system.frames.optimizations["trigger"].astype(str)) == {"memory_pressure"}
     system._background.close()
-    assert (system._workers.workers, system.cache.admits, system._prefetcher._paused) == (4, True, False)
+    assert (system._workers.workers, system.cache.admits, system.prefetch._paused) == (4, True, False)
 
 
 def test_prefetching_that_is_off_is_not_said_to_be_stopped() -> None:
@@ -84,7 +84,7 @@ def test_relief_that_is_switched_off_does_nothing() -> None:
 def test_levels_and_budget_come_from_the_config(system: PerformanceSystem) -> None:
     system.apply(system.config.replace(relief={"prefetch_ratio": 0.1, "budget_bytes": "1GB"}))
     feel(system, 0.2)
-    assert system._prefetcher._paused
+    assert system.prefetch._paused
     system.monitor.sample()
     growth = system.frames.resources[["growth_bytes", "memory_ratio"]].iloc[-1]
     assert growth["memory_ratio"] >= growth["growth_bytes"] / 1e9 - 1e-9
@@ -95,7 +95,7 @@ def test_another_config_puts_back_what_relief_changed(system: PerformanceSystem)
     assert system._workers.workers == 2
     system.apply(system.config.replace(relief={"cooldown_s": 5}))
     assert system._workers.workers == 4
-    assert not system._prefetcher._paused
+    assert not system.prefetch._paused
 
 
 def test_the_trigger_leaves_to_relief_what_that_has_just_done(system: PerformanceSystem) -> None:

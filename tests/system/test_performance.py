@@ -211,6 +211,7 @@ def test_warming_fills_memory_from_the_last_systems_disk(tmp_path: Path) -> None
     with PerformanceSystem(config) as system:
         system.cache.set("a", "value")
     with PerformanceSystem(config) as system:
+        assert system.warm.wait(60)
         warmed = system.frames.accesses["event"].astype(str).tolist()
         system.cache.get("a")
         tier = system.frames.accesses["tier"].astype(str).iloc[-1]

@@ -34,7 +34,7 @@ def until(holds, seconds=30):
 
 def state():
     cache = system.cache
-    return [system._prefetcher._paused, cache.l1.max_bytes, system._workers.workers, cache.admits]
+    return [system.prefetch._paused, cache.l1.max_bytes, system._workers.workers, cache.admits]
 
 with PerformanceSystem(config, run_dir=sys.argv[1]) as system:
     warned = []

@@ -13,8 +13,11 @@ from perflab.analyze.metrics.elapsed import elapsed
 from perflab.analyze.metrics.memory import memory
 from perflab.analyze.metrics.operations import operations
 from perflab.analyze.metrics.optimization import optimization
+from perflab.analyze.metrics.prefetching import prefetching
 from perflab.analyze.metrics.processor import cpu
+from perflab.analyze.metrics.reads import reads
 from perflab.analyze.metrics.row import Metric, table
+from perflab.analyze.metrics.warming import warming
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +33,10 @@ __all__ = [
     "metrics",
     "operations",
     "optimization",
+    "prefetching",
+    "reads",
     "table",
+    "warming",
 ]
 
 
@@ -82,12 +88,15 @@ def metrics(
     (0.75, 'unavailable')
     """
     samples = frames.samples
-    cached = cache(frames.accesses, samples, confidence, seed=seed)
+    cached = cache(accesses := frames.accesses, samples, confidence, seed=seed)
     return table(
         [
             *elapsed(samples, confidence),
             *memory(samples, resources := frames.resources, confidence),
             *cached,
+            *prefetching(accesses, samples, confidence),
+            *warming(accesses, samples, confidence),
+            *reads(accesses, samples, confidence),
             *cpu(resources, samples, confidence),
             *concurrency(done := frames.operations, samples),
             *operations(done, samples, confidence),

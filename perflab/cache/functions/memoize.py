@@ -29,6 +29,7 @@ def cached(
     key: Callable[..., object] | None = None,
     tier: str = "l3",
     cost: float | None = None,
+    side_effect_free: bool = False,
 ) -> Cached[P, R]: ...
 @overload
 def cached(
@@ -39,6 +40,7 @@ def cached(
     key: Callable[..., object] | None = None,
     tier: str = "l3",
     cost: float | None = None,
+    side_effect_free: bool = False,
 ) -> Callable[[Callable[P, R]], Cached[P, R]]: ...
 def cached(
     cache: TieredCache,
@@ -48,6 +50,7 @@ def cached(
     key: Callable[..., object] | None = None,
     tier: str = "l3",
     cost: float | None = None,
+    side_effect_free: bool = False,
 ) -> Cached[P, R] | Callable[[Callable[P, R]], Cached[P, R]]:
     """Cache the results of a function, sync or async; threads that miss one result at once share one call.
 
@@ -79,12 +82,15 @@ def cached(
         belong to an instance as such are in memory alone in any case.
     cost
         What computing a result costs, for eviction by cost: seconds, or any weight; None: the seconds that it took.
+    side_effect_free
+        The function does nothing but return its result, so that it may be called again with arguments that it had
+        before, in another thread and before anybody asks; see `perflab.optimize.Prefetcher`.
 
     Raises
     ------
     ConfigError
         If the function is a generator, whose items could be read once only, or does not tell its arguments and there is
-        no `key`; or `ttl`, `tier` or `cost` is not allowed.
+        no `key`; or `ttl`, `tier` or `cost` is not allowed; or an async function is declared `side_effect_free`.
     StoreError
         At a call, if an argument is of a type that has no canonical bytes.
 
@@ -98,7 +104,7 @@ def cached(
     >>> double(4), double(x=4), double.invalidate(4), double.invalidate(4)
     (8, 8, True, False)
     """
-    options: dict[str, Any] = {"ttl": ttl, "key": key, "tier": tier, "cost": cost}
+    options: dict[str, Any] = {"ttl": ttl, "key": key, "tier": tier, "cost": cost, "side_effect_free": side_effect_free}
     if fn is None:
         return lambda fn: cached(cache, fn, **options)
     if isinstance(fn, staticmethod):
@@ -108,16 +114,19 @@ def cached(
         raise ConfigError(f"{inner!r} is a generator; cache a function that returns a list of its items instead")
     if tier not in ("l1", "l3"):
         raise ConfigError(f"tier is {tier!r}; it must be 'l1' for memory alone, or 'l3' for disk too")
+    if side_effect_free and inspect.iscoroutinefunction(inner):
+        raise ConfigError(f"{inner!r} is async and cannot be called ahead in a thread; leave out side_effect_free")
     kind: type[Cached[Any, Any]] = AsyncCached if inspect.iscoroutinefunction(inner) else Cached
     of_class = isinstance(fn, classmethod)
-    return kind(cache, inner, key=key, in_memory=tier == "l1", of_class=of_class, **_terms(ttl, cost))
+    return kind(cache, inner, key=key, in_memory=tier == "l1", of_class=of_class, **_terms(ttl, cost, side_effect_free))
 
 
-def _terms(ttl: float | None, cost: float | None) -> dict[str, float | None]:
+def _terms(ttl: float | None, cost: float | None, side_effect_free: bool) -> dict[str, Any]:
     """Return what `get_or_load` is told with each call."""
     checked_ttl(ttl)
+    terms: dict[str, Any] = {"ttl": ttl, "side_effect_free": True} if side_effect_free else {"ttl": ttl}
     if cost is None:
-        return {"ttl": ttl}
+        return terms
     if isinstance(cost, bool) or not isinstance(cost, int | float) or not cost >= 0:
         raise ConfigError(f"cost is {cost!r}; it must be a number, 0 or more, or None for the measured seconds")
-    return {"ttl": ttl, "cost": cost}
+    return {**terms, "cost": cost}

@@ -67,6 +67,10 @@ class Loads:
         """Tell if nobody wrote the key since the mark was made."""
         return self._marks.get(slot_of(load.key)) is load
 
+    def is_joined(self, key: Hashable) -> bool:
+        """Tell if somebody is loading the key."""
+        return slot_of(key) in self._marks
+
     def end(self, key: Hashable) -> None:
         """Take the mark of a key away: it is being written."""
         with self._lock:

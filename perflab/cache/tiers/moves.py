@@ -111,7 +111,7 @@ class Tiers:
         if self.l3 is None:
             return None
         self.writes.settle((key,))
-        mark = self._mark(key)
+        mark = self.mark(key)
         return self._arrive(key, mark, self.l3.entry(key), event, limit)
 
     def store(
@@ -122,7 +122,7 @@ class Tiers:
         `facts` tell all but the deadline, which is `ttl` seconds from now.
         A value that comes from a load is dropped if the load's mark is gone: someone has written the key since.
         """
-        entry = self.entry(key, value, self._facts(ttl, facts))
+        entry = self.entry(key, value, self.facts(ttl, facts))
         with self.guard(key):
             self._refuse_closed()
             if load is not None and not self.loads.stands(load):
@@ -134,7 +134,7 @@ class Tiers:
 
     def store_many(self, items: Iterable[tuple[Hashable, object]], ttl: float | None) -> list[bool]:
         """Put several values into the tiers, and tell of each key if one took it; disk is written once."""
-        facts = self._facts(ttl)
+        facts = self.facts(ttl)
         # A key that cannot be stored is refused before anything is; of one that comes twice the last value counts.
         entries = list({slot_of(key): self.entry(key, value, facts) for key, value in items}.values())
         with self._stripes.all():
@@ -159,7 +159,29 @@ class Tiers:
                 held, room = self.peek(entry.key) is not None, tier.max_bytes - tier.nbytes
                 if held or entry.nbytes > room or not self.memory.admits:
                     return False
-                return tier.admit(entry, "warm", "snapshot")
+                return tier.admit(entry)
+
+    def facts(self, ttl: float | None, facts: Facts = NO_FACTS) -> Facts:
+        """Return what is told of a value that has so many seconds to live from now."""
+        lifetime = checked_ttl(ttl)
+        return facts if lifetime == math.inf else facts._replace(deadline=self.l1.timer() + lifetime)
+
+    def mark(self, key: Hashable) -> object:
+        """Return a mark of a key that is being fetched; it stands until somebody writes the key or fetches it too."""
+        mark = object()
+        with self.memory.lock:
+            self._fetching[slot_of(key)] = mark
+        return mark
+
+    def unmark(self, key: Hashable, mark: object) -> None:
+        """Take a mark away, if it stands."""
+        with self.memory.lock:
+            if self._fetching.get(slot_of(key)) is mark:
+                del self._fetching[slot_of(key)]
+
+    def is_marked(self, key: Hashable, mark: object) -> bool:
+        """Tell if a mark stands; the cache being closed takes all away."""
+        return self._fetching.get(slot_of(key)) is mark and not self._closed
 
     def remove(self, key: Hashable) -> bool:
         """Remove a key from every tier on request; False if none had it."""
@@ -239,10 +261,6 @@ class Tiers:
         self.absences.after_fork()
         self.writes.after_fork()
 
-    def _facts(self, ttl: float | None, facts: Facts = NO_FACTS) -> Facts:
-        lifetime = checked_ttl(ttl)
-        return facts if lifetime == math.inf else facts._replace(deadline=self.l1.timer() + lifetime)
-
     def _refuse_closed(self) -> None:
         if self._closed:
             raise StoreError(CLOSED)
@@ -260,7 +278,7 @@ class Tiers:
         if self.l3 is None or not keys:
             return [None] * len(keys)
         self.writes.settle(keys)
-        marks = [self._mark(key) for key in keys]
+        marks = [self.mark(key) for key in keys]
         found = zip(keys, marks, self.l3.entries(keys), strict=True)
         return [self._arrive(key, mark, entry, "promote", math.inf) for key, mark, entry in found]
 
@@ -269,12 +287,6 @@ class Tiers:
         if self.l3 is None or not self.memory.heard or self.peek(key) is not None:
             return None
         return self.l3.entry(key)
-
-    def _mark(self, key: Hashable) -> object:
-        mark = object()
-        with self.memory.lock:
-            self._fetching[slot_of(key)] = mark
-        return mark
 
     def _arrive(self, key: Hashable, mark: object, found: Entry | None, event: str, limit: float) -> Entry | None:
         slot = slot_of(key)

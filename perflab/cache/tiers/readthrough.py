@@ -7,72 +7,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Hashable, Iterable
+from collections.abc import Awaitable, Callable, Hashable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-from perflab.cache.entry import Facts, checked_cost, checked_tags, checked_ttl
 from perflab.cache.keys import slot_of
 from perflab.cache.loading.flight import AsyncSingleFlight, SingleFlight
 from perflab.cache.loading.loads import Load
 from perflab.cache.loading.refresh import Refreshes, in_thread
 from perflab.cache.loading.turns import Turns
 from perflab.cache.mapping import MISSING
+from perflab.cache.tiers.ahead import Ahead, Reload
 from perflab.cache.tiers.moves import Tiers
-from perflab.errors import ConfigError
+from perflab.cache.tiers.terms import Terms
 from perflab.forked import watch
 from perflab.record import Recorder
 
-__all__ = ["LOCKS", "ReadThrough", "Terms"]
+__all__ = ["LOCKS", "ReadThrough"]
 
 LOCKS = "loads"
 """Folder of the lock files, within the folder of the disk tier."""
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """How a missing key is loaded and its value kept; the fields are the keywords of `TieredCache.get_or_load`.
-
-    Raises
-    ------
-    ConfigError
-        If a time, or the cost, is no number, NaN or negative, a tag is no text, or there is no such tier.
-    """
-
-    ttl: float | None = None
-    cost: float | None = None
-    timeout: float | None = None
-    negative_ttl: float | None = None
-    tags: Iterable[str] = ()
-    tier: str = "l3"
-    missing: type[Exception] | tuple[type[Exception], ...] = KeyError
-
-    def __post_init__(self) -> None:
-        checked_ttl(self.ttl)
-        checked_tags(self.tags)
-        if self.tier not in ("l1", "l3"):
-            raise ConfigError(f"tier is {self.tier!r}; it must be 'l1' for memory alone, or 'l3' for disk too")
-        checked_cost(self.cost)
-        for name in ("timeout", "negative_ttl"):
-            number = getattr(self, name)
-            if number is not None and not (isinstance(number, int | float) and number >= 0):
-                raise ConfigError(f"{name} is {number!r}; it must be a number, 0 or more, or None")
-
-    def ttl_of(self, value: object) -> float | None:
-        """Return the time to live of a loaded value."""
-        return self.negative_ttl if value is None and self.negative_ttl is not None else self.ttl
-
-    def facts(self, duration_s: float) -> Facts:
-        """Return what is told of a value whose load took so many seconds."""
-        cost = duration_s if self.cost is None else float(self.cost)
-        return Facts(cost=cost, tags=checked_tags(self.tags), memory_only=self.tier == "l1")
-
-    @property
-    def absent(self) -> type[Exception] | tuple[type[Exception], ...]:
-        """The errors that are remembered."""
-        return () if self.negative_ttl is None else self.missing
 
 
 class ReadThrough:
@@ -99,6 +54,7 @@ class ReadThrough:
         self._flights = SingleFlight()
         self._async_flights = AsyncSingleFlight()
         self._refreshes = Refreshes(spawn)
+        self.ahead = Ahead(tiers, recorder)
         self._tasks: dict[Hashable, asyncio.Task[None]] = {}
         l3 = tiers.l3
         self._turns = Turns(l3.folder / LOCKS, self._without_lock) if l3 is not None and l3.shared else None
@@ -107,6 +63,8 @@ class ReadThrough:
     def load(self, key: Hashable, loader: Callable[[], Any], terms: Terms) -> Any:
         """Return the value of a key that was missed; see `TieredCache.get_or_load`."""
         self._refuse_absent(key)
+        if terms.side_effect_free:
+            self.ahead.reloads.note(key, Reload(loader, terms))
         with self._tiers.loads.join(key) as load:
             return self._flights.run(load, lambda: self._load(load, loader, terms), timeout=terms.timeout)
 

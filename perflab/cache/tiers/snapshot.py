@@ -12,20 +12,23 @@ import stat
 import struct
 import tempfile
 import time
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO
 
 import xxhash
 
 from perflab.cache.codec import values as codec
 from perflab.cache.entry import Entry
+from perflab.cache.tiers.worth import Heat
 from perflab.errors import StoreError
+from perflab.record.arrow import as_text
 
 __all__ = ["SNAPSHOT_VERSION", "Kept", "read_snapshot", "write_snapshot"]
 
-SNAPSHOT_VERSION = 1
+SNAPSHOT_VERSION = 2
 _MAGIC = b"perflab snapshot\n"
 # version, checksum of all that follows (xxh3, 128 bit), bytes that follow it, number of entries, wall time
 _HEADER = struct.Struct(">B16sQQd")
@@ -34,17 +37,19 @@ _LENGTH = struct.Struct(">Q")
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """One entry of a snapshot: key, value, seconds that it has left, and what it costs to have it again."""
+    """One entry of a snapshot: key, value, seconds that it has left, what its load costs or None, reads of it."""
 
     key: Hashable
     value: object
     ttl: float
-    cost: float
+    cost: float | None
+    uses: float = 1.0
 
 
 def write_snapshot(
     path: str | os.PathLike[str],
     entries: Iterable[Entry],
+    heat: Mapping[str, Heat] = MappingProxyType({}),
     *,
     limit_bytes: float = math.inf,
     timer: Callable[[], float] = time.monotonic,
@@ -56,6 +61,8 @@ def write_snapshot(
     ----------
     entries
         Hottest first. Those whose type has no safe encoding are left out; nothing is pickled.
+    heat
+        How often keys were read, by their texts.
     limit_bytes
         Greatest size of the file. The first entry that does not fit, and all after it, are left out.
     timer
@@ -70,7 +77,7 @@ def write_snapshot(
     """
     target = Path(path)
     created, now = wall(), timer()
-    bodies = _within(_encoded(entries, created - now), limit_bytes - len(_MAGIC) - _HEADER.size)
+    bodies = _within(_encoded(entries, heat, created - now), limit_bytes - len(_MAGIC) - _HEADER.size)
     try:
         with _replacing(target) as file:
             return _write(file, bodies, created)
@@ -108,12 +115,13 @@ def read_snapshot(path: str | os.PathLike[str], *, wall: Callable[[], float] = t
     return kept
 
 
-def _encoded(entries: Iterable[Entry], wall_of_timer: float) -> Iterator[bytes]:
+def _encoded(entries: Iterable[Entry], heat: Mapping[str, Heat], wall_of_timer: float) -> Iterator[bytes]:
     for entry in entries:
         if entry.facts.memory_only:
             continue
         with contextlib.suppress(StoreError):
-            yield codec.encode((entry.key, entry.value, entry.deadline + wall_of_timer, entry.facts.cost))
+            uses = heat.get(as_text(entry.key) or "", Heat()).uses
+            yield codec.encode((entry.key, entry.value, entry.deadline + wall_of_timer, entry.facts.cost, uses))
 
 
 def _within(bodies: Iterable[bytes], limit: float) -> Iterator[bytes]:
@@ -153,14 +161,14 @@ def _write(file: IO[bytes], bodies: Iterable[bytes], created: float) -> int:
             checksum.update(part)
             size += file.write(part)
         count += 1
-    checksum.update(_facts(size, count, created))
+    checksum.update(_facts(SNAPSHOT_VERSION, size, count, created))
     file.seek(len(_MAGIC))
     file.write(_HEADER.pack(SNAPSHOT_VERSION, checksum.digest(), size, count, created))
     return count
 
 
-def _facts(size: int, count: int, created: float) -> bytes:
-    return _HEADER.pack(SNAPSHOT_VERSION, bytes(16), size, count, created)
+def _facts(version: int, size: int, count: int, created: float) -> bytes:
+    return _HEADER.pack(version, bytes(16), size, count, created)
 
 
 def _bytes_of(path: Path) -> bytes:
@@ -181,10 +189,10 @@ def _bytes_of(path: Path) -> bytes:
 def _checked(data: bytes) -> tuple[int, bytes, int, int, float]:
     header: tuple[int, bytes, int, int, float] = _HEADER.unpack_from(data, len(_MAGIC))
     version, checksum, size, count, created = header
-    if version != SNAPSHOT_VERSION:
+    if not 1 <= version <= SNAPSHOT_VERSION:
         raise ValueError(f"it has the version {version}, allowed is {SNAPSHOT_VERSION}")
     found = xxhash.xxh3_128(memoryview(data)[len(_MAGIC) + _HEADER.size :])
-    found.update(_facts(size, count, created))
+    found.update(_facts(version, size, count, created))
     if found.digest() != checksum:
         raise ValueError("it does not fit its checksum")
     return header
@@ -195,8 +203,8 @@ def _decoded(body: memoryview, count: int, created: float, now: float) -> Iterat
     for _ in range(count):
         (length,) = _LENGTH.unpack_from(body, at)
         at += _LENGTH.size + length
-        key, value, expires, cost = codec.decode(bytes(body[at - length : at]))
+        key, value, expires, cost, *uses = codec.decode(bytes(body[at - length : at]))  # version 1 has none
         hash(key)
         left = expires - now if created <= now or expires == math.inf else 0.0
         if left > 0:
-            yield Kept(key, value, left, cost)
+            yield Kept(key, value, left, cost, *uses)

@@ -14,18 +14,20 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, Self
 
 from perflab.cache.disk.tier import DiskCache
-from perflab.cache.entry import checked_bytes
 from perflab.cache.mapping import MISSING
 from perflab.cache.memory.sweep import Sweep
 from perflab.cache.memory.tier import MemoryCache
 from perflab.cache.memory.ttl import TTLCache
+from perflab.cache.tiers.ahead import Ahead
 from perflab.cache.tiers.moves import Tiers
 from perflab.cache.tiers.options import TierOptions
 from perflab.cache.tiers.reads import REFUSED
-from perflab.cache.tiers.readthrough import ReadThrough, Terms
+from perflab.cache.tiers.readthrough import ReadThrough
 from perflab.cache.tiers.snapshot import read_snapshot, write_snapshot
 from perflab.cache.tiers.stats import tier_stats
-from perflab.cache.tiers.warming import hottest, restore, warm
+from perflab.cache.tiers.terms import Terms
+from perflab.cache.tiers.warming import hottest, restore
+from perflab.cache.tiers.worth import heat_of
 from perflab.record import NULL_RECORDER, Recorder, SilentRecorder
 
 if TYPE_CHECKING:
@@ -85,6 +87,7 @@ class TieredCache(TierOptions):
         missing: type[Exception] | tuple[type[Exception], ...] = KeyError,
         tags: Iterable[str] = (),
         tier: str = "l3",
+        side_effect_free: bool = False,
     ) -> Any:
         """Return the value of a key, calling `loader()` if it is missing; callers in other threads share the call.
 
@@ -113,6 +116,9 @@ class TieredCache(TierOptions):
             Names for `invalidate` of a loaded value; text is one name.
         tier
             `"l1"`: a loaded value is kept in memory alone, in l1 and what it demotes in l2; `"l3"`: on disk too.
+        side_effect_free
+            The loader does nothing but return the value, so that it may be called again before anybody asks, in
+            another thread; it is remembered for that. See `perflab.optimize.Prefetcher`.
 
         Raises
         ------
@@ -128,10 +134,11 @@ class TieredCache(TierOptions):
         value = self.get(key, MISSING)
         if value is not MISSING:
             if self._refresh_ratio and ttl is not None and self._through.is_due(key, ttl, self._refresh_ratio):
-                terms = Terms(ttl, cost, timeout, negative_ttl, tags, tier, missing)
+                terms = Terms(ttl, cost, timeout, negative_ttl, tags, tier, missing, side_effect_free)
                 self._through.refresh(key, loader, terms)
             return value
-        return self._through.load(key, loader, Terms(ttl, cost, timeout, negative_ttl, tags, tier, missing))
+        terms = Terms(ttl, cost, timeout, negative_ttl, tags, tier, missing, side_effect_free)
+        return self._through.load(key, loader, terms)
 
     async def aget_or_load(
         self,
@@ -160,27 +167,29 @@ class TieredCache(TierOptions):
             return value
         return await self._through.load_async(key, loader, Terms(ttl, cost, timeout, negative_ttl, tags, tier, missing))
 
-    def prefetch(self, keys: Iterable[Hashable]) -> int:
-        """Copy keys from disk into memory before they are asked for; return how many. No accesses."""
+    @property
+    def ahead(self) -> Ahead:
+        """What fetches keys before they are asked for."""
         self._check_open()
+        return self._through.ahead
+
+    def prefetch(self, keys: Iterable[Hashable]) -> int:
+        """Bring keys into memory before they are asked for; return how many came. No accesses.
+
+        They come from disk, or by the loader that `get_or_load` was given for them with `side_effect_free=True`.
+        """
+        ahead = self.ahead
         if not self.admits:
             return 0
-        return sum(self._tiers.peek(key) is None and self._tiers.fetch(key, "prefetch") is not None for key in keys)
-
-    def warm(self, limit_bytes: int) -> int:
-        """Copy from disk what fits into free memory, last stored first; return how many entries. No accesses.
-
-        Nothing is evicted for it. It ends at `limit_bytes` bytes of memory, or at the first value that does not fit.
-        """
-        self._check_open()
-        return warm(self._tiers, checked_bytes(limit_bytes, "limit_bytes"))
+        return sum(ahead.fetch(key, ahead.reloads.find(key)).outcome == "came" for key in keys)
 
     def snapshot(
         self, path: str | os.PathLike[str], *, limit_bytes: float = math.inf, wall: Callable[[], float] = time.time
     ) -> int:
         """Write what is in memory to one file, hottest first, and return how many entries; no accesses.
 
-        Keys, values, what is left of times to live, and costs are kept. See `snapshot.write_snapshot`.
+        Keys, values, what is left of times to live, costs, and how often each was read are kept. See
+        `snapshot.write_snapshot`.
 
         Raises
         ------
@@ -188,15 +197,17 @@ class TieredCache(TierOptions):
             If the file cannot be written; an older one is as it was.
         """
         self._check_open()
-        return write_snapshot(path, hottest(self._tiers), limit_bytes=limit_bytes, timer=self.l1.timer, wall=wall)
+        entries, heat = hottest(self._tiers), heat_of(self.recorder.frames.accesses)
+        return write_snapshot(path, entries, heat, limit_bytes=limit_bytes, timer=self.l1.timer, wall=wall)
 
     def restore(
         self, path: str | os.PathLike[str], *, limit_bytes: float = math.inf, wall: Callable[[], float] = time.time
     ) -> int:
-        """Take a snapshot into free memory, hottest first, and return how many entries; no accesses.
+        """Take a snapshot into free memory, and return how many entries; no accesses.
 
-        Nothing is evicted for it, and no key that is in memory is changed. Keys that l3 has get its values, which may
-        be newer; those that were deleted since come back.
+        What is expected to save most seconds per byte comes first: by how often an entry was read and how long ago,
+        what its load costs, and its bytes. Nothing is evicted for it, and no key that is in memory is changed. Keys
+        that l3 has get its values, which may be newer; those that were deleted since come back.
 
         Raises
         ------
@@ -204,7 +215,7 @@ class TieredCache(TierOptions):
             If the file is no snapshot, or is damaged; the cache is as it was.
         """
         self._check_open()
-        return restore(self._tiers, read_snapshot(path, wall=wall), limit_bytes)
+        return restore(self._tiers, read_snapshot(path, wall=wall), limit_bytes, self.recorder)
 
     def expire(self) -> int:
         """Remove what is due in memory and return how many entries that were."""

@@ -6,16 +6,19 @@ import math
 import os
 import pickle
 import resource
+import struct
 from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pytest
+import xxhash
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perflab.cache import DiskCache, Entry, MemoryCache, TieredCache, TTLCache
-from perflab.cache.tiers.snapshot import read_snapshot, write_snapshot
+from perflab.cache.codec import values as codec
+from perflab.cache.tiers.snapshot import Kept, read_snapshot, write_snapshot
 from perflab.errors import StoreError
 from perflab.record import Recorder
 
@@ -69,6 +72,42 @@ def test_the_hottest_come_first_where_room_is_short(tmp_path: Path) -> None:
         assert (list(again.l1), list(again.l2)) == (["e", "f"], ["d"])
         assert part.restore(tmp_path / "hot", limit_bytes=2) == 2
         assert (list(part.l1), list(part.l2)) == (["e", "f"], [])
+
+
+def test_what_saves_most_seconds_a_byte_comes_first(tmp_path: Path) -> None:
+    """Costs, reads and bytes count; among equals, what was used last."""
+
+    def sized(room: int) -> TieredCache:
+        recorder = Recorder()
+        l1 = MemoryCache(room, weigh=lambda _, value: len(value), recorder=recorder)
+        return TieredCache(l1, TTLCache(0, recorder=recorder), None, recorder)
+
+    with sized(20) as cache:
+        cache.set("cheap", "xx", cost=1)
+        cache.set("dear", "xx", cost=9)
+        cache.set("large", "x" * 12, cost=9)
+        cache.set("read", "xx", cost=1)
+        cache.set("new", "xx", cost=1)
+        for _ in range(20):
+            cache.get("read")
+        cache.get("new")
+        cache.snapshot(tmp_path / "hot")
+    everything = {"read", "dear", "new", "cheap", "large"}
+    for room, expected in ((2, {"read"}), (4, {"read", "dear"}), (6, {"read", "dear", "new"}), (20, everything)):
+        with sized(room) as again:
+            again.restore(tmp_path / "hot")
+            assert set(again.l1) == expected
+
+
+def test_a_snapshot_of_the_first_version_is_read(tmp_path: Path) -> None:
+    """Written by that version: one entry, `page`, without how often it was read."""
+    path = tmp_path / "hot"
+    body = codec.encode(("page", "one", math.inf, 2.0))
+    whole = struct.pack(">Q", len(body)) + body
+    facts = struct.Struct(">B16sQQd")
+    checksum = xxhash.xxh3_128(whole + facts.pack(1, bytes(16), len(whole), 1, 5.0)).digest()
+    path.write_bytes(b"perflab snapshot\n" + facts.pack(1, checksum, len(whole), 1, 5.0) + whole)
+    assert read_snapshot(path) == [Kept("page", "one", math.inf, 2.0, 1.0)]
 
 
 def test_nothing_in_memory_is_changed_and_nothing_leaves(tmp_path: Path) -> None:
@@ -195,9 +234,9 @@ def test_a_version_of_tomorrow_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "hot"
     write_snapshot(path, [])
     data = bytearray(path.read_bytes())
-    data[len(b"perflab snapshot\n")] = 2
+    data[len(b"perflab snapshot\n")] = 3
     path.write_bytes(data)
-    with pytest.raises(StoreError, match="version 2, allowed is 1"):
+    with pytest.raises(StoreError, match="version 3, allowed is 2"):
         read_snapshot(path)
 
 

@@ -138,14 +138,14 @@ def test_touch_reaches_every_tier(tmp_path: Path) -> None:
         assert "a" not in cache
 
 
-def test_prefetch_and_warm_are_no_accesses(tmp_path: Path) -> None:
+def test_what_nobody_asked_for_is_no_access(tmp_path: Path) -> None:
     with make(disk=tmp_path / "c") as cache:
         for key in "abcdefgh":
             cache[key] = "x"
     with make(disk=tmp_path / "c") as cache:
         assert cache.prefetch(["a", "missing", "a"]) == 1
-        assert cache.warm(3) == 3
-        assert cache.warm(100) == 2, "only free room is used"
+        warmed = [cache.ahead.fetch(key, event="warm", limit=100).outcome for key in "bcdefg"]
+        assert warmed == ["came"] * 5 + ["no room"], "only free room is used"
         assert (len(cache.l1), len(cache.l2)) == (3, 3)
         names = [event for _, event, _ in events(cache)]
         assert names == ["prefetch"] + ["warm"] * 5
