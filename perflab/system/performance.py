@@ -324,6 +324,7 @@ class PerformanceSystem:
         from perflab.system.shown import system_html
 
         return system_html(self, self._recorder.run_id)
+
     def _cpu_ratio(self) -> float | None:
         sample = self._monitor.last
         return None if sample is None else sample.shares.cpu_ratio

@@ -125,6 +125,12 @@ function control(model, given, form, edits) {
   const about = element("span", { class: "about", id: `${id}-about` }, field.about);
   const message = element("span", { class: "message", role: "alert", id: `${id}-message` });
   for (const input of made.inputs) input.setAttribute("aria-describedby", `${id}-about ${id}-message`);
+  // What is being typed is the hand's until it is given, whatever the kernel says of other fields meanwhile.
+  let typing = false;
+  for (const input of made.inputs.filter((one) => !["range", "checkbox"].includes(one.type))) {
+    input.addEventListener("input", () => { typing = true; });
+    for (const end of ["change", "blur"]) input.addEventListener(end, () => { typing = false; });
+  }
   const row = element("div", { class: `field ${field.kind}`, "data-path": field.path },
     name, element("span", { class: "control" }, ...made.parts), about, message);
   const words = `${field.path} ${field.name} ${field.about}`.toLowerCase();
@@ -132,7 +138,7 @@ function control(model, given, form, edits) {
     row,
     matches: (query) => query.split(/\s+/).every((word) => words.includes(word)),
     show() {
-      if (!edits.waits(field.path)) made.show(model.get("values")[field.path], model.get("positions")[field.path]);
+      if (!typing && !edits.waits(field.path)) made.show(model.get("values")[field.path], model.get("positions")[field.path]);
       const said = model.get("messages")[field.path] ?? "";
       if (message.textContent !== said) message.textContent = said;
       row.classList.toggle("wrong", said !== "");

@@ -209,6 +209,18 @@ def test_out_of_range_is_told_beside_the_field_and_the_config_stays(dashboard: D
     expect(field.get_by_role("alert")).to_be_empty()
 
 
+def test_what_is_being_typed_is_left_alone(dashboard: Dashboard) -> None:
+    line = dashboard.panel("tuner").locator('[data-path="cache.l3_dir"]').get_by_role("textbox")
+    line.scroll_into_view_if_needed()
+    line.press_sequentially("mi")
+    dashboard.do("tuner.form.put('benchmark.pairs', '9')")
+    expect(dashboard.panel("tuner").locator('[data-path="benchmark.pairs"] input[type=text]')).to_have_value("9")
+    line.press_sequentially("ne")
+    line.press("Enter")
+    wait_for(dashboard, "tuner.config.cache.l3_dir", "mine")
+    dashboard.press("tuner", "Reset")
+
+
 def test_search_finds_by_name_and_by_meaning(dashboard: Dashboard) -> None:
     form = dashboard.panel("tuner").locator(".perflab-form").first
     form.get_by_role("searchbox").fill("leaves the memory tier first")
