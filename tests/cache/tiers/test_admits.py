@@ -87,7 +87,10 @@ def test_prefetch_warming_and_snapshots_bring_nothing(cache: TieredCache, tmp_pa
     cache.clear("l1")
     cache.clear("l2")
     cache.admits = False
-    assert cache.prefetch(["key-1"]) == cache.warm(10_000) == cache.restore(tmp_path / "hot") == 0
+    fetched = cache.ahead.fetch("key-1"), cache.ahead.fetch("key-1", None, "warm", 10_000)
+    assert [found.outcome for found in fetched] == ["no room", "no room"]
+    assert cache.prefetch(["key-1"]) == 0
+    assert cache.restore(tmp_path / "hot") == 0
     assert held(cache) == 0
 
 
