@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export MPLBACKEND := agg
 
-.PHONY: help benchmark test check docs deployment perf trust peers format clean
+.PHONY: help benchmark test check docs deployment perf trust peers e2e-kernels format clean
 
 help:
 	@echo "make benchmark   measure the built-in workloads, print the verdicts, write the report"
@@ -17,6 +17,7 @@ help:
 	@echo "make perf        print perflab's own costs as paired ratios"
 	@echo "make trust       count wrong verdicts in two hundred trials of known truth"
 	@echo "make peers       print what cutting costs beside other chunkers, installed for it"
+	@echo "make e2e-kernels run panels and every notebook on ipykernel 6, 7.3 and 7.4 (half an hour)"
 	@echo "make clean       remove the environment and what tools left"
 
 $(STAMP): pyproject.toml constraints.txt $(wildcard perflab/*.[ch])
@@ -40,13 +41,13 @@ check: $(STAMP)
 
 docs: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
-	$(BIN)/python docs/build.py build/docs
+	$(BIN)/python .ci/build_docs.py build/docs
 
 deployment: $(STAMP)
 	$(BIN)/python tests/deploy/rehearse.py
 
 perf: $(STAMP)
-	$(BIN)/python -m pytest -s -p no:cacheprovider --ignore=tests/perf/test_trials.py tests/perf
+	$(BIN)/python -m pytest -s -p no:cacheprovider --ignore=tests/perf/test_trials.py tests/perf tests/e2e/panel_costs.py
 
 trust: $(STAMP)
 	$(BIN)/python -m pytest -s -p no:cacheprovider tests/perf/test_trials.py
@@ -54,6 +55,9 @@ trust: $(STAMP)
 peers: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[peers]'
 	$(BIN)/python -m pytest -s -p no:cacheprovider tests/perf/test_chunk_costs.py
+
+e2e-kernels: $(STAMP)
+	tests/e2e/kernels.sh $(BIN)/python
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .

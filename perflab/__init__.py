@@ -9,6 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
     from perflab.cache import isolated_cache as isolated_cache
     from perflab.config import Config as Config
     from perflab.errors import PerflabError as PerflabError
@@ -64,6 +66,13 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'perflab' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Register the magics; `%load_ext perflab` calls this."""
+    from perflab.magics import load
+
+    load(shell)
 
 
 def __dir__() -> list[str]:

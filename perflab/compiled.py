@@ -9,14 +9,14 @@ import contextlib
 import inspect
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, Generic, Literal, ParamSpec, TypeVar, cast
 
 from perflab.errors import PerflabError
 
-__all__ = ["Kernel", "inlined", "is_available", "kernel", "part"]
+__all__ = ["Kernel", "inlined", "is_available", "kernel", "part", "telling"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -90,7 +90,31 @@ class Kernel(Generic[P, R]):
 
 def kernel(function: Callable[P, R]) -> Kernel[P, R]:
     """Compile a function for calls from Python; the first of them says on stderr if it has to be waited for."""
-    return Kernel(function, lambda text: print(text, file=sys.stderr, flush=True))
+    return Kernel(function, lambda text: _listeners[-1](text))
+
+
+def _to_stderr(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+_listeners: list[Callable[[str], object]] = [_to_stderr]
+
+
+@contextlib.contextmanager
+def telling(listener: Callable[[str], object]) -> Iterator[None]:
+    """Tell somebody else than stderr what is waited for, whichever thread waits: a panel has a line for that.
+
+    Examples
+    --------
+    >>> with telling(print):
+    ...     _listeners[-1]("compiling")
+    compiling
+    """
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)
 
 
 def part(function: Callable[P, R]) -> Callable[P, R]:

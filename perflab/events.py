@@ -22,6 +22,7 @@ EVENTS = (
     "cpu_warning",
     "file_optimized",
     "benchmark_complete",
+    "config_changed",
     "alert",
 )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 
-__all__ = ["format_bytes", "format_quantity", "format_seconds", "parse_bytes", "parse_ratio"]
+__all__ = ["exact_bytes", "format_bytes", "format_quantity", "format_seconds", "parse_bytes", "parse_ratio"]
 
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 _SIZE = re.compile(r"\s*(?P<number>\d+(?:\.\d+)?)\s*(?P<prefix>[kmgt]?)(?P<binary>i?)b?\s*", re.IGNORECASE)
@@ -72,6 +72,22 @@ def format_bytes(size: float) -> str:
     ('52.4 MB', '17 B', '1.00 MB')
     """
     return _with_prefix(size, "B", ("", "k", "M", "G", "T"))
+
+
+def exact_bytes(size: int) -> str:
+    """Return the shortest text of a size from which `parse_bytes` makes the same size.
+
+    Examples
+    --------
+    >>> exact_bytes(104_857_600), exact_bytes(50_000_000), exact_bytes(1_500_000), exact_bytes(1_023)
+    ('100 MiB', '50 MB', '1.5 MB', '1023 B')
+    """
+    texts = [f"{size} B"]
+    for power, prefix in enumerate("kMGT", 1):
+        for base, unit in ((1000, f"{prefix}B"), (1024, f"{prefix.upper()}iB")):
+            text = f"{size / base**power:.3f}".rstrip("0").rstrip(".")
+            texts.append(f"{text} {unit}")
+    return min((text for text in texts if parse_bytes(text) == size), key=len)
 
 
 def format_seconds(duration: float) -> str:

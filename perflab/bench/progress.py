@@ -10,7 +10,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 
-__all__ = ["Forecast", "OnProgress"]
+__all__ = ["Forecast", "OnProgress", "Paced"]
 
 OnProgress = Callable[[int, int, str, float | None], None]
 """Called with samples done, samples in all, the arm just measured or why fewer come, and the seconds that
@@ -55,3 +55,30 @@ class Forecast:
                 return None
             total += statistics.median(self._seconds[key])
         return total
+
+
+class Paced:
+    """Does something now and then: at most once in so many seconds, however often it is asked.
+
+    Examples
+    --------
+    >>> now = 0.0
+    >>> paced = Paced(lambda: print(now), 1.0, lambda: now)
+    >>> for now in (0.5, 1.0, 1.5, 2.5):
+    ...     paced()
+    1.0
+    2.5
+    """
+
+    def __init__(
+        self, action: Callable[[], object], every_s: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._action, self._every_s, self._clock = action, every_s, clock
+        self._last = clock()
+
+    def __call__(self) -> None:
+        """Do it, unless it was done a moment ago."""
+        now = self._clock()
+        if now - self._last >= self._every_s:
+            self._last = now
+            self._action()

@@ -385,6 +385,23 @@ def deploy(
         give(run(folder, force=force))
 
 
+@app.command()
+def lab(
+    folder: Annotated[Path, typer.Argument(help="Working folder; it is made if it is missing.")] = Path("perflab-lab"),
+    port: Annotated[int | None, typer.Option("--port", help="Port of the server.")] = None,
+    browser: Annotated[bool, typer.Option(help="Open a browser.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Copy the notebooks into a folder and open JupyterLab on them; a notebook that you edited is left alone.
+
+    With `--json` they are copied, and JupyterLab is not opened. Example: `perflab lab my-notebooks`
+    """
+    with ending("lab", as_json) as give:
+        from perflab.cli.lab import run
+
+        give(run(folder, start=not as_json, open_browser=browser, port=port))
+
+
 def main() -> None:
     """Run the command line."""
     app()

@@ -272,6 +272,11 @@ class Config(Settings):
         wanted = self.parallel.workers or len(os.sched_getaffinity(0))
         return min(wanted, self.max_parallel_operations)
 
+    def _repr_html_(self) -> str:
+        from perflab.config.shown import settings_html
+
+        return settings_html(self)
+
     def replace(self, **changes: Any) -> Config:
         """Return a new config with these changes merged in; nested mappings keep their siblings."""
         return Config(**merge(self.model_dump(exclude_unset=True), changes))

@@ -9,7 +9,7 @@ import html as _html
 import re
 import unicodedata
 
-__all__ = ["csv_cell", "html", "markdown", "shorten", "storable", "visible"]
+__all__ = ["csv_cell", "html", "html_lines", "markdown", "shorten", "storable", "visible"]
 
 # The joiners are letters' business (Persian, emoji); every other format character can reorder or hide text.
 _HARMLESS_FORMATS = frozenset("\u200c\u200d")
@@ -38,6 +38,17 @@ def html(text: object) -> str:
     '&lt;b title=&quot;x&quot;&gt;'
     """
     return _html.escape(visible(text), quote=True)
+
+
+def html_lines(text: str) -> str:
+    r"""Return text of several lines, made by perflab, for an HTML element that keeps them.
+
+    Examples
+    --------
+    >>> html_lines("a\n<b>")
+    'a\n&lt;b&gt;'
+    """
+    return "\n".join(html(line) for line in text.split("\n"))
 
 
 def markdown(text: object) -> str:

@@ -32,12 +32,14 @@ class Heading:
 class Cell:
     """Text with a role that the page colours, such as a verdict's; the text says the same without colour.
 
-    Of a text longer than `longest` the middle is left out.
+    Of a text longer than `longest` the middle is left out. What has a `pick` is a button in a panel, where a click
+    picks that; nothing else shows it so.
     """
 
     text: str
     role: str = ""
     longest: int = _LONGEST
+    pick: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,8 @@ def _shown(cell: Cell | str) -> str:
 
 def _marked(cell: Cell | str) -> str:
     text = _BREAKS.sub(r"\1<wbr>", escape.html(_shown(cell))) if _long(cell) else escape.html(_shown(cell))
+    if isinstance(cell, Cell) and cell.pick:
+        return f'<button type="button" class="pick {cell.role}" data-pick="{escape.html(cell.pick)}">{text}</button>'
     return f'<span class="{cell.role}">{text}</span>' if isinstance(cell, Cell) and cell.role else text
 
 

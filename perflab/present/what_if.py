@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from perflab.analyze.curve import Curve
     from perflab.trace import Setting, Trace
 
-__all__ = ["named_size", "what_if", "what_if_picture"]
+__all__ = ["ROLES", "named_size", "thinned", "what_if", "what_if_picture"]
 
 _LEFT, _RIGHT, _HEIGHT = 52.0, 132.0, 250.0
 _MOST_POINTS = 240
 _STEP = 13.5
-_ROLES = ("optimized", "baseline", "third", "good", "l3", "absent", "unsure", "l1")
+ROLES = ("optimized", "baseline", "third", "good", "l3", "absent", "unsure", "l1")
 _DASHES: tuple[Any, ...] = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 1.5, 1.5, 1.5)))
 
 
@@ -115,9 +115,9 @@ def _shown_size(curves: Sequence[Curve], current: Setting | None) -> int:
 
 
 def _line(axes: Axes, curve: Curve, place: int, size: int, palette: Palette) -> tuple[float, str, str, Any]:
-    sizes, rates = _thinned(curve)
+    sizes, rates = thinned(curve)
     future = curve.policy == "belady"
-    color = palette.muted if future else palette.color(_ROLES[place % len(_ROLES)])
+    color = palette.muted if future else palette.color(ROLES[place % len(ROLES)])
     dashes = (0, (1, 1.5)) if future else _DASHES[place % len(_DASHES)]
     axes.plot(sizes, rates, color=color, linestyle=dashes, linewidth=1.3 if future else 1.7)
     name = f"belady ({'bound' if curve.unit == 'entries' else 'foresees'})" if future else curve.policy
@@ -125,7 +125,7 @@ def _line(axes: Axes, curve: Curve, place: int, size: int, palette: Palette) -> 
     return rate, f"{name} {rate * 100:.1f} %", color, dashes
 
 
-def _thinned(curve: Curve) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def thinned(curve: Curve) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return points that look the same on a log axis, few enough for a page."""
     import numpy as np
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from perflab.bench import Arm, Bench
 from perflab.bench import run as run_benchmark
 from perflab.bench.arm import Clock, Function, State
 from perflab.bench.pair import Side, pair_of
+from perflab.bench.progress import Paced
 from perflab.bench.resume import Earlier
 from perflab.config import Config
 from perflab.errors import BenchmarkError
@@ -35,6 +36,8 @@ __all__ = ["benchmark", "benchmark_workloads", "new_run_dir"]
 
 LEAST_SOURCE = 1
 """Bytes to look for when it is only asked whether a source can be read: one feature is taken in any case."""
+
+_FLUSH_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ def benchmark(
     files: int | None = None,
     documents: int | None = None,
     defects: int | None = None,
+    states: Sequence[str] | None = None,
     setup: Function | None = None,
     state: State = "any",
     clock: Clock = "auto",
@@ -95,6 +99,9 @@ def benchmark(
         own size.
     defects
         Defects of each rule that cross-validation has to find, 0 to 1000; by default 3.
+    states
+        Of a built-in workload: in which of `cold`, `warm` and `incremental` the optimized arm is measured; by default
+        in all.
     setup
         Called before each sample, untimed; a mapping that it returns has the arguments of both functions.
     state
@@ -138,6 +145,7 @@ prefetch, warm, tune, or give two functions.
     if isinstance(workload, str) and (optimized is None or ":" not in workload):
         path = None if source is None else Path(source)
         scale = Scale.of(config, path, pairs=pairs, quick=quick, files=files, documents=documents, defects=defects)
+        scale = scale if states is None else replace(scale, states=tuple(states))
         return _benchmark_workloads([workload], config, scale, path, kept, on_step)
     if optimized is None:
         raise BenchmarkError("A function alone cannot be compared; give a second one, or the name of a workload.")
@@ -201,10 +209,14 @@ def _benchmark_arms(
 ) -> BenchmarkResult:
     earlier = kept.earlier()
 
-    def step(done: int, total: int, label: str, remaining_s: float | None) -> None:
-        on_step(f"{name}: {label}", done, total, remaining_s)
-
     def measure(recorder: Recorder) -> list[Bench]:
+        # Who watches the run folder sees samples come, and what is measured outlives whatever happens next.
+        flush = Paced(recorder.flush, _FLUSH_S)
+
+        def step(done: int, total: int, label: str, remaining_s: float | None) -> None:
+            flush()
+            on_step(f"{name}: {label}", done, total, remaining_s)
+
         return [
             run_benchmark(
                 name,

@@ -87,7 +87,7 @@ class PerformanceSystem:
         label: str | None = None,
         executor: Executor | None = None,
     ) -> None:
-        self.config = config or Config()
+        self._config = config or Config()
         self._started = time.monotonic()
         self._info: Mapping[str, Any] = describe_run(self.config, label)
         self._recorder = begin_recording(run_dir, self.config.record, self._info)
@@ -166,10 +166,21 @@ class PerformanceSystem:
         with self._applying:
             self._refuse_closed()
             changed = apply(self, self.config, config)
-            self.config = config
+            self._config = config
             self._info = {**self._info, "config": config.model_dump(mode="json")}
             self._recorder.note(config=self._info["config"])
+        if changed:
+            self._events.emit("config_changed", changed=list(changed))
         return changed
+
+    @property
+    def config(self) -> Config:
+        """The settings in force; setting it is `apply`."""
+        return self._config
+
+    @config.setter
+    def config(self, config: Config) -> None:
+        self.apply(config)
 
     def _start(self) -> None:
         self._ahead.start()
@@ -288,6 +299,11 @@ class PerformanceSystem:
         self.cache.close()
         self._recorder.close(status)
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
+
     def __enter__(self) -> Self:
         return self
 
@@ -303,6 +319,11 @@ class PerformanceSystem:
 
     def __repr__(self) -> str:
         return f"<PerformanceSystem {self._recorder.run_id}{' closed' if self._closed else ''} {self.frames!r}>"
+
+    def _repr_html_(self) -> str:
+        from perflab.system.shown import system_html
+
+        return system_html(self, self._recorder.run_id)
 
     def _cpu_ratio(self) -> float | None:
         sample = self._monitor.last

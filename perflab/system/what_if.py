@@ -5,6 +5,7 @@ In: a trace. Out: `WhatIf`: curves, hit rates, saved seconds, surfaces, recommen
 
 from __future__ import annotations
 
+import html
 import math
 import os
 from collections.abc import Mapping, Sequence
@@ -89,6 +90,9 @@ class WhatIf:
     def __repr__(self) -> str:
         now = f", now {self.current.policy} with {self.current.size:,}" if self.current else ""
         return f"<WhatIf by {self.unit} over {self.trace!r}{now}>"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(repr(self))}</p>{self.trace._repr_html_()}"
 
     def curve(self, policy: str, sizes: Sequence[int | str] | None = None) -> Curve:
         """Return hit rates by size, ready to be read off in microseconds (`Curve.at`).

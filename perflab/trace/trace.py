@@ -5,6 +5,7 @@ In: arrays of equal length. Out: `Trace`, with a look at its head, its facts, a 
 
 from __future__ import annotations
 
+import html
 import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -136,6 +137,9 @@ class Trace:
         known = [name for name in ("nbytes", "times", "costs", "operations") if getattr(self, name) is not None]
         beside = f" with {', '.join(known)}" if known else ""
         return f"<Trace of {len(self):,} accesses to {self.keys:,} keys{beside}, from {self.source}>"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(repr(self))}</p>{self.describe().to_html(escape=True, na_rep='unknown')}"
 
     def head(self, count: int = 5) -> pd.DataFrame:
         """Return the first accesses: `key`, `time` (s), `size` (bytes), `cost` (s), `operation`; NA if not known."""

@@ -22,6 +22,7 @@ from perflab.workloads.edit import Edit, edit_one_function
 from perflab.workloads.reads import READ_WORKLOADS
 
 __all__ = [
+    "STATES",
     "WORKLOADS",
     "Scale",
     "Stage",
@@ -35,6 +36,7 @@ __all__ = [
 
 QUICK_PAIRS = 2
 MEMORY_PAIRS = 3
+STATES = ("cold", "warm", "incremental")
 
 OF_ALL_FEATURES = len(STEERING_KINDS) + 1
 """The steering documents and the index."""
@@ -66,6 +68,8 @@ class Scale:
         no module of many modules is added.
     defects : int or None
         Defects of each rule that are planted into the documents of cross-validation; 3 if None.
+    states : tuple of str
+        In which states the optimized arm is measured: `cold`, `warm`, `incremental`.
     """
 
     source: Literal["quick", "default", "whole"]
@@ -75,6 +79,12 @@ class Scale:
     files: int | None = None
     documents: int | None = None
     defects: int | None = None
+    states: Sequence[str] = STATES
+
+    def __post_init__(self) -> None:
+        unknown = [state for state in self.states if state not in STATES]
+        if unknown or not self.states:
+            raise BenchmarkError(f"The states are {list(self.states)!r}; give one or more of {', '.join(STATES)}.")
 
     @classmethod
     def of(cls, config: Config, source: Path | None, *, pairs: int | None, quick: bool, **sizes: int | None) -> Scale:
@@ -93,7 +103,8 @@ class Scale:
         size: Literal["quick", "default", "whole"] = "quick" if quick else "default" if source is None else "whole"
         timed = pairs or (QUICK_PAIRS if quick else settings.pairs)
         memory = min(timed, 1 if quick else MEMORY_PAIRS)
-        return cls(size, timed, memory, 0 if quick else settings.warmup_blocks, **sizes)
+        files, documents, defects = (sizes.get(name) for name in SIZES)
+        return cls(size, timed, memory, 0 if quick else settings.warmup_blocks, files, documents, defects)
 
     @property
     def features(self) -> int | None:

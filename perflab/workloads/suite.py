@@ -136,7 +136,7 @@ def _measure(
     work = WORKLOADS[name].work
     store = filled_store(stage, work)
     naive = naive_outcome(stage, work)
-    arms = tuple(_arms(stage, work, store, config))
+    arms = tuple(arm for arm in _arms(stage, work, store, config) if arm.state in ("any", *scale.states))
     settings = config.benchmark
     bench = run_benchmark(
         name,
@@ -146,7 +146,7 @@ def _measure(
         recorder=recorder,
         warmup_blocks=scale.warmup_blocks,
         memory_blocks=scale.memory_pairs,
-        memory_arms=("baseline", "optimized (cold)"),
+        memory_arms=("baseline", "optimized (cold)") if "cold" in scale.states else (),
         confidence=settings.confidence,
         band_ratio=settings.band_ratio,
         on_progress=_told(name, recorder, on_step),

@@ -10,7 +10,7 @@ import pytest
 
 import perflab
 
-BUILD = Path(__file__).parents[2] / "docs" / "build.py"
+BUILD = Path(__file__).parents[2] / ".ci" / "build_docs.py"
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""A headless Chromium from the system's packages; tests that need it are skipped by name where there is none."""
+"""A headless Chromium of the system's, and a JupyterLab; without the former, tests are skipped by name."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from lab_server import Lab
+from playwright.sync_api import Browser, expect, sync_playwright
 
 FLAGS = (
     "--no-sandbox",
@@ -22,6 +23,9 @@ FLAGS = (
 )
 
 
+expect.set_options(timeout=30_000)  # a busy machine is slow, and no fault
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -31,3 +35,14 @@ def browser() -> Iterator[Browser]:
         opened = playwright.chromium.launch(executable_path=path, args=list(FLAGS), headless=True)
         yield opened
         opened.close()
+
+
+@pytest.fixture(scope="session")
+def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """Give a JupyterLab that is started once, with a folder of its own as its root."""
+    del browser  # without one there is nothing to look at it with, and it is not started
+    home = tmp_path_factory.mktemp("lab")
+    (home / "root").mkdir()
+    started = Lab(home / "root", home)
+    yield started.wait()
+    started.stop()

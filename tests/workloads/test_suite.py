@@ -224,3 +224,10 @@ def test_every_kind_of_edit_computes_a_part_anew_and_gives_the_naive_output(sour
     else:
         possible = {row["edit"]: row["possible"] for row in rows if row["counted"] == counted}
         assert all(computed[edit] < possible[edit] for edit in EDITS)
+
+
+def test_only_the_states_that_are_asked_for_are_measured(source: Path) -> None:
+    measured = benchmark("document-creation", config=CONFIG, source=source, pairs=1, states=["warm"])
+    assert set(measured.run.frames.samples["state"]) == {"any", "warm"}
+    with pytest.raises(BenchmarkError, match=r"The states are \['hot'\]; give one or more of cold, warm, incremental"):
+        benchmark("document-creation", config=CONFIG, source=source, states=["hot"])

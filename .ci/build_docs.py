@@ -1,4 +1,4 @@
-"""The API reference: `python docs/build.py FOLDER` writes a static page a public module, from the docstrings.
+"""The API reference: `python .ci/build_docs.py FOLDER` writes a static page a public module, from the docstrings.
 
 In: perflab, as it can be imported. Out: HTML that needs no network; code 1 for a warning or a dead link.
 """

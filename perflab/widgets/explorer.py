@@ -1,0 +1,233 @@
+"""Stored runs: side by side, down to single rows, and out into files.
+
+In: a folder of runs. Out: a panel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from perflab.config import Config
+from perflab.errors import ConfigError
+from perflab.present import PICTURES, escape
+from perflab.record.frames import ACCESS_EVENTS, FRAMES, columns
+from perflab.system.comparison import compare
+from perflab.system.run import Run, open_run
+from perflab.widgets.controls import Controls
+from perflab.widgets.exporting import FORMATS, export_run
+from perflab.widgets.listing import Listing
+from perflab.widgets.panel import Panel, button, figure, markup, row
+from perflab.widgets.redraw import Latest
+from perflab.widgets.rows import newest, shown_rows
+from perflab.widgets.stored import explained_miss, metric_table, run_folders, runs_table, settings_table
+
+if TYPE_CHECKING:
+    from perflab.system import PerformanceSystem
+
+__all__ = ["Explorer"]
+
+_ANY = "any"
+_NONE = "none"
+_TEXTS = {"operations": "name", "accesses": "key", "events": "name"}
+"""The column of each frame that a text filters."""
+
+
+class Explorer(Panel):
+    """A table of runs; one of them in detail, or two side by side.
+
+    Parameters
+    ----------
+    runs_dir
+        Folder of run folders, a run folder, or a run or system to look into; by default the folder of the config.
+
+    Raises
+    ------
+    RunError
+        If there is no such folder.
+
+    Attributes
+    ----------
+    selected : list of str
+        Folders of the runs A and B.
+    missed : dict
+        Key and time of each shown row of a miss, by what it picks.
+    """
+
+    def __init__(self, runs_dir: str | Path | Run | PerformanceSystem | None = None) -> None:
+        super().__init__("Explorer", "explorer")
+        self._one = _as_run(runs_dir)
+        self._runs_dir = Path(Config().record.runs_dir if runs_dir is None else str(runs_dir))
+        self.selected: list[str] = []
+        self.runs = Listing.of(self.guarded(self.pick))
+        self.rows = Listing.of(self.guarded(self.explain))
+        self._controls = Controls(_schemas(), self._drill)
+        self.form = self._controls.form
+        self._exports = Controls(_export_schemas(), lambda: None)
+        self.export_form = self._exports.form
+        self._compared, self._plot, self._why = markup(""), markup(""), markup("")
+        self.missed: dict[str, tuple[str, datetime]] = {}
+        self._latest = Latest(self._draw, self.fail)
+        self._about = markup("")
+        self.export_buttons = [
+            button(kind, partial(self.export, kind), self, hint=f"Write run A as {kind}") for kind in FORMATS
+        ]
+        head = [] if self._one else [self.runs, row([button("Look again", self.refresh, self)])]
+        self.form.add_class("perflab-across")
+        frames = (self.form, self._plot, self._why, self.rows)
+        self.fill(*head, self._compared, self._about, *frames, self.export_form, row(self.export_buttons))
+        if self._one is None:
+            self.refresh()
+        self._drill()
+
+    @property
+    def shown(self) -> str:
+        """The HTML of what is inside the chosen runs."""
+        parts = (self._compared, self._about, self._plot, self._why)
+        return f"{''.join(part.value for part in parts)}{self.rows.html}"
+
+    def settle(self, timeout_s: float) -> bool:
+        """Wait until the rows and the plot are those of the controls."""
+        return self._latest.wait(timeout_s)
+
+    def refresh(self) -> None:
+        """List the runs that there are now."""
+        folders = run_folders(self._runs_dir)
+        self.runs.html = runs_table(folders, selected=self.selected).html() if folders else _said("No run yet.")
+        self.runs.marked = self.selected
+        if not self.selected:
+            self.say(f"{len(folders)} runs. Pick one to look into it, and a second one to hold it against.")
+
+    def pick(self, folder: str) -> None:
+        """Choose a run as A, then one as B; choosing one again lets go of it."""
+        if folder in self.selected:
+            self.selected.remove(folder)
+        else:
+            self.selected = [*self.selected[:1], folder]
+        self.refresh()
+        self._compare()
+        self._drill()
+
+    def explain(self, picked: str) -> None:
+        """Say why an access missed, by the place that its row has in the table."""
+        key, at = self.missed[picked]
+        run = self._run()
+        assert run is not None, "a row is of a run"
+        rows = run.frames.select("accesses", key=key)
+        said = explained_miss(rows, key, at)
+        self._why.value = f'<p role="status"><b>Why?</b> {escape.html(said)}</p>'
+        self.say(said)
+
+    def export(self, kind: str) -> Path:
+        """Write run A in a format of `exporting.FORMATS`."""
+        run = self._run()
+        if run is None:
+            raise ConfigError("No run is chosen; pick one in the table first.")
+        written = export_run(run, kind, str(self._exports.values["place"]))
+        self.say(f"{kind} written to {written}.")
+        return written
+
+    def _run(self) -> Run | None:
+        if self._one is not None:
+            return _as_run(self._one)
+        return open_run(self.selected[0]) if self.selected else None
+
+    def _compare(self) -> None:
+        if len(self.selected) < 2:
+            self._compared.value = ""
+            return
+        compared = compare(*self.selected)
+        left, right = settings_table(compared), metric_table(compared)
+        none = _said("Source, host and settings are the same: time alone lies between the runs.")
+        self._compared.value = (
+            f'<div class="charts"><div>{left.html() if left else none}</div><div>{right.html()}</div></div>'
+        )
+        self.say("Run B is held against run A.")
+
+    def _drill(self) -> None:
+        self._latest.want(dict(self._controls.values))
+
+    def _draw(self, values: Mapping[str, Any]) -> None:
+        run = self._run()
+        if run is None:
+            self._about.value = self.rows.html = self._plot.value = self._why.value = ""
+            return
+        self._about.value = f"<h4>Inside {'the run' if self._one else 'run A'}: {escape.html(_named(run))}</h4>"
+        frame = str(values["frame"])
+        shown, note = newest(run.frames, frame, _columns(frame), _filters(frame, values))
+        self.missed = {}
+        table = shown_rows(frame, shown, f"Newest rows of {frame}", note, self._misses if frame == "accesses" else _no)
+        self.rows.html = table.html() if table else _said(f"No row of {frame} passes the filters.")
+        self._why.value = _said("Pick a key in a row of a miss to be told why it missed.") if self.missed else ""
+        plot = str(values["plot"])
+        self._plot.value = "" if plot == _NONE else figure(run.plot(plot).svg())
+
+    def _misses(self, place: int, row: Mapping[str, Any]) -> str:
+        """Return what a row of a miss picks."""
+        if row.get("event") != "miss" or row.get("key") is None or row.get("t") is None:
+            return ""
+        name = str(place)
+        self.missed[name] = str(row["key"]), row["t"]
+        return name
+
+
+def _as_run(source: Any) -> Run | None:
+    if isinstance(source, Run):
+        return source
+    return source.run if hasattr(source, "run") and hasattr(source, "cache") else None
+
+
+def _named(run: Run) -> str:
+    return " ".join(str(run.info[name]) for name in ("label", "run_id", "status") if run.info.get(name))
+
+
+def _columns(frame: str) -> list[str]:
+    names = [column.name for column in columns(frame) if column.name != "run_id"]
+    first = [name for name in ("key", "t", "name") if name in names] if frame == "accesses" else []
+    return [*first, *(name for name in names if name not in first)]
+
+
+def _filters(frame: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    filters: dict[str, Any] = {}
+    if frame == "accesses":
+        filters |= {name: values[name] for name in ("event", "tier") if values[name] != _ANY}
+        if values["operation"].strip():
+            filters["operation"] = values["operation"].strip()
+    if values["text"].strip() and frame in _TEXTS:
+        filters[_TEXTS[frame]] = values["text"].strip()
+    return filters
+
+
+def _no(_place: int, _row: Mapping[str, Any]) -> str:
+    return ""
+
+
+def _said(text: str) -> str:
+    return f'<p class="note">{escape.html(text)}</p>'
+
+
+def _schemas() -> dict[str, dict[str, Any]]:
+    def choice(default: str, options: list[str], about: str) -> dict[str, Any]:
+        return {"enum": options, "default": default, "description": about}
+
+    return {
+        "frame": choice("accesses", list(FRAMES), "which rows"),
+        "event": choice(_ANY, [_ANY, *ACCESS_EVENTS], "of accesses"),
+        "tier": choice(_ANY, [_ANY, "l1", "l2", "l3"], "of accesses"),
+        "operation": {"type": "string", "default": "", "description": "of accesses: its exact name; empty: any"},
+        "text": {
+            "type": "string",
+            "default": "",
+            "title": "key or name",
+            "description": "of accesses the key, of operations and events the name; empty: any",
+        },
+        "plot": choice("hit_rate", [_NONE, *PICTURES], "of the whole run"),
+    }
+
+
+def _export_schemas() -> dict[str, dict[str, Any]]:
+    about = "path without its ending, for the buttons below; CSV and Parquet are folders"
+    return {"place": {"type": "string", "default": "perflab-report", "title": "export to", "description": about}}

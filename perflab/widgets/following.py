@@ -1,0 +1,83 @@
+"""Looking again and again, in the background, as long as there is something to see.
+
+In: a look that says whether it was the last. Out: calls of it, until it says so or the panel is closed.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+__all__ = ["Following"]
+
+
+class Following:
+    """Calls `look` every so many seconds in a thread of its own until it returns False.
+
+    Parameters
+    ----------
+    look
+        Returns whether to go on. What it raises goes to `failed`, and the looking goes on.
+    failed
+        Called with an exception of `look`.
+    every_s
+        Returns the seconds between two looks.
+    wait
+        Waits so long unless the event is set, and returns whether it is.
+
+    Examples
+    --------
+    >>> left = [3]
+    >>> def look():
+    ...     left[0] -= 1
+    ...     return left[0] > 0
+    >>> following = Following(look, print, lambda: 0.001)
+    >>> following.start(); following.join(5)
+    >>> left
+    [0]
+    """
+
+    def __init__(
+        self,
+        look: Callable[[], bool],
+        failed: Callable[[Exception], object],
+        every_s: Callable[[], float],
+        *,
+        wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
+    ) -> None:
+        self._look, self._failed, self._every_s, self._wait = look, failed, every_s, wait
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def is_on(self) -> bool:
+        """Whether it is looking."""
+        return self._thread is not None and self._thread.is_alive() and not self._stopping.is_set()
+
+    def start(self) -> None:
+        """Begin, unless it has begun."""
+        if self.is_on:
+            return
+        # Each thread has an event of its own: one that is still ending must not be revived.
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._work, args=(self._stopping,), name="perflab-panel", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End it; a look that is under way is not waited for, since it may wait for the thread that stops it."""
+        self._stopping.set()
+
+    def join(self, timeout_s: float) -> None:
+        """Wait until it has ended."""
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+
+    def _work(self, stopping: threading.Event) -> None:
+        while not stopping.is_set():
+            try:
+                if not self._look():
+                    return
+            except Exception as error:  # the next look may succeed
+                self._failed(error)
+            if self._wait(stopping, self._every_s()):
+                return

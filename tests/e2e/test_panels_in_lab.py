@@ -1,0 +1,364 @@
+"""The panels in a real JupyterLab: keyboard, faults, reload, restart, themes, endurance.
+
+In: one notebook with every panel, in one browser page. Out: what a user would see.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from lab_server import Lab, Notebook, write_notebook
+from playwright.sync_api import Browser, Locator, expect
+
+import perflab
+from perflab.widgets.fields import config_fields
+
+SETUP = """
+import shutil
+from random import Random
+from perflab import Config, PerformanceSystem
+from perflab.widgets import Benchmarks, Explorer, Monitor, Targets, Tuner, WhatIfPanel
+
+config = Config(cache={"l1_bytes": "60 kB", "l2_bytes": "10 kB", "l3_enabled": False}, enable_auto_optimization=False)
+HOSTILE = "<img src=x onerror=alert(1)>"
+
+def read(system):
+    random = Random(1)
+    for number in range(1_500):
+        with system.operation("open", key=number % 3):
+            system.cache.get_or_load((HOSTILE, int(random.paretovariate(0.9)) % 200), lambda: "x" * 1000)
+
+shutil.rmtree("stored", ignore_errors=True)
+for name, size in (("small", "20 kB"), ("large", "60 kB")):
+    with PerformanceSystem(config.replace(cache={"l1_bytes": size}), run_dir=f"stored/{name}", label=HOSTILE) as one:
+        read(one)
+system = PerformanceSystem(config)
+read(system)
+
+def by_list():
+    return sum([number * number for number in range(60_000)])
+
+def by_stream():
+    return sum(number * number for number in range(60_000))
+"""
+PANELS = (
+    "tuner = Tuner(system); tuner",
+    "what_if = WhatIfPanel(system); what_if",
+    "monitor = Monitor(system, every_s=0.5); monitor",
+    "targets = Targets(system); targets",
+    "benchmarks = Benchmarks([by_list, by_stream], runs_dir='runs'); benchmarks",
+    "explorer = Explorer('stored'); explorer",
+)
+KINDS = ("tuner", "what-if", "monitor", "targets", "benchmarks", "explorer")
+
+# Runs code in the notebook's kernel and returns the value of an expression, as text; nothing is printed.
+ASK = """async ([code, expression]) => {
+    const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+    const asked = kernel.requestExecute({code, store_history: false, user_expressions: {found: `str(${expression})`}});
+    const {content} = await asked.done;
+    const found = content.user_expressions?.found;
+    return found?.data?.["text/plain"] ?? JSON.stringify(content);
+}"""
+
+
+class Dashboard(Notebook):
+    """The notebook with every panel."""
+
+    def panel(self, kind: str) -> Locator:
+        return self.page.locator(f".perflab-{kind}").last
+
+    def status(self, kind: str) -> Locator:
+        return self.panel(kind).locator(".perflab-status").last
+
+    def ask(self, expression: str, before: str = "") -> str:
+        """Return what an expression is in the kernel, as text, after some code."""
+        said = str(self.page.evaluate(ASK, [before, expression]))
+        try:
+            return str(ast.literal_eval(said))
+        except (SyntaxError, ValueError):
+            raise AssertionError(f"the kernel answered {said}") from None
+
+    def do(self, code: str) -> None:
+        """Run code in the kernel."""
+        self.ask("None", code)
+
+    def press(self, kind: str, name: str) -> None:
+        self.panel(kind).get_by_role("button", name=name, exact=True).click()
+
+
+@pytest.fixture(scope="module")
+def dashboard(browser: Browser, lab: Lab) -> Iterator[Dashboard]:
+    write_notebook(lab.root / "dashboard.ipynb", SETUP, *PANELS)
+    opened = Dashboard(browser, lab, "dashboard.ipynb", height=1400)
+    opened.run_all()
+    for kind in KINDS:
+        opened.panel(kind).wait_for()
+    yield opened
+    assert opened.left == []
+    opened.close()
+
+
+def test_nothing_is_said_where_nobody_looks(dashboard: Dashboard) -> None:
+    assert dashboard.problems() == []
+    assert dashboard.said == []
+    expect(dashboard.panel("tuner").locator("svg[role=img]")).to_be_visible()
+    expect(dashboard.panel("targets").locator(".card").first).to_be_visible()
+    expect(dashboard.panel("monitor").locator("svg[role=img]")).to_have_count(3)
+    expect(dashboard.panel("explorer").locator("[data-pick]")).to_have_count(2)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_in_any_panel(
+    dashboard: Dashboard, theme: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    dashboard.theme(theme)
+    dashboard.press("what-if", "Recommend")
+    dashboard.panel("targets").locator(".card").first.click()
+    if theme == "light":
+        for run in ("small", "large"):
+            dashboard.panel("explorer").get_by_role("button", name=run, exact=True).click()
+    expect(dashboard.panel("explorer").get_by_role("button", name=r"('<img", exact=False).first).to_be_visible()
+    expect(dashboard.panel("what-if").locator(".advice")).to_be_visible()
+    found = Axe().run(dashboard.page, context=".perflab")
+    assert found.violations_count == 0, found.generate_report()
+    assert found.response["passes"]
+    pictures = tmp_path_factory.getbasetemp() / "pictures"
+    pictures.mkdir(exist_ok=True)
+    for kind in KINDS:
+        dashboard.panel(kind).screenshot(path=pictures / f"{kind}-{theme}.png")
+    dashboard.theme("light")
+
+
+def test_every_setting_is_reached_and_set_by_keyboard(dashboard: Dashboard) -> None:
+    page, form = dashboard.page, dashboard.panel("tuner").locator(".perflab-form").first
+    form.get_by_role("searchbox").focus()
+    reached: list[str] = []
+    for _ in range(400):
+        page.keyboard.press("Tab")
+        at = page.evaluate(
+            """() => {
+                const at = document.activeElement;
+                return {
+                    path: at.closest('[data-path]')?.dataset.path, kind: at.type ?? at.tagName,
+                    closed: at.tagName === 'SUMMARY' && !at.parentElement.open,
+                    last: at.value === at.max, form: !!at.closest('.perflab-form'),
+                };
+            }"""
+        )
+        if not at["form"]:
+            break
+        if at["closed"]:
+            page.keyboard.press("Enter")
+        if at["path"] and at["path"] not in reached:
+            reached.append(at["path"])
+            change(page.keyboard, at)
+    assert sorted(reached) == sorted(field.path for field in config_fields())
+    wait_for(dashboard, "len(changes(system.config, tuner.config))", str(len(reached) - len(REFUSED)), IMPORT)
+    said = json.loads(dashboard.ask("json.dumps(tuner.form.messages)", "import json"))
+    assert sorted(said) == REFUSED
+    assert all("allowed" in message for message in said.values())
+    dashboard.press("tuner", "Reset")
+
+
+REFUSED = ["alerts.webhook_url", "parallel.scheduler"]
+"""Settings that take no text such as the one typed: addresses."""
+
+IMPORT = "from perflab.system.apply import changes\n"
+
+
+def change(keyboard: Any, at: dict[str, Any]) -> None:
+    """Change the control that has the focus, in the way that its kind is changed by keyboard."""
+    if at["kind"] == "range":
+        keyboard.press("ArrowLeft" if at["last"] else "ArrowRight")
+    elif at["kind"] == "checkbox":
+        keyboard.press("Space")
+    elif at["kind"] == "select-one":
+        keyboard.press("ArrowDown")
+    else:
+        keyboard.type("mine")
+        keyboard.press("Enter")
+
+
+def wait_for(dashboard: Dashboard, expression: str, wanted: str, before: str = "", tries: int = 60) -> None:
+    found = ""
+    for _ in range(tries):
+        found = dashboard.ask(expression, before)
+        if found == wanted:
+            return
+        dashboard.page.wait_for_timeout(100)
+    raise AssertionError(f"{expression} is {found}, not {wanted}")
+
+
+def test_out_of_range_is_told_beside_the_field_and_the_config_stays(dashboard: Dashboard) -> None:
+    field = dashboard.panel("tuner").locator('[data-path="cache_targets.hit_rate"]')
+    exact = field.get_by_role("textbox")
+    exact.fill("1.7")
+    exact.press("Enter")
+    expect(field.get_by_role("alert")).to_contain_text("allowed: less than or equal to 1")
+    expect(exact).to_have_attribute("aria-invalid", "true")
+    assert dashboard.ask("tuner.config == system.config") == "True"
+    dashboard.press("tuner", "Reset")
+    expect(field.get_by_role("alert")).to_be_empty()
+
+
+def test_what_is_being_typed_is_left_alone(dashboard: Dashboard) -> None:
+    line = dashboard.panel("tuner").locator('[data-path="cache.l3_dir"]').get_by_role("textbox")
+    line.scroll_into_view_if_needed()
+    line.press_sequentially("mi")
+    dashboard.do("tuner.form.put('benchmark.pairs', '9')")
+    expect(dashboard.panel("tuner").locator('[data-path="benchmark.pairs"] input[type=text]')).to_have_value("9")
+    line.press_sequentially("ne")
+    line.press("Enter")
+    wait_for(dashboard, "tuner.config.cache.l3_dir", "mine")
+    dashboard.press("tuner", "Reset")
+
+
+def test_search_finds_by_name_and_by_meaning(dashboard: Dashboard) -> None:
+    form = dashboard.panel("tuner").locator(".perflab-form").first
+    form.get_by_role("searchbox").fill("leaves the memory tier first")
+    expect(form.locator(".field:visible")).to_have_count(1)
+    expect(form.locator('[data-path="cache.l1_policy"]')).to_be_visible()
+    form.get_by_role("searchbox").fill("no such setting")
+    expect(form.get_by_text("No setting is called so.")).to_be_visible()
+    form.get_by_role("searchbox").fill("")
+
+
+def test_a_change_in_code_moves_the_controls(dashboard: Dashboard) -> None:
+    field = dashboard.panel("tuner").locator('[data-path="cache.l1_bytes"]')
+    before = field.get_by_role("slider").input_value()
+    dashboard.do("system.config = system.config.replace(cache={'l1_bytes': '2 kB'})")
+    expect(field.get_by_role("textbox")).to_have_value("2 kB")
+    assert field.get_by_role("slider").input_value() != before
+    dashboard.do("system.config = config")
+    expect(field.get_by_role("textbox")).to_have_value("60 kB")
+
+
+FAULTS: dict[str, tuple[str, Callable[[Dashboard], None]]] = {
+    "tuner": ("tuner._draft.edit = broken", lambda page: slide(page.panel("tuner"), "cache.l1_bytes")),
+    "what-if": ("what_if._prediction.tiles = broken", lambda page: slide(page.panel("what-if"), "target")),
+    "monitor": ("monitor.look = broken", lambda page: page.press("monitor", "Pause")),
+    "targets": ("system.targets = broken", lambda page: page.press("targets", "Judge again")),
+    "benchmarks": ("benchmarks._options = broken", lambda page: page.press("benchmarks", "Run")),
+    "explorer": ("explorer._run = broken", lambda page: page.press("explorer", "JSON")),
+}
+RESTORE = """
+for holder, name in ((tuner._draft, 'edit'), (what_if._prediction, 'tiles'), (monitor, 'look'), (system, 'targets'),
+                     (benchmarks, '_options'), (explorer, '_run')):
+    holder.__dict__.pop(name, None)
+"""
+
+
+def slide(panel: Locator, path: str) -> None:
+    panel.locator(f'[data-path="{path}"]').get_by_role("slider").press("ArrowLeft")
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+def test_a_fault_in_a_callback_is_one_line_in_the_panel(dashboard: Dashboard, kind: str) -> None:
+    inject, act = FAULTS[kind]
+    dashboard.do("def broken(*_, **__): raise RuntimeError('injected\\nsecond line')")
+    if kind == "monitor":
+        dashboard.press("monitor", "Pause")
+        dashboard.do(inject)
+        dashboard.press("monitor", "Go on")
+    else:
+        dashboard.do(inject)
+        act(dashboard)
+    expect(dashboard.status(kind)).to_have_text("✗ RuntimeError: injected")
+    dashboard.do(RESTORE)
+    assert dashboard.problems() == []
+    assert dashboard.said == []
+
+
+def test_the_log_console_stays_empty(dashboard: Dashboard) -> None:
+    page = dashboard.page
+    page.evaluate("window.jupyterapp.commands.execute('logconsole:open', {source: 'dashboard.ipynb'})")
+    console = page.locator(".jp-LogConsolePanel")
+    console.wait_for()
+    page.get_by_label("Log level").select_option("debug")
+    expect(console.get_by_text("Log level set to debug")).to_be_visible()
+    assert console.locator(".jp-OutputArea-child").count() == 1
+    page.evaluate("""() => [...window.jupyterapp.shell.widgets('main')]
+        .filter(one => one.node.querySelector('.jp-LogConsolePanel')).forEach(one => one.close())""")
+
+
+def events(dashboard: Dashboard, count: int) -> None:
+    """Move a slider so often, as fast as the page takes it, and wait until the last place is drawn."""
+    dashboard.panel("tuner").locator('[data-path="cache.l1_bytes"]').get_by_role("slider").evaluate(
+        """async (slider, count) => {
+            for (let place = 0; place < count; place++) {
+                slider.value = 10 + place % 20;
+                slider.dispatchEvent(new Event('input', {bubbles: true}));
+                if (place % 4 === 0) await new Promise(done => setTimeout(done, 4));
+            }
+        }""",
+        count,
+    )
+    dashboard.page.wait_for_timeout(500)
+    dashboard.do("tuner.settle(30)")
+
+
+def test_two_thousand_events_leave_memory_and_page_as_they_were(dashboard: Dashboard) -> None:
+    kernel = psutil.Process(int(dashboard.ask("os.getpid()", "import os")))
+    dashboard.press("monitor", "Pause")
+    events(dashboard, 400)
+    nodes = "document.querySelectorAll('*').length"
+    before = kernel.memory_info().rss, dashboard.page.evaluate(nodes)
+    events(dashboard, 2_000)
+    after = kernel.memory_info().rss, dashboard.page.evaluate(nodes)
+    assert after[0] == pytest.approx(before[0], rel=0.05)
+    assert after[1] == pytest.approx(before[1], rel=0.05)
+    dashboard.press("tuner", "Reset")
+
+
+def begin(dashboard: Dashboard, pairs: int) -> None:
+    pairs_field = dashboard.panel("benchmarks").locator('[data-path="pairs"]').get_by_role("textbox")
+    pairs_field.fill(str(pairs))
+    pairs_field.press("Enter")
+    dashboard.press("benchmarks", "Run")
+    expect(dashboard.panel("benchmarks").get_by_role("progressbar")).to_be_visible()
+
+
+def gone(process: psutil.Process) -> bool:
+    """Return whether a process ends within a moment."""
+    _, left = psutil.wait_procs([process], timeout=2)
+    return left == []
+
+
+def test_a_cancelled_benchmark_leaves_nobody_and_keeps_its_samples(dashboard: Dashboard) -> None:
+    begin(dashboard, 200)
+    folder = Path(dashboard.lab.root, dashboard.ask("benchmarks.background.folder"))
+    worker = psutil.Process(json.loads((folder / "worker.json").read_text())["pid"])
+    expect(dashboard.panel("benchmarks").get_by_text(re.compile(r"[1-9]\d* of \d+ samples"))).to_be_visible(
+        timeout=30_000
+    )
+    assert dashboard.ask("'free'") == "free"
+    dashboard.press("benchmarks", "Cancel")
+    expect(dashboard.status("benchmarks")).to_contain_text("Cancelled: ")
+    expect(dashboard.panel("benchmarks").get_by_text("Partial: cancelled after")).to_be_visible()
+    assert gone(worker)
+    kept = len(perflab.open_run(folder).frames.samples)
+    assert kept > 0
+    expect(dashboard.status("benchmarks")).to_contain_text(f"Cancelled: {kept} sample")
+
+
+def test_a_run_outlives_the_page_and_the_kernel(dashboard: Dashboard) -> None:
+    begin(dashboard, 24)
+    folder = Path(dashboard.lab.root, dashboard.ask("benchmarks.background.folder"))
+    dashboard.save()
+    dashboard.open(afresh=False)
+    expect(dashboard.panel("benchmarks").get_by_text("samples", exact=False).first).to_be_visible()
+    dashboard.restart()
+    dashboard.run_all()
+    assert dashboard.ask("benchmarks.background.folder") == str(folder.relative_to(dashboard.lab.root))
+    expect(dashboard.status("benchmarks")).to_contain_text("Finished: ", timeout=60_000)
+    run = perflab.open_run(folder)
+    assert run.status == "finished"
+    expect(dashboard.status("benchmarks")).to_contain_text(f"Finished: {len(run.frames.samples)} samples are kept")

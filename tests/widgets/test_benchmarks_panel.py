@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import psutil
+import pytest
+from panels import said, words
+
+import perflab
+from perflab.widgets import Benchmarks
+
+
+def by_list() -> int:
+    return sum([number * number for number in range(60_000)])
+
+
+def by_stream() -> int:
+    return sum(number * number for number in range(60_000))
+
+
+def test_a_benchmark_runs_elsewhere_and_its_samples_come_home(tmp_path: Path) -> None:
+    panel = Benchmarks([by_list, by_stream], runs_dir=tmp_path)
+    panel.form.put("pairs", "8")
+    panel.run_button.click()
+    assert panel.run_button.disabled
+    assert not panel.cancel_button.disabled
+    assert panel.wait(60).status == "finished"
+    assert panel.background is not None
+    run = perflab.open_run(panel.background.folder)
+    taken = len(run.frames.samples)
+    assert taken >= 16
+    assert f"finished , {taken} samples" in words(panel.shown)
+    assert "Partial" not in panel.shown
+    assert "Before and after" in panel.shown
+    assert not panel.run_button.disabled
+
+
+def test_a_cancelled_benchmark_keeps_what_it_has_and_says_so(tmp_path: Path) -> None:
+    panel = Benchmarks([by_list, by_stream], runs_dir=tmp_path)
+    panel.form.put("pairs", "200")
+    panel.run_button.click()
+    background = panel.background
+    assert background is not None
+    while background.progress().done < 4:
+        pass
+    worker = psutil.Process(background.pid)
+    panel.cancel_button.click()
+    assert not worker.is_running()
+    assert panel.wait(10).status == "cancelled"
+    run = perflab.open_run(background.folder)
+    assert run.status == "cancelled"
+    assert len(run.frames.samples) >= 4
+    assert said(panel).startswith(f"Cancelled: {len(run.frames.samples)} samples are kept")
+    assert "Partial" in panel.shown
+
+
+def test_a_new_panel_finds_the_benchmark_that_runs(tmp_path: Path) -> None:
+    first = Benchmarks([by_list, by_stream], runs_dir=tmp_path)
+    first.form.put("pairs", "8")
+    first.run_button.click()
+    second = Benchmarks(runs_dir=tmp_path)
+    assert first.background is not None
+    assert said(second) == f"Attached to the benchmark in {first.background.folder}."
+    assert first.wait(60) == second.wait(60)
+    assert words(first.shown) == words(second.shown)
+
+
+def test_a_worker_that_is_killed_is_told_from_one_that_was_cancelled(tmp_path: Path) -> None:
+    panel = Benchmarks([by_list, by_stream], runs_dir=tmp_path)
+    panel.form.put("pairs", "200")
+    panel.run_button.click()
+    background = panel.background
+    assert background is not None
+    while background.progress().done < 2:
+        pass
+    psutil.Process(background.pid).kill()
+    assert panel.wait(10).status == "unfinished"
+    assert "The worker ended without a word" in said(panel)
+
+
+@pytest.mark.parametrize("name", ["missing", "os:nothing_of_that_name"])
+def test_what_cannot_be_measured_is_told(tmp_path: Path, name: str) -> None:
+    panel = Benchmarks(runs_dir=tmp_path)
+    panel.form.put("workload", "two functions of my own")
+    panel.form.put("baseline", name)
+    panel.form.put("optimized", name)
+    panel.run_button.click()
+    if ":" in name:
+        assert panel.wait(30).status == "failed"
+        assert "nothing_of_that_name" in said(panel)
+    else:
+        assert "'missing' is no function of this panel" in said(panel)
+
+
+def test_a_second_run_waits_for_the_first_and_nothing_to_cancel_is_said(tmp_path: Path) -> None:
+    panel = Benchmarks([by_list, by_stream], runs_dir=tmp_path)
+    panel.guarded(panel.cancel)()
+    assert said(panel) == "Nothing is running."
+    panel.form.put("pairs", "200")
+    panel.guarded(panel.run)()
+    panel.guarded(panel.run)()
+    assert "is running in this panel already" in said(panel)
+    panel.cancel()
+    panel.wait(10)
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    panel = Benchmarks([by_list, by_stream], runs_dir=tmp_path / "file")
+    panel.run_button.click()
+    assert "cannot be made" in said(panel)

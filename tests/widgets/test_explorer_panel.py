@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from panels import SMALL, reading, said, words
+
+import perflab
+from perflab.errors import RunError
+from perflab.widgets import Explorer
+from perflab.widgets.exporting import FORMATS
+
+HOSTILE = "<script>alert(1)</script>"
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs")
+    for name, size in (("small", "20 kB"), ("large", "60 kB")):
+        config = SMALL.replace(cache={"l1_bytes": size})
+        with reading(config, run_dir=folder / name, label=f"{name} {HOSTILE}") as system:
+            system.cache.get_or_load(HOSTILE, lambda: 1)
+    (folder / "newer").mkdir()
+    (folder / "newer" / "run.json").write_text('{"format": 99}')
+    return folder
+
+
+def test_every_run_is_listed_and_one_of_a_newer_version_says_so(runs: Path) -> None:
+    listed = Explorer(runs).runs.html
+    assert "small" in listed
+    assert "large" in listed
+    assert "format 99" in listed
+    assert "<script>" not in listed
+
+
+def test_two_runs_are_held_against_each_other(runs: Path) -> None:
+    panel = Explorer(runs)
+    panel.runs.pick(str(runs / "small"))
+    panel.runs.pick(str(runs / "large"))
+    assert panel.settle(60)
+    shown = words(panel.shown)
+    assert "cache.l1_bytes settings 20000 60000" in shown
+    assert "▲ higher" in shown
+    compared = perflab.compare(runs / "small", runs / "large").frame().set_index("name")
+    assert f"{compared.loc['cache.hit_rate', 'b'] * 100:.1f} %" in shown
+    panel.runs.pick(str(runs / "large"))
+    assert "What came out" not in panel.shown
+
+
+def test_rows_are_filtered_and_their_number_is_that_of_the_frame(runs: Path) -> None:
+    panel = Explorer(runs / "small")
+    panel.runs.pick(str(runs / "small"))
+    panel.form.put("event", "evict")
+    assert panel.settle(60)
+    evicted = perflab.open_run(runs / "small").frames.select("accesses", event="evict")
+    assert f"The newest 200 of {len(evicted):,} rows." in words(panel.shown) or f"{len(evicted)} rows." in panel.shown
+    panel.form.put("text", HOSTILE)
+    panel.form.put("event", "miss")
+    assert panel.settle(60)
+    assert "1 row." in panel.shown
+    assert "<script>" not in panel.shown
+
+
+def test_a_miss_is_explained_as_the_frames_tell(runs: Path) -> None:
+    run = perflab.open_run(runs / "small")
+    panel = Explorer(run)
+    panel.form.put("event", "miss")
+    assert panel.settle(60)
+    from perflab.analyze.questions import misses
+
+    last = misses(run.frames.accesses).iloc[-1]
+    place = max(int(name) for name in panel.missed)
+    panel.rows.pick(str(place))
+    assert f"missed ({last['miss_class']})" in said(panel)
+    assert f"({last['miss_class']})" in words(panel.shown)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_run_is_written_in_every_format(runs: Path, tmp_path: Path, kind: str) -> None:
+    panel = Explorer(perflab.open_run(runs / "small"))
+    panel.export_form.put("place", str(tmp_path / "out"))
+    next(button for button in panel.export_buttons if button.description == kind).click()
+    (written,) = tmp_path.iterdir()
+    assert said(panel) == f"{kind} written to {written}."
+    if kind == "HTML":
+        again = perflab.open_run(runs / "small").report(tmp_path / "again.html")
+        assert written.read_bytes() == again.read_bytes()
+    if kind == "JSON":
+        assert json.loads(written.read_text())["schema"] == "perflab.report/1"
+
+
+def test_without_a_run_there_is_nothing_to_write(runs: Path) -> None:
+    panel = Explorer(runs)
+    panel.export_buttons[0].click()
+    assert "No run is chosen" in said(panel)
+
+
+def test_a_folder_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="is no folder of runs"):
+        Explorer(tmp_path / "missing")
+
+
+def test_many_rows_are_looked_at_in_part_and_that_is_said(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("perflab.widgets.rows._MOST_READ", 300)
+    panel = Explorer(perflab.open_run(runs / "small"))
+    assert panel.settle(60)
+    assert "Looked at: the newest 300 rows of the frame." in words(panel.shown)
+
+
+@pytest.mark.parametrize("plot", ["targets", "latency", "resources", "before_after", "none"])
+def test_every_plot_of_a_run_can_be_shown(runs: Path, plot: str) -> None:
+    panel = Explorer(perflab.open_run(runs / "small"))
+    panel.form.put("plot", plot)
+    assert panel.settle(60)
+    assert ("<svg" in panel.shown) == (plot != "none")

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import threading
+
+from perflab.widgets.following import Following
+from perflab.widgets.redraw import Latest
+
+
+def test_of_many_wishes_the_first_and_the_last_are_drawn() -> None:
+    begun, go_on, drawn = threading.Event(), threading.Event(), list[int]()
+
+    def draw(wish: int) -> None:
+        begun.set()
+        assert go_on.wait(10)
+        drawn.append(wish)
+
+    latest = Latest(draw, print)
+    latest.want(0)
+    assert begun.wait(10)
+    for wish in range(1, 2_000):
+        latest.want(wish)
+    go_on.set()
+    assert latest.wait(10)
+    assert drawn == [0, 1_999]
+
+
+def test_a_drawing_that_fails_is_told_and_the_next_one_is_drawn() -> None:
+    problems, drawn = list[Exception](), list[int]()
+
+    def draw(wish: int) -> None:
+        drawn.append(10 // wish)
+
+    latest = Latest(draw, problems.append)
+    for wish in (0, 5):
+        latest.want(wish)
+        assert latest.wait(10)
+    assert drawn == [2]
+    assert [type(problem) for problem in problems] == [ZeroDivisionError]
+
+
+def test_nothing_is_left_running_when_all_is_drawn() -> None:
+    before = threading.active_count()
+    latest = Latest(lambda _: None, print)
+    latest.want(1)
+    assert latest.wait(10)
+    for thread in threading.enumerate():
+        if thread.name == "perflab-redraw":
+            thread.join(10)
+    assert threading.active_count() <= before
+
+
+def test_looking_goes_on_after_a_failing_look_and_ends_when_it_is_stopped() -> None:
+    problems, looks, waits = list[Exception](), list[int](), list[float]()
+    following: Following
+
+    def look() -> bool:
+        looks.append(1)
+        if len(looks) == 1:
+            raise OSError("not now")
+        if len(looks) == 3:
+            following.stop()
+        return True
+
+    def wait(event: threading.Event, seconds: float) -> bool:
+        waits.append(seconds)
+        return event.is_set()
+
+    following = Following(look, problems.append, lambda: 7.0, wait=wait)
+    following.start()
+    following.join(10)
+    assert not following.is_on
+    assert (len(looks), len(problems), waits) == (3, 1, [7.0] * 3)
+
+
+def test_an_edit_of_the_browser_changes_its_own_field_alone_and_is_answered() -> None:
+    from perflab.widgets.controls import Controls
+
+    controls = Controls({"a": {"type": "integer", "default": 1}, "b": {"type": "integer", "default": 2}}, lambda: None)
+    controls.form.put("b", "5")
+    controls.form.edits = {"values": {"a": "7"}, "id": "form-1"}
+    assert controls.values == {"a": 7, "b": 5}
+    assert controls.form.answered == "form-1"
+    controls.form.edits = {"values": {"a": "seven"}, "id": "form-2"}
+    assert controls.values == {"a": 7, "b": 5}
+    assert controls.form.answered == "form-2"
+    assert controls.form.messages == {"a": "'seven' is no number; write one such as 1."}
