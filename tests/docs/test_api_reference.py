@@ -49,7 +49,7 @@ def test_a_dead_link_and_a_page_that_fetches_are_found(
     pages: Path, monkeypatch: pytest.MonkeyPatch, added: str, message: str
 ) -> None:
     monkeypatch.syspath_prepend(str(BUILD.parent))
-    from build import dead_links
+    from build_docs import dead_links
 
     extra = pages / "extra.html"
     extra.write_text(added)
