@@ -23,7 +23,7 @@ from perflab.record.store import write_atomically
 
 __all__ = ["copy_notebooks", "run", "shipped"]
 
-_FOLDERS = ("notebooks", "data")
+_SHIPPED = {"notebooks": "*.ipynb", "data": "**/*"}  # the pictures are the README's
 _KNOWN = ".perflab-copied.json"
 _SHARE = "share/perflab/"
 
@@ -109,8 +109,8 @@ def _beside_the_package() -> Iterator[tuple[str, Path]]:
     root = Path(perflab.__file__).resolve().parents[1]
     if not (root / "pyproject.toml").is_file():
         return
-    for folder in _FOLDERS:
-        for path in sorted((root / folder).rglob("*")):
+    for folder, pattern in _SHIPPED.items():
+        for path in sorted((root / folder).glob(pattern)):
             if path.is_file() and not any(part.startswith((".", "__")) for part in path.relative_to(root).parts):
                 yield path.relative_to(root).as_posix(), path
 
