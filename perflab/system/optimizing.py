@@ -16,7 +16,8 @@ from perflab.config import Config
 from perflab.events import Events
 from perflab.host import Monitor
 from perflab.optimize import OptimizationResult, Prefetcher
-from perflab.optimize.keep import Keeper, Memory
+from perflab.optimize.keep import Keeper
+from perflab.optimize.keep_memory import KeptMemory, Memory
 from perflab.optimize.memory import Terms, improve_memory, untried_memory
 from perflab.optimize.plan import Phase, Plan
 from perflab.optimize.price import observed
@@ -81,7 +82,8 @@ class Optimizing:
         self._system = system
         self._another = another
         self._relieve = relieve
-        self._keeper = Keeper(self._memory(), self._single, lambda rows: self.keep("watch", rows))
+        self._kept_memory = KeptMemory(self._memory(), self._cancelled)
+        self._keeper = Keeper((self._kept_memory,), self._single, lambda rows: self.keep("watch", rows))
 
     def optimize(
         self,
@@ -119,6 +121,7 @@ class Optimizing:
         with ExitStack() as turn:
             with self._keeper.paused():
                 turn.enter_context(self._single.turn())
+            turn.callback(self._keeper.wake)  # also if something fails after a setting was applied
             if compiled.is_available():
                 self._system.monitor.load("numba", "scipy.stats", "perflab.analyze.simulate.run")
             started, clock = dt.datetime.now(dt.UTC), time.perf_counter()
@@ -153,13 +156,13 @@ class Optimizing:
     def _improve_memory(self, search: Search, phases: list[Phase], rows: list[Row]) -> None:
         memory = self._memory()
         known = memory.observed()
-        if self._keeper.rests(known):
+        if self._kept_memory.rests(known):
             rows.append(untried_memory(memory.setting(), "no change", _RESTS))
             return
         terms, setting = self._terms(search), memory.setting()
         found = improve_memory(known, setting, terms, memory.apply, cancelled=self._cancelled)
         if found.watch is not None:
-            self._keeper.begin(found.watch)
+            self._kept_memory.begin(found.watch)
         phases += found.phases
         rows += found.rows
 

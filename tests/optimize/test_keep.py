@@ -1,130 +1,118 @@
-"""Keeping what was applied: taken back on regression, proved anew when the trace changes, left alone if set by hand."""
+"""The thread that looks at what was applied: only with the turn, only while something is watched, not in a child."""
 
 from __future__ import annotations
 
+import os
 import threading
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pytest
-from tuned_cases import VALUE, observed_of, zipf_keys
 
-from perflab.optimize.keep import Keeper, Memory
-from perflab.optimize.price import Observed
-from perflab.optimize.replay import replayed
-from perflab.optimize.setting import MemorySetting
+from perflab.optimize.keep import Keeper
 from perflab.optimize.single import OneAtATime
-from perflab.optimize.watch import MOST_WATCHED, Watch
 
-SMALL, LARGE = (MemorySetting("lru", size * VALUE, 0, 60.0) for size in (20, 200))
-
-
-def lived(keys: np.ndarray, setting: MemorySetting) -> Observed:
-    """Accesses that a cache of this setting has answered."""
-    observed = observed_of(keys, prices=0.01)
-    (waits,) = replayed(observed, [setting])
-    return Observed(observed.trace, observed.prices, waits == 0.0, is_timed=True)
+POLL_S = 0.005
 
 
-class Tiers:
-    """What a keeper sees of a system: accesses so far, and the setting in force."""
+class Watched:
+    """Something to look at, whose look does this and ends the watch."""
 
-    def __init__(self, before: Observed, setting: MemorySetting) -> None:
-        self.seen, self.count, self.setting = before, len(before), setting
-        self.recorded: list[dict[str, Any]] = []
-        memory = Memory(lambda: self.count, lambda: self.seen, lambda: self.setting, self.apply)
-        self.keeper = Keeper(memory, OneAtATime(), self.recorded.extend, poll_s=0.01)
+    def __init__(self, look: Callable[[], list[Any]] = lambda: [{"verdict": "kept"}]) -> None:
+        self.watching: object | None = object()
+        self.due = True
+        self._look = look
 
-    def apply(self, setting: MemorySetting) -> None:
-        self.setting = setting
+    def review(self) -> list[Any]:
+        self.forget()
+        return self._look()
 
-    def go_on(self, since: Observed) -> list[dict[str, Any]]:
-        self.seen = since
-        self.count += len(since)
-        return self.keeper.review()
+    def forget(self) -> None:
+        self.watching, self.due = None, False
 
 
 @pytest.fixture
-def better():
-    """A large setting that was applied in place of a small one, over Zipf traffic."""
-    before = lived(zipf_keys(4_000, 1), SMALL)
-    tiers = Tiers(before, LARGE)
-    # Reviews are called for here, and not by the thread.
-    tiers.keeper._poll_s = 60.0
-    tiers.keeper.begin(Watch(SMALL, LARGE, before))
-    yield tiers
-    tiers.keeper.close()
+def recorded() -> list[Any]:
+    return []
 
 
-def test_a_setting_that_holds_is_kept_and_watched_no_more(better):
-    assert better.go_on(lived(zipf_keys(1_000, 2), LARGE)) == []
-    assert better.keeper.watching is not None
-    (row,) = better.go_on(lived(zipf_keys(MOST_WATCHED, 3), LARGE))
-    assert (row["verdict"], row["knob"], row["old"], row["new"]) == ("kept", "cache.l1_bytes", "20000", "200000")
-    assert row["measured"] > row["before"]
-    assert better.keeper.watching is None
+@pytest.fixture
+def single() -> OneAtATime:
+    return OneAtATime()
 
 
-def test_a_regression_takes_the_old_setting_back_and_says_so(better):
-    tiny = MemorySetting("lru", 2 * VALUE, 0, 60.0)
-    (row,) = better.go_on(lived(zipf_keys(1_000, 2), tiny))
-    assert (row["verdict"], row["old"], row["new"]) == ("rolled back", "200000", "20000")
-    assert row["before"] < row["predicted"]
-    assert "times as long as before" in row["reason"]
-    assert better.setting == SMALL
-    assert better.keeper.watching is None
-    # The proof would say the same again, as long as the same keys are read.
-    assert better.keeper.rests(lived(zipf_keys(3_000, 4), SMALL))
-    assert not better.keeper.rests(lived(zipf_keys(3_000, 4) + 50_000, SMALL))
-    assert not better.keeper.rests(lived(zipf_keys(3_000, 5), SMALL))
+def keeper_of(single: OneAtATime, recorded: list[Any], *kept: Watched) -> Keeper:
+    """A keeper that watches these since it was made."""
+    keeper = Keeper(kept, single, recorded.extend, poll_s=POLL_S)
+    keeper.wake()
+    return keeper
 
 
-def test_other_keys_expire_the_proof_and_it_is_proved_again(better):
-    rows = better.go_on(lived(zipf_keys(2_000, 2) + 50_000, LARGE))
-    assert [row["verdict"] for row in rows] == ["expired", "confirmed"]
-    assert better.setting == LARGE
-    assert better.keeper.watching.before is better.seen
-
-
-def test_what_other_keys_refute_is_taken_back():
-    # FIFO suits a sliding window of keys, and LFU keeps what was wanted often and is no more.
-    fifo, lfu = (MemorySetting(policy, 30 * VALUE, 0, 60.0) for policy in ("fifo", "lfu"))
-    tiers = Tiers(lived(zipf_keys(4_000, 1), fifo), lfu)
-    tiers.keeper._poll_s = 60.0
-    tiers.keeper.begin(Watch(fifo, lfu, tiers.seen))
-    sliding = 50_000 + np.arange(3_000) // 40 + np.random.default_rng(3).integers(0, 25, 3_000)
-    rows = tiers.go_on(lived(sliding, lfu))
-    tiers.keeper.close()
-    assert [row["verdict"] for row in rows] == ["expired", "rolled back"]
-    assert (rows[1]["old"], rows[1]["new"], tiers.setting) == ('"lfu"', '"fifo"', fifo)
-    assert rows[1]["measured"] > rows[1]["before"]
-
-
-def test_a_setting_that_somebody_changed_is_left_alone(better):
-    better.setting = MemorySetting("sieve", 1_000, 0, 60.0)
-    assert better.go_on(lived(zipf_keys(1_000, 2), SMALL)) == []
-    assert (better.setting.l1_policy, better.keeper.watching) == ("sieve", None)
-
-
-def test_nothing_is_looked_at_before_there_are_enough_accesses(better):
-    assert better.go_on(lived(zipf_keys(100, 2), SMALL)) == []
-    assert better.keeper.watching.looked == 0
-
-
-def test_the_thread_looks_by_itself_when_nobody_optimizes_and_ends():
-    before = lived(zipf_keys(4_000, 1), SMALL)
-    tiers = Tiers(before, LARGE)
-    told = threading.Event()
-    tiers.keeper._record = lambda rows: (tiers.recorded.extend(rows), told.set())
-    with tiers.keeper._single.turn():
-        tiers.keeper.begin(Watch(SMALL, LARGE, before))
-        tiers.seen = lived(zipf_keys(1_000, 2), MemorySetting("lru", 2 * VALUE, 0, 60.0))
-        tiers.count += 1_000
-        assert not told.wait(0.1)
-    assert told.wait(20)
-    thread = tiers.keeper._thread
+def ended(keeper: Keeper) -> bool:
+    thread = keeper._thread
     if thread is not None:
-        thread.join(10)
-    tiers.keeper.close()
-    assert [row["verdict"] for row in tiers.recorded] == ["rolled back"]
+        thread.join(20)
+    return keeper._thread is None
+
+
+def test_it_waits_for_the_turn_then_looks_at_all_records_and_ends(single, recorded):
+    with single.turn():
+        keeper = keeper_of(single, recorded, Watched(), Watched(lambda: [{"verdict": "rolled back"}]))
+        keeper._thread.join(20 * POLL_S)
+        assert recorded == []
+    assert ended(keeper)
+    assert [row["verdict"] for row in recorded] == ["kept", "rolled back"]
     assert not any(thread.name == "perflab-keeper" for thread in threading.enumerate())
+
+
+def test_without_anything_to_watch_there_is_no_thread(single, recorded):
+    watched = Watched()
+    watched.forget()
+    assert keeper_of(single, recorded, watched)._thread is None
+
+
+def test_a_look_that_raises_is_one_warning_and_the_others_are_taken(single, recorded, monkeypatch):
+    told: list[str] = []
+    monkeypatch.setattr("perflab.optimize.keep.warnings.warn", lambda text, *_, **__: told.append(text))
+
+    def broken() -> list[Any]:
+        raise OSError("no disk")
+
+    keeper = keeper_of(single, recorded, Watched(broken), Watched(broken), Watched())
+    assert ended(keeper)
+    assert told == ["A setting could not be watched: OSError('no disk')."]
+    assert len(recorded) == 1
+
+
+def test_no_look_begins_while_it_is_paused(single, recorded):
+    keeper = Keeper((Watched(),), single, recorded.extend, poll_s=POLL_S)
+    with keeper.paused():
+        keeper.wake()
+        keeper._thread.join(20 * POLL_S)
+        assert recorded == []
+    assert ended(keeper)
+    assert len(recorded) == 1
+
+
+def test_a_closed_one_looks_no_more(single, recorded):
+    watched = Watched()
+    watched.due = False
+    keeper = keeper_of(single, recorded, watched)
+    keeper.close()
+    watched.due = True
+    keeper.wake()
+    assert (keeper._thread, recorded) == (None, [])
+
+
+@pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
+def test_a_forked_child_watches_nothing(single, recorded):
+    watched = Watched()
+    watched.due = False
+    keeper = keeper_of(single, recorded, watched)
+    child = os.fork()
+    if not child:
+        os._exit(0 if watched.watching is None and keeper._thread is None else 1)
+    _, status = os.waitpid(child, 0)
+    keeper.close()
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert watched.watching is not None

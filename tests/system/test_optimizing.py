@@ -84,9 +84,7 @@ def test_what_is_read_after_it_waits_less_and_a_second_time_changes_nothing(syst
 def test_a_regression_is_taken_back_by_the_next_look_and_is_a_row(system: PerformanceSystem) -> None:
     before = system.config
     system.optimize()
-    keeper = system._optimizing._keeper
-    watch = keeper.watching
-    assert watch is not None
+    assert system._optimizing._kept_memory.watching is not None
     # What was proved does not come true: something takes the entries away again.
     for key in keys(700, seed=3):
         read(system, [key])
