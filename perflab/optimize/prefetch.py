@@ -121,7 +121,12 @@ class Prefetcher:
     @property
     def enabled(self) -> bool:
         """Whether predictions act at the moment, or only one in 32 as a probe."""
-        return self._predictor.open and not self._paused
+        return self.precise and not self._paused
+
+    @property
+    def precise(self) -> bool:
+        """Whether so many of the prefetched keys were used as the gates ask for, or none is known to be or not."""
+        return self._predictor.open
 
     def register(
         self,

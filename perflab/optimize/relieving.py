@@ -115,6 +115,12 @@ class Relieving:
         with self._state:
             return not self._ladder.cooled(level)
 
+    @property
+    def in_force(self) -> bool:
+        """Whether any level was acted on and has not ended."""
+        with self._state:
+            return bool(self._ladder.in_force)
+
     def _do(self, what: What, level: int) -> None:
         rows: Rows = []
         with self._single.urgent() as mine:

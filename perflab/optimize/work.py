@@ -59,12 +59,11 @@ class Knob:
 
     def of(self, config: Config) -> Any:
         """Return the value in force, worked out where it is unset."""
-        if self.path == "parallel.workers":
-            return config.workers
-        value: Any = config
-        for name in self.path.split("."):
-            value = getattr(value, name)
-        return value
+        return config.workers if self.path == "parallel.workers" else self._written(config)
+
+    def restored(self, config: Config, old: Config) -> Config:
+        """Return the config with this setting as it is written in another, unset if it is so there."""
+        return self.turned(config, self._written(old))
 
     def turned(self, config: Config, value: Any) -> Config:
         """Return the config with another value."""
@@ -73,6 +72,12 @@ class Knob:
         for group in reversed(groups):
             changes = {group: changes}
         return config.replace(**changes)
+
+    def _written(self, config: Config) -> Any:
+        value: Any = config
+        for name in self.path.split("."):
+            value = getattr(value, name)
+        return value
 
 
 def _workers(config: Config) -> list[int]:

@@ -108,6 +108,10 @@ class Background:
         self._relieving.acted(SHRINK)
         return rows
 
+    def relieved(self) -> bool:
+        """Return whether settings are lowered at the moment because memory is short."""
+        return self._relieving.in_force
+
     def signals(self) -> Signals:
         """Return what the triggers look at; growth that relief has just acted on is left out."""
         events, sample = self._recorder.totals(), self.monitor.last

@@ -18,17 +18,20 @@ from perflab.host import Monitor
 from perflab.optimize import OptimizationResult, Prefetcher
 from perflab.optimize.keep import Keeper
 from perflab.optimize.keep_memory import KeptMemory, Memory
+from perflab.optimize.keep_work import KeptWork, Work
 from perflab.optimize.memory import Terms, improve_memory, untried_memory
 from perflab.optimize.plan import Phase, Plan
 from perflab.optimize.price import observed
 from perflab.optimize.prove import PAIRS
 from perflab.optimize.result import WATCH
 from perflab.optimize.setting import MemorySetting
-from perflab.optimize.single import OneAtATime
 from perflab.optimize.tune import Search
 from perflab.optimize.work import Workbench, Workload, improve_work, untried_work
+from perflab.system.background import Background
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from perflab.record import Frames, Recorder
 
 __all__ = ["Optimizing", "quiet"]
@@ -65,25 +68,24 @@ class Optimizing:
         What is optimized.
     another
         Makes a system of its own of a config, for runs of a workload.
-    relieve
-        Gives memory back and returns the rows of its steps.
-    single
-        Who has the turn to change settings.
+    background
+        Has the turn to change settings, and gives memory back.
     """
 
     def __init__(
         self,
         system: System,
         another: Callable[[Config], AbstractContextManager[Workbench]],
-        relieve: Callable[[], list[Row]],
-        single: OneAtATime,
+        background: Background,
     ) -> None:
-        self._single = single
+        self._single = background.single
         self._system = system
         self._another = another
-        self._relieve = relieve
+        self._relieve = background.relieve
         self._kept_memory = KeptMemory(self._memory(), self._cancelled)
-        self._keeper = Keeper((self._kept_memory,), self._single, lambda rows: self.keep("watch", rows))
+        self._kept_work = KeptWork(self._work(background.relieved))
+        kept = (self._kept_memory, self._kept_work)
+        self._keeper = Keeper(kept, self._single, lambda rows: self.keep("watch", rows))
 
     def optimize(
         self,
@@ -97,8 +99,9 @@ class Optimizing:
 
         Sizes, policy and times to live of the memory tiers are looked for in the recorded accesses, and proved by
         replaying those that were not looked at. Workers, chunk sizes and prefetching need a workload: it is run under
-        both values. What is applied is watched from then on, and taken back if accesses wait longer. Every step is a
-        row of `frames.optimizations`. With the trigger `memory_pressure` memory is given back instead.
+        both values. What is applied is watched from then on, and taken back if accesses wait longer, or operations take
+        longer. Every step is a row of `frames.optimizations`. With the trigger `memory_pressure` memory is given back
+        instead.
 
         Parameters
         ----------
@@ -171,10 +174,14 @@ class Optimizing:
         if workload is None:
             rows += untried_work(system.config)
             return
-        tried = improve_work(system.config, workload, self._arm, system.apply, pairs=pairs, cancelled=self._cancelled)
-        for phase, row in tried:
-            phases.append(phase)
-            rows.append(row)
+        old, before = system.config, self._kept_work.before()
+        tried = improve_work(old, workload, self._arm, system.apply, pairs=pairs, cancelled=self._cancelled)
+        try:
+            for phase, row in tried:
+                phases.append(phase)
+                rows.append(row)
+        finally:
+            rows += self._kept_work.begin(old, before)
 
     def _arm(self, config: Config) -> AbstractContextManager[Workbench]:
         return self._another(quiet(config))
@@ -193,6 +200,21 @@ class Optimizing:
             lambda setting: system.apply(system.config.replace(**setting.as_changes())),
         )
 
+    def _work(self, relieved: Callable[[], bool]) -> Work:
+        system = self._system
+
+        def imprecise() -> Row | None:
+            row = None if system.prefetch.precise else system.prefetch.attempt(system.frames.accesses)
+            return None if row is None or row["measured"] is None else row
+
+        return Work(
+            lambda: system.config,
+            system.apply,
+            lambda begun_s, ended_s: _operations(system.frames, begun_s, ended_s),
+            imprecise,
+            relieved,
+        )
+
     def _cancelled(self) -> bool:
         return self._single.stopping
 
@@ -205,6 +227,16 @@ def quiet(config: Config) -> Config:
         enable_auto_optimization=False,
         resource_monitoring={"enabled": False},
     )
+
+
+def _operations(frames: Frames, begun_s: float, ended_s: float) -> pd.DataFrame:
+    """Return the operations that succeeded, began at `begun_s` or later and ended after `ended_s`."""
+    since = dt.datetime.fromtimestamp(max(begun_s, ended_s), dt.UTC)
+    rows = frames.select("operations", ["t", "name", "duration_s", "ok"], since=since)
+    rows["ended_s"] = rows.pop("t").astype("int64") / 1e6
+    counts = rows.pop("ok").fillna(True).astype(bool) & rows["duration_s"].notna()
+    counts &= (rows["ended_s"] > ended_s) & (rows["ended_s"] - rows["duration_s"] >= begun_s)
+    return rows[counts]
 
 
 def _reads(recorder: Recorder) -> int:

@@ -123,7 +123,7 @@ class PerformanceSystem:
         )
         self._monitor, self._watch_host = self._background.monitor, self._background.watch_host
         self._schedule = self._background.schedule
-        self._optimizing = Optimizing(self, PerformanceSystem, self._background.relieve, self._background.single)
+        self._optimizing = Optimizing(self, PerformanceSystem, self._background)
         self._hot_set = HotSet(self)
         self._alerts = self._alerts_of(config)
         self._start()

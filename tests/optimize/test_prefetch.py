@@ -182,6 +182,7 @@ def test_a_paused_prefetcher_drops_and_counts(cache):
     prefetcher.pause()
     read(cache, prefetcher, "alpha")
     assert ("beta" in cache.l1, prefetcher.dropped, prefetcher.enabled) == (False, 1, False)
+    assert prefetcher.precise, "a pause is no judgement"
     prefetcher.resume()
     read(cache, prefetcher, *(f"other{letter}" for letter in "abcdefghijklmnopqrst"), "alpha")
     assert "beta" in cache.l1

@@ -14,6 +14,7 @@ import pytest
 from perflab import Config, PerformanceSystem
 from perflab.errors import ConfigError, PerflabError
 from perflab.optimize import prove
+from perflab.optimize.keep_work import FIRST_LOOK_S
 
 QUIET: dict[str, Any] = {
     "resource_monitoring": {"enabled": False},
@@ -137,6 +138,125 @@ def test_a_workload_runs_in_systems_of_its_own_and_decides_what_no_trace_tells(m
     assert set(judged) == {"parallel.workers", "chunks.max_bytes", "predictive_prefetching_enabled"}
     assert set(judged.values()) <= {"no change", "indistinguishable"}, "two pairs prove nothing"
     assert all(own._closed for own in seen)
+
+
+def confirmed_by_workload(system: PerformanceSystem, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Have more workers and larger chunks confirmed and applied, on a clock that only the workload passes."""
+    passed = [0.0]
+
+    def workload(own: PerformanceSystem) -> None:
+        passed[0] += 1 / own.config.workers + 4_000 / own.config.chunks.max_bytes
+
+    monkeypatch.setitem(prove.prove_by_workload.__kwdefaults__, "clock", lambda: passed[0])
+    monkeypatch.setitem(prove.prove_by_workload.__kwdefaults__, "collect", tuple)
+    rows = system.optimize(workload=workload, pairs=6).rows
+    return [dict(row) for row in rows if row["verdict"] == "confirmed"]
+
+
+def work(system: PerformanceSystem, count: int, seconds: float) -> None:
+    for _ in range(count):
+        with system.operation("parse"):
+            time.sleep(seconds)
+
+
+def test_confirmed_workers_and_chunks_go_back_by_themselves_when_operations_get_slower(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with PerformanceSystem(Config(**QUIET, max_parallel_operations=4)) as system:
+        optimizing, ahead_s = system._optimizing, [0.0]
+        monkeypatch.setattr(optimizing._kept_work, "_clock", lambda: time.time() + ahead_s[0])
+        optimizing._keeper._poll_s = 0.01
+        before = system.config
+        work(system, 80, 0.001)
+        confirmed = confirmed_by_workload(system, monkeypatch)
+        assert [row["knob"] for row in confirmed] == ["parallel.workers", "chunks.max_bytes"]
+        assert system._workers.workers == system.config.workers > 1
+        for look in (1, 2):
+            # What was proved does not come true: each operation takes eight times as long.
+            work(system, 60, 0.008)
+            ahead_s[0] = look * FIRST_LOOK_S
+            watch, deadline_s = optimizing._kept_work.watching, time.monotonic() + 20
+            while optimizing._kept_work.watching is watch and time.monotonic() < deadline_s:
+                time.sleep(0.01)
+        system.optimize()  # waits for the look that is under way
+        assert system.config == before
+        assert system._workers.workers == 1
+        rows = system.frames.optimizations
+        back = rows[rows["verdict"] == "rolled back"]
+        assert back["knob"].astype(str).tolist() == ["parallel.workers", "chunks.max_bytes"]
+        assert set(back["trigger"].astype(str)) == {"watch"}
+        assert set(back["metric"].astype(str)) == {"parse.p50"}
+        assert back["new"].tolist() == [row["old"] for row in confirmed]
+        assert (back["measured"] < back["before"]).all()
+        assert back[["low", "high", "noise_floor"]].notna().all(axis=None)
+        assert optimizing._kept_work.watching is None
+    assert not any(thread.name == "perflab-keeper" for thread in threading.enumerate())
+
+
+def test_operations_under_way_at_a_change_and_those_that_failed_do_not_count() -> None:
+    with PerformanceSystem(Config(**QUIET)) as system:
+        operations = system._optimizing._kept_work._work.operations
+        changed_s = time.time()
+        time.sleep(0.002)
+        system.record_operation("under way", 100.0)
+        system.record_operation("short", 0.0001)
+        with pytest.raises(ValueError, match="a bad file"), system.operation("failed"):
+            raise ValueError("a bad file")
+        found = operations(changed_s, changed_s)
+        assert found["name"].astype(str).tolist() == ["short"]
+        assert found["duration_s"].tolist() == [0.0001]
+        assert operations(changed_s, float(found["ended_s"].max())).empty
+        assert set(operations(changed_s - 200, changed_s)["name"].astype(str)) == {"under way", "short"}
+
+
+def test_prefetching_that_its_own_gate_refutes_is_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    off = Config(**QUIET)
+    with PerformanceSystem(off) as system:
+        work(system, 60, 0.0)
+        kept, gate = system._optimizing._kept_work, system.prefetch._predictor.stride_gate
+        before = kept.before()
+        system.apply(off.replace(predictive_prefetching_enabled=True))
+        assert kept.begin(off, before) == []
+        monkeypatch.setattr(kept, "_clock", lambda: time.time() + FIRST_LOOK_S)
+        for number in range(64):
+            system._recorder.access(f"page-{number}", "prefetch", tier="l1", nbytes=10)
+            system._recorder.access(f"page-{number}", "evict", tier="l1", nbytes=10)
+            gate.judge(False)
+        system.optimize()
+        assert not system.config.predictive_prefetching_enabled
+        assert system.prefetch._thread is None
+        rows = system.frames.optimizations
+        (told,) = rows[rows["phase"] == "watch"].to_dict("records")
+    assert (told["knob"], told["verdict"]) == ("predictive_prefetching_enabled", "rolled back")
+    assert (told["metric"], told["before"]) == ("prefetch.precision", 0.0)
+
+
+def test_what_was_applied_before_a_workload_failed_is_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    def workload(own: PerformanceSystem) -> None:
+        if own.config.chunks.max_bytes != Config().chunks.max_bytes:
+            raise ValueError("a bad file")
+        passed[0] += 1 / own.config.workers
+
+    passed = [0.0]
+    monkeypatch.setitem(prove.prove_by_workload.__kwdefaults__, "clock", lambda: passed[0])
+    monkeypatch.setitem(prove.prove_by_workload.__kwdefaults__, "collect", tuple)
+    with PerformanceSystem(Config(**QUIET, max_parallel_operations=4)) as system:
+        work(system, 60, 0.0)
+        with pytest.raises(ValueError, match="a bad file"):
+            system.optimize(workload=workload, pairs=6)
+        assert system.config.workers > 1
+        assert system._optimizing._kept_work.watching is not None
+        assert system._optimizing._keeper._thread is not None
+
+
+def test_a_system_without_operations_says_that_what_was_applied_is_not_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    with PerformanceSystem(Config(**QUIET, max_parallel_operations=4)) as system:
+        confirmed = confirmed_by_workload(system, monkeypatch)
+        rows = system.frames.optimizations
+        told = rows[rows["phase"] == "watch"]
+        assert told["knob"].astype(str).tolist() == [row["knob"] for row in confirmed]
+        assert set(told["verdict"].astype(str)) == {"not enough data"}
+        assert system._optimizing._keeper._thread is None
 
 
 def test_close_ends_an_optimization_within_two_seconds_and_settings_agree() -> None:
