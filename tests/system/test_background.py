@@ -68,6 +68,25 @@ def test_memory_pressure_climbs_the_levels_and_rows_and_events_tell(system: Perf
     assert (system._workers.workers, system.cache.admits, system.prefetch._paused) == (4, True, False)
 
 
+def test_the_first_level_stops_prefetching_and_warming_until_memory_is_free() -> None:
+    ahead = {"predictive_prefetching_enabled": True, "cache_warming_enabled": True}
+    with PerformanceSystem(Config(**{**QUIET, **ahead})) as system:
+
+        def paused() -> tuple[bool, bool]:
+            return system.prefetch._paused, system.warm._filling.paused
+
+        feel(system, 0.59)
+        assert paused() == (False, False)
+        feel(system, 0.61)
+        assert paused() == (True, True)
+        assert system._background.relieved()
+        assert system._workers.workers == 4
+        system._background.close()
+        assert paused() == (False, False)
+        told = system.frames.optimizations
+    assert set(told["knob"].astype(str)) == set(ahead)
+
+
 def test_prefetching_that_is_off_is_not_said_to_be_stopped() -> None:
     with PerformanceSystem(Config(**QUIET)) as system:
         feel(system, 0.65)
