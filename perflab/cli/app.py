@@ -211,7 +211,7 @@ def export(
         bool, typer.Option("--prometheus", help="Print text for Prometheus, such as for its textfile collector.")
     ] = False,
     markdown: Annotated[Path | None, typer.Option("--markdown", help="File to write, for pull requests.")] = None,
-    json: Annotated[Path | None, typer.Option("--json-file", help="File to write, of schema perflab.report/1.")] = None,
+    json: Annotated[Path | None, typer.Option("--json-file", help="File to write, of schema perflab.run/1.")] = None,
     csv: Annotated[Path | None, typer.Option("--csv", help="Folder for one CSV file a frame.")] = None,
     parquet: Annotated[Path | None, typer.Option("--parquet", help="Folder for one Parquet file a frame.")] = None,
     xlsx: Annotated[Path | None, typer.Option("--xlsx", help="Workbook with a sheet a frame.")] = None,
@@ -239,17 +239,22 @@ def compare(
     fail_if: Annotated[
         list[str] | None, typer.Option("--fail-if", help="Condition for exit code 1, such as 'time_ratio > 1.10'.")
     ] = None,
+    report: Annotated[Path | None, typer.Option("--report", help="HTML file that shows the runs side by side.")] = None,
+    also: Annotated[list[Path] | None, typer.Option("--also", help="One more run for the report; repeat.")] = None,
+    force: Force = False,
     everything: Annotated[bool, typer.Option("--all", help="Show metrics within noise too.")] = False,
     as_json: Json = False,
 ) -> None:
     """Hold a run against another: what was set differently, beside what came out differently.
 
-    Example: `perflab compare RUN_A RUN_B --fail-if "time_ratio > 1.10"`
+    Examples: `perflab compare RUN_A RUN_B --fail-if "time_ratio > 1.10"`,
+    `perflab compare RUN_A RUN_B --also RUN_C --report comparison.html`
     """
     with ending("compare", as_json) as give:
-        from perflab.cli.compare import run_compare
+        from perflab.cli.compare import Report, run_compare
 
-        give(run_compare(run_a, run_b, fail_if or [], everything))
+        asked = None if report is None else Report(report, tuple(also or ()), force)
+        give(run_compare(run_a, run_b, fail_if or [], everything, asked))
 
 
 @app.command()

@@ -6,28 +6,42 @@ In: run folders. Out: tables, and the exit code of the conditions.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
 from perflab.cli.answer import Answer, rows, table
+from perflab.cli.output import writable
 from perflab.config import Config
-from perflab.system.comparison import compare
+from perflab.present.escape import visible
+from perflab.system import open_run
+from perflab.system.comparison import RunComparison, compare, report_on
 from perflab.system.runs import history
 from perflab.units import format_quantity
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["run_compare", "run_history"]
+__all__ = ["Report", "run_compare", "run_history"]
 
 _METRIC_HEADS = ("metric", "A", "B", "B / A", "interval", "verdict")
 _MOMENT_HEADS = ("started", "run", "status", "value", "interval", "")
 
 
-def run_compare(a: Path, b: Path, conditions: Sequence[str], everything: bool) -> Answer:
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A file that shows the runs side by side, with some more of them, and whether it may be written over."""
+
+    path: Path
+    also: tuple[Path, ...]
+    force: bool
+
+
+def run_compare(a: Path, b: Path, conditions: Sequence[str], everything: bool, report: Report | None = None) -> Answer:
     """Tell what differs between two runs; the code is 0, 1 or 3 by the conditions."""
+    target = None if report is None else writable(report.path, force=report.force)
     found = compare(a, b)
     apart, metrics = found.differences(), found.frame()
     code, said = found.fails(*conditions)
@@ -38,8 +52,14 @@ def run_compare(a: Path, b: Path, conditions: Sequence[str], everything: bool) -
         "metrics": rows(metrics),
         "conditions": list(conditions),
         "said": list(said),
+        "written": None if target is None or report is None else _written(target, found, report.also),
     }
-    return Answer(data, [*_compared(apart, metrics, everything), *said], code)
+    lines = [*said, *([f"report: {visible(target)}"] if target is not None else [])]
+    return Answer(data, [*_compared(apart, metrics, everything), *lines], code)
+
+
+def _written(target: Path, found: RunComparison, also: Sequence[Path]) -> Path:
+    return report_on(target, found.a, found.b, *map(open_run, also))
 
 
 def _compared(apart: pd.DataFrame, metrics: pd.DataFrame, everything: bool) -> Iterator[str | Table]:

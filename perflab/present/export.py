@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 #: Name and version of the JSON document; the number grows when a reader of the old one would go wrong.
-JSON_SCHEMA = "perflab.report/1"
+JSON_SCHEMA = "perflab.run/1"
 _WHOLE = ("samples", "optimizations", "events")
 
 
@@ -49,7 +49,7 @@ def to_markdown(data: ReportData) -> str:
 
 
 def to_json(data: ReportData) -> str:
-    """Return facts, summary, targets, metrics and the small frames as JSON of schema `perflab.report/1`.
+    """Return facts, summary, targets, metrics and the small frames as JSON, as `present/run.schema.json` describes it.
 
     Values keep the frames' units; what is missing or not finite is null, times are ISO 8601. Of the other frames the
     number of rows is told: Parquet is the format for those.

@@ -94,6 +94,12 @@ def test_report_and_compare_and_history(runs: Path, tmp_path: Path) -> None:
     assert answered("report", runs / "first", "--output", tmp_path / "a.md")[1]["written"] == str(tmp_path / "a.md")
     _, compared = answered("compare", runs / "first", runs / "second", "--fail-if", "time_ratio > 9")
     assert compared["conditions"] == ["time_ratio > 9"]
+    assert compared["written"] is None
+    both = tmp_path / "both.html"
+    _, written = answered("compare", runs / "first", runs / "second", "--also", runs / "first", "--report", both)
+    assert written["written"] == str(both)
+    assert "3 runs compared" in both.read_text()
+    assert answered("compare", runs / "first", runs / "second", "--report", both)[0] == 2  # it exists
     assert len(compared["said"]) == 1
     names = {row["name"] for row in compared["metrics"]}
     assert "cache.hit_rate" in names

@@ -8,8 +8,10 @@ from __future__ import annotations
 import csv
 import json
 import re
+from importlib.resources import files
 from pathlib import Path
 
+import jsonschema
 import pandas as pd
 import present_frames as made
 import pytest
@@ -30,7 +32,7 @@ UNSAFE = re.compile(
 def test_json_is_versioned_and_strict() -> None:
     text = export.to_json(made.typical())
     document = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
-    assert document["schema"] == "perflab.report/1"
+    assert document["schema"] == "perflab.run/1"
     assert document["rows"]["accesses"] == len(made.typical().frames["accesses"])
     assert document["targets"][0]["actual"] == 7.94
     assert next(row for row in document["targets"] if row["name"] == "cache.memory")["actual"] is None
@@ -38,6 +40,13 @@ def test_json_is_versioned_and_strict() -> None:
     assert document["frames"]["samples"][0]["pair"] == -1
     assert document["info"]["config"]["max_parallel_operations"] == 4
     assert export.to_json(made.typical()) == text
+
+
+@pytest.mark.parametrize("data", [made.typical(), made.live(), hostile()], ids=["benchmark", "live", "hostile"])
+def test_json_is_as_its_schema_says(data: ReportData) -> None:
+    schema = json.loads(files("perflab.present").joinpath("run.schema.json").read_text("utf-8"))
+    assert schema["$id"] == export.JSON_SCHEMA
+    jsonschema.Draft202012Validator(schema).validate(json.loads(export.to_json(data)))
 
 
 def test_markdown_has_the_verdicts() -> None:

@@ -87,7 +87,7 @@ def test_a_run_is_written_in_every_format(runs: Path, tmp_path: Path, kind: str)
         again = perflab.open_run(runs / "small").report(tmp_path / "again.html")
         assert written.read_bytes() == again.read_bytes()
     if kind == "JSON":
-        assert json.loads(written.read_text())["schema"] == "perflab.report/1"
+        assert json.loads(written.read_text())["schema"] == "perflab.run/1"
 
 
 def test_without_a_run_there_is_nothing_to_write(runs: Path) -> None:
