@@ -85,6 +85,18 @@ NAMES: tuple[SemanticName, ...] = (
     SemanticName("resources", "children_rss_bytes", "perflab.process.children.memory.usage", "By", "gauge"),
     SemanticName("resources", "limit_bytes", "perflab.process.memory.limit", "By", "gauge"),
     SemanticName("resources", "available_bytes", "system.memory.linux.available", "By", "updowncounter"),
+    SemanticName("resources", "memory_ratio", "perflab.process.memory.fullness", "1", "gauge", "of the fullest bound"),
+    SemanticName("resources", "memory_bound", "perflab.process.memory.bound", "", "attribute"),
+    SemanticName("resources", "disk_read_bytes", "perflab.process.disk.read", "By", "counter", "since the last sample"),
+    SemanticName(
+        "resources", "disk_written_bytes", "perflab.process.disk.written", "By", "counter", "since the last sample"
+    ),
+    SemanticName(
+        "resources", "net_received_bytes", "perflab.host.network.received", "By", "counter", "since the last sample"
+    ),
+    SemanticName("resources", "net_sent_bytes", "perflab.host.network.sent", "By", "counter", "since the last sample"),
+    SemanticName("resources", "gc_collections", "perflab.process.gc.collections", "{collection}", "counter"),
+    SemanticName("resources", "gc_pause_s", "perflab.process.gc.pause", "s", "counter", "since the last sample"),
     SemanticName("resources", "cpu_ratio", "system.cpu.utilization", "1", "gauge", f"{_CPU}any but idle"),
     SemanticName(
         "resources", "process_cpu_ratio", "perflab.process.cpu.utilization", "1", "gauge", "children are counted too"
@@ -99,6 +111,8 @@ NAMES: tuple[SemanticName, ...] = (
     SemanticName("events", "name", "perflab.event.name", "", "attribute"),
     SemanticName("optimizations", "before", "perflab.optimization.before", "", "gauge", _BY_ROW),
     SemanticName("optimizations", "predicted", "perflab.optimization.predicted", "", "gauge", _BY_ROW),
+    SemanticName("optimizations", "predicted_low", "perflab.optimization.predicted.low", "", "gauge", _BY_ROW),
+    SemanticName("optimizations", "predicted_high", "perflab.optimization.predicted.high", "", "gauge", _BY_ROW),
     SemanticName("optimizations", "measured", "perflab.optimization.measured", "", "gauge", _BY_ROW),
     SemanticName("optimizations", "low", "perflab.optimization.measured.low", "", "gauge", _BY_ROW),
     SemanticName("optimizations", "high", "perflab.optimization.measured.high", "", "gauge", _BY_ROW),

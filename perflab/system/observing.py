@@ -112,7 +112,7 @@ class Observation:
         Examples
         --------
         >>> import perflab
-        >>> with perflab.PerformanceSystem() as system:
+        >>> with perflab.PerformanceSystem(perflab.Config(resource_monitoring={"enabled": False})) as system:
         ...     system.recommendations().empty
         True
         """

@@ -338,9 +338,7 @@ def test_a_killed_worker_that_ends_the_call_costs_nothing_that_was_finished(sour
         with pytest.raises(BrokenExecutor) as raised:
             _process(source, _kills, (cache, workers, recorder))
         kept = len(cache)
-        assert (
-            kept >= 4
-        )  # no more than four are in flight, so that the first four were finished before the eighth began
+        assert kept >= 1  # more if they were handed out in smaller batches than the one that ended the call
         assert any(str(source) in note and "errors='collect'" in note for note in raised.value.__notes__)
         again = _process(source, _kills, (cache, workers, recorder), errors="collect")
     assert (again.reused, again.failed) == (kept, 1)

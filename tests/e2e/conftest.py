@@ -26,7 +26,7 @@ FLAGS = (
 expect.set_options(timeout=30_000)  # a busy machine is slow, and no fault
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # not longer: while its driver runs, no other test of the process can have a loop
 def browser() -> Iterator[Browser]:
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if path is None:
@@ -37,9 +37,9 @@ def browser() -> Iterator[Browser]:
         opened.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """Give a JupyterLab that is started once, with a folder of its own as its root."""
+    """Give a JupyterLab that is started once a module, with a folder of its own as its root."""
     del browser  # without one there is nothing to look at it with, and it is not started
     home = tmp_path_factory.mktemp("lab")
     (home / "root").mkdir()

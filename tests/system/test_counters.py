@@ -24,6 +24,7 @@ SETTINGS: dict[str, Any] = {
     "resource_monitoring": {"enabled": False},
     "enable_auto_optimization": False,
     "predictive_prefetching_enabled": False,
+    "relief": {"enabled": False},
     "parallel": {"workers": 1},
     "cache": {"l1_bytes": 20_000, "l2_bytes": 20_000},
 }

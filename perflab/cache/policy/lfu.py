@@ -5,6 +5,7 @@ In: entries and reads of them. Out: the entry with the fewest reads; of several,
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator
 
 from perflab.cache.entry import Entry
@@ -84,8 +85,10 @@ class LFU:
         """Part all levels, which refer to each other."""
         level: _Level | None = self._bottom
         while level is not None:
-            for entry in level:
-                entry.uses = None
+            # The collector may have parted a level already.
+            with contextlib.suppress(AttributeError):
+                for entry in level:
+                    entry.uses = None
             higher, level.higher, level.lower = level.higher, None, None
             level = higher
 
