@@ -118,4 +118,7 @@ class RunningFolder:
 
 
 def _reason(error: Exception) -> str:
-    return str(error.strerror or error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+    if isinstance(error, OSError):
+        # Arrow's own text is longer than a slot of the ring, and tells the reason last.
+        return os.strerror(error.errno) if error.errno else str(error)
+    return f"{type(error).__name__}: {error}"
