@@ -11,29 +11,17 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from perflab.optimize.plan import Plan
 from perflab.record import columns
+from perflab.record.vocabulary import Verdict
 from perflab.units import format_quantity, format_seconds
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["OptimizationResult", "RowSink", "Verdict", "attempt"]
-
-Verdict = Literal[
-    "confirmed",
-    "indistinguishable",
-    "refuted",
-    "expired",
-    "kept",
-    "rolled back",
-    "no change",
-    "not enough data",
-]
-"""Of a proof: `confirmed`, and applied; `indistinguishable`, `refuted` or, once the trace has changed, `expired`. Of an
-action that is measured as it is done: `kept` or `rolled back`. Else why nothing was tried."""
 
 IN_FORCE = frozenset({"confirmed", "kept"})
 """Verdicts of what was changed and stays so."""

@@ -204,7 +204,7 @@ def _slim(text: str) -> str:
     }
     text = re.sub(r' id="([^"]*)"', lambda match: f' id="{short[match[1]]}"' if match[1] in used else "", text)
     text = re.sub(r'(href="#|url\(#)([^")]+)', lambda match: f"{match[1]}{short[match[2]]}", text)
-    text = text.replace("xlink:href", "href")
+    text = text.replace("xlink:href", "href").replace(' xmlns:xlink="http://www.w3.org/1999/xlink"', "")
     text = re.sub(r" font-family: [^;\"]*;?| transform=\"rotate\(-?0 [^\"]*\"", "", text)
     text = re.sub(r' (?:d|x|y|transform)="[^"]*"', _rounded, text)
     text = re.sub(r">\s*\n\s*<", "><", text)
@@ -250,8 +250,10 @@ def _themed(text: str, palette: Palette) -> str:
 def _named(text: str, label: str) -> str:
     name = escape.html(label)
     text = re.sub(r' style="[^"]*"', lambda match: re.sub(r"([:;]) ", r"\1", match[0]), text)
+    # What most text has stands once, on the whole; text begins where it is put unless it says otherwise.
+    text = re.sub(r"(?<=[;\"])(?:font-size:9px|text-anchor:start);", "", text)
     prefix = f"p{hashlib.sha256((name + text).encode()).hexdigest()[:10]}-"
     text = re.sub(r'( id="|href="#|url\(#)', rf"\1{prefix}", text)
     opening, body = text.split(">", 1)
-    face = 'font-family="DejaVu Sans,Verdana,sans-serif" stroke-linejoin="round" stroke-linecap="butt"'
+    face = 'font-family="DejaVu Sans,Verdana,sans-serif" font-size="9px" stroke-linejoin="round" stroke-linecap="butt"'
     return f'{opening} role="img" aria-label="{name}" {face}><title>{name}</title>{body}\n'

@@ -242,9 +242,12 @@ def _seconds(
 
     rows = len(places) + len(hit_places)
     if timestamps == "exact":
+        times = np.frombuffer(b"".join(segment.times for segment in segments))
+        if not len(places):
+            return times
         seconds = np.empty(rows)
         seconds[places] = read_s
-        seconds[hit_places] = np.frombuffer(b"".join(segment.times for segment in segments))
+        seconds[hit_places] = times
         return seconds
     stops = np.cumsum([len(segment) for segment in segments])
     starts = stops - [len(segment) for segment in segments]
