@@ -87,7 +87,7 @@ def _runs(first: ReportData, others: Sequence[Against]) -> Part:
         (name, *(read.text(run.info.get(fact)) or "–" for fact in ("label", "run_id", "started")), run.status)
         for name, run in runs
     ]
-    return Part("runs", "The runs", "", (tabled(table("Runs", ("", "label", "run", "started", "status"), body)),))
+    return Part("runs", "The runs", "", (tabled(table("Runs", ("called", "label", "run", "started", "status"), body)),))
 
 
 def _set(others: Sequence[Against]) -> Part:
@@ -141,7 +141,7 @@ def _beside(other: Against, verdicts: Sequence[str]) -> Table:
         )
         for row in sorted(chosen, key=lambda row: verdicts.index(row["verdict"]))
     ]
-    heads = ("metric", "A", other.name, f"{other.name} / A", "95 % interval", "")
+    heads = ("metric", "A", other.name, f"{other.name} / A", "95 % interval", "verdict")
     return table(f"Run {other.name} against run A", heads, body, numeric=heads[1:4])
 
 
