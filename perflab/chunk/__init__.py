@@ -12,8 +12,9 @@ from perflab.chunk.edits.manifest import Manifest, compare, take_manifest
 from perflab.chunk.languages.grammar import language_of
 from perflab.chunk.operations.facts import analysis_of, duplicates, index_of
 from perflab.chunk.operations.operations import OPERATIONS, transform
-from perflab.chunk.processing.process import ChunkWork, process_file
+from perflab.chunk.processing.process import process_file
 from perflab.chunk.processing.result import ChunkResult, FileResult
+from perflab.chunk.processing.work import ChunkWork
 from perflab.chunk.reading.stream import chunks, confined, stream
 from perflab.chunk.references import References
 from perflab.chunk.splitting.split import Splitter, Window, split

@@ -20,8 +20,8 @@ from perflab.chunk.chunk import Chunk, digest_of
 from perflab.chunk.edits.manifest import content_digest
 from perflab.chunk.languages.grammar import chunker_version
 from perflab.chunk.operations.operations import function_of
-from perflab.chunk.processing.process import digest_of_code
 from perflab.chunk.processing.slots import where
+from perflab.chunk.processing.work import digest_of_code
 from perflab.chunk.reading.stream import chunks
 from perflab.errors import PerflabError
 

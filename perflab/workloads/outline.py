@@ -49,7 +49,7 @@ def fill(facts: FileFacts, data: bytes) -> FileFacts:
 
 def _symbols(facts: FileFacts, data: bytes) -> Iterator[Symbol]:
     from perflab.chunk.languages.grammar import grammar_of
-    from perflab.chunk.splitting.split import parse
+    from perflab.chunk.languages.parsing import parse
 
     grammar = grammar_of(facts["language"])
     tree = parse(data, grammar.load())

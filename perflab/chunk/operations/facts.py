@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from perflab.chunk.chunk import Chunk
+from perflab.chunk.operations.parsed import Facts
 from perflab.chunk.processing.result import FileResult
 
 __all__ = ["FileFacts", "Symbol", "analysis_of", "duplicates", "index_of"]
-
-Facts = dict[str, Any]
 
 
 class Symbol(NamedTuple):

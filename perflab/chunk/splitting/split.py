@@ -15,13 +15,13 @@ from pathlib import PurePath
 
 from perflab.chunk.chunk import Chunk
 from perflab.chunk.languages.grammar import Grammar, grammar_of, language_of
-from perflab.chunk.languages.parsing import Patience, parse
+from perflab.chunk.languages.parsing import Patience
 from perflab.chunk.splitting.section import Cutter, Section
 from perflab.chunk.splitting.sections import Sectioning
 from perflab.chunk.text.encoding import SNIFFED_BYTES, UTF8, Encoding, encoding_of
 from perflab.errors import ConfigError
 
-__all__ = ["Note", "Splitter", "Window", "parse", "split"]
+__all__ = ["Note", "Splitter", "Window", "split"]
 
 Note = Callable[[str], None]
 LEAST_BYTES = 64  # a chunk must hold a character, and room to choose a border

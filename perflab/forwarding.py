@@ -1,6 +1,6 @@
-"""Methods of a system that are those of one of its parts.
+"""Methods of a whole that are those of one of its parts.
 
-In: the name of the part, and its method. Out: the method of the system, with the same docstring and types.
+In: the name of the part, and its method. Out: the method of the whole, with the same docstring and types.
 """
 
 from __future__ import annotations
