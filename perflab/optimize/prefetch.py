@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Prefetcher"]
 
+_PHASE = "prefetching"
 _POLL_S = 0.001
 _IDLE_POLL_S = 0.02
 _CLOSE_S = 0.3
@@ -143,7 +144,8 @@ class Prefetcher:
         Raises
         ------
         ConfigError
-            If the loader is not declared free of side effects, or `ttl`, `cost` or `tier` is not allowed.
+            If the loader is not declared free of side effects, or `keys`, the loader, `ttl`, `cost` or `tier` is not
+            allowed.
         """
         self._loaders.register(keys, loader, side_effect_free=side_effect_free, ttl=ttl, cost=cost, tier=tier)
 
@@ -201,13 +203,15 @@ class Prefetcher:
         knob, on = "predictive_prefetching_enabled", self.enabled
         precision = found.get("prefetch.precision")
         if precision is None or math.isnan(precision.value):
-            return attempt(knob, "not enough data", "no prefetched entry was read or has left so far.", old=on, new=on)
+            reason = "no prefetched entry was read or has left so far."
+            return attempt(knob, "not enough data", reason, old=on, new=on, phase=_PHASE)
         return attempt(
             knob,
             "kept" if on else "rolled back",
             f"{self._said(found)}; {self.dropped} more were expected and dropped.",
             old=False,
             new=True,
+            phase=_PHASE,
             metric=precision.name,
             unit=precision.unit,
             measured=precision.value,
