@@ -62,9 +62,7 @@ class Loaders:
             allowed.
         """
         if not isinstance(keys, str) and not callable(keys):
-            raise ConfigError(
-                f"keys is {keys!r}; it must be a prefix of text keys, or a function of a key."
-            )
+            raise ConfigError(f"keys is {keys!r}; it must be a prefix of text keys, or a function of a key.")
         check_loader(loader)
         if side_effect_free is not True:
             raise ConfigError(
