@@ -126,7 +126,7 @@ def events(frame: pd.DataFrame) -> Table:
 
 def optimizations(frame: pd.DataFrame) -> Table:
     """Return every setting that was tried, what came of it, and why."""
-    body = [
+    body: list[tuple[Cell | str, ...]] = [
         (
             *(read.text(record.get(name)) or "–" for name in ("knob", "old", "new", "verdict")),
             Cell(read.text(record.get("reason")) or "–", longest=_LONGEST_METHOD),
