@@ -52,6 +52,10 @@ def test_commands_are_compared_with_shell(tmp_path: Path) -> None:
     [
         (("--baseline", "a:b"), "give both --baseline and --optimized"),
         (("--baseline", "echo", "--optimized", "echo"), "'echo' names no function; write module:function"),
+        (("--baseline", "a:b", "--optimized", "a:b", "--quick"), "--quick is of the built-in workloads"),
+        (("--baseline", "a:b", "--optimized", "a:b", "--defects", 0), "--defects is of the built-in workloads"),
+        (("--budget", "0"), "--budget is of --baseline and --optimized"),
+        (("--workload", "document-creation", "--shell"), "--shell is of --baseline and --optimized"),
         (("--targets", "none.toml"), "config file 'none.toml' cannot be read"),
         (("--resume", "nowhere"), "nowhere"),
     ],
