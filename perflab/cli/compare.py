@@ -85,7 +85,9 @@ def run_history(runs: Path | None, metrics: Sequence[str], config_file: Path | N
         )
         for (name, series), moments in found.groupby(["name", "series"], sort=False)
     ]
-    return Answer({"runs": folder, "measured": rows(found)}, shown or ["No run measured it."])
+    none = f"No run in {visible(folder)} measured {', '.join(metrics)}; the names are those of perflab export --csv."
+    unjudged = f"No run in {visible(folder)} judged a target; name what to show, as in: --metric cache.hit_rate"
+    return Answer({"runs": folder, "measured": rows(found)}, shown or [none if metrics else unjudged])
 
 
 def _metric(row: Mapping[Any, Any]) -> tuple[str, ...]:
