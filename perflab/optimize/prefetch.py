@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Prefetcher"]
 
+_PHASE = "prefetching"
 _POLL_S = 0.001
 _IDLE_POLL_S = 0.02
 _CLOSE_S = 0.3
@@ -185,13 +186,15 @@ class Prefetcher:
         knob, on = "predictive_prefetching_enabled", self.enabled
         precision = found.get("prefetch.precision")
         if precision is None or math.isnan(precision.value):
-            return attempt(knob, "not enough data", "no prefetched entry was read or has left so far.", old=on, new=on)
+            reason = "no prefetched entry was read or has left so far."
+            return attempt(knob, "not enough data", reason, old=on, new=on, phase=_PHASE)
         return attempt(
             knob,
             "kept" if on else "rolled back",
             f"{self._said(found)}; {self.dropped} more were expected and dropped.",
             old=False,
             new=True,
+            phase=_PHASE,
             metric=precision.name,
             unit=precision.unit,
             measured=precision.value,

@@ -206,11 +206,18 @@ class PerformanceSystem:
         *,
         key: Hashable = None,
         cache_hit: bool | None = None,
+        nbytes: int | None = None,
+        error: BaseException | str | None = None,
         related_keys: Iterable[Hashable] = (),
     ) -> None:
-        """Record an operation that the caller timed; `related_keys` are hints to the prefetcher."""
-        related = tuple(related_keys)
-        self._recorder.record_operation(name, duration_s, key=key, cache_hit=cache_hit, related_keys=related)
+        """Record an operation that the caller timed; `related_keys` are hints to the prefetcher.
+
+        With an `error`, an exception or a text, it failed. A duration below zero or without end is a missing value.
+        """
+        related = (related_keys,) if isinstance(related_keys, str | bytes) else tuple(related_keys)
+        self._recorder.record_operation(
+            name, duration_s, key=key, cache_hit=cache_hit, nbytes=nbytes, error=error, related_keys=related
+        )
         if related:
             self.prefetch.hint(name if key is None else key, related)
 

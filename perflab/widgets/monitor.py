@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from perflab.present import escape
 from perflab.present.live import cpu_chart, hit_rate_chart, memory_chart
 from perflab.present.read import number
-from perflab.present.sections import optimizations
+from perflab.present.sections import effects, optimizations
 from perflab.units import format_quantity
 from perflab.widgets.controls import Controls
 from perflab.widgets.following import Following
@@ -197,11 +197,12 @@ class Monitor(Panel):
         since = f"-{window_s:g}s"
         events = self._system.frames.select("events", ["t", "name", "payload"], since=since).tail(_EVENTS)
         tried = self._system.frames.optimizations
-        steps = optimizations(tried[tried["trigger"] == "memory_pressure"].tail(_EVENTS))
+        relief = tried[tried["trigger"] == "memory_pressure"].tail(_EVENTS)
+        steps, changed = optimizations(relief), effects(relief)
         happened = shown_rows("events", events, "Events of the window")
         return (
             happened.html() if happened else _none("No event in the window."),
-            replace(steps, caption="Relief of memory, step by step").html()
+            replace(steps, caption="Relief of memory, step by step").html() + (changed.html() if changed else "")
             if steps
             else _none("No relief was needed."),
         )
