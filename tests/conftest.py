@@ -6,6 +6,11 @@ import gc
 import os
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes is no property of what is tested.
+settings.register_profile("perflab", deadline=None, max_examples=60)
+settings.load_profile("perflab")
 
 
 def pytest_collection_finish() -> None:
