@@ -65,12 +65,12 @@ class Monitor(Panel):
         self._managed: deque[tuple[float, float]] = deque()
         self._reads: deque[tuple[float, Counter[str]]] = deque()
         self._last: Any = None
-        self._controls = Controls(_schemas(window_s), self._redraw)
+        self._controls = Controls(_schemas(window_s), self._redraw, self)
         self.form = self._controls.form
         self.pause_button = button("Pause", self.pause, self)
         self._tiles, self._charts, self._relief = markup(""), markup(""), markup("")
         self.fill(row([self.form, self.pause_button]), self._tiles, self._charts, self._relief)
-        self._following = Following(self._look, self.fail, self._pace)
+        self._following = Following(self.guarded(self._look), self._pace)
         self._begin()
 
     @property

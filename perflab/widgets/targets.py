@@ -47,8 +47,8 @@ class Targets(Panel):
             raise ConfigError(f"A targets panel was given a {type(source).__name__}; give it a system or a run.")
         self._source = source
         self._tally, self._behind = markup(""), markup("")
-        self.cards = Listing.of(self.guarded(self.show_rows))
-        self._latest = Latest(self._judge, self.fail)
+        self.cards = Listing.of(self.show_rows, self)
+        self._latest = Latest(self.guarded(self._judge))
         again = button("Judge again", self.judge, self, hint="Judge what was recorded until now")
         self.fill(self._tally, self.cards, row([again]), self._behind)
         self.judge()
