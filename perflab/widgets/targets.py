@@ -17,7 +17,7 @@ from perflab.present.verdicts import counts
 from perflab.widgets.listing import Listing
 from perflab.widgets.panel import Panel, button, markup, row
 from perflab.widgets.redraw import Latest
-from perflab.widgets.rows import newest, shown_rows
+from perflab.widgets.rows import newest, newest_part, shown_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,9 +79,11 @@ class Targets(Panel):
         self.say(f"{expression}: {note}")
 
     def _judge(self, _: None) -> None:
-        found = self._source.targets()
+        run, left_out = newest_part(self._source)
+        found = run.targets()
+        is_recorded = len(run.frames.targets) > 0  # then it was judged when all rows were there
         self.cards.html = cards(found) or '<p class="note">No target was judged.</p>'
-        self._tally.value = _tally(found)
+        self._tally.value = _tally(found) + ("" if is_recorded or not left_out else f'<p class="note">{left_out}</p>')
         self.say(f"{len(found)} targets were judged. Pick one to see the rows behind it.")
 
 
