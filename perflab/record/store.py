@@ -22,6 +22,7 @@ from perflab.record.frames import FRAMES
 from perflab.record.parquet import write_file
 from perflab.record.rows import gather, pieces
 from perflab.record.where import Where
+from perflab.redact import redacted_facts
 from perflab.regular import check_regular, read_regular
 
 if TYPE_CHECKING:
@@ -116,7 +117,8 @@ class RunFolder:
         self._lock.close()
 
     def _write_info(self) -> None:
-        write_atomically(self.path / INFO, json.dumps(self._info, indent=1, sort_keys=True, default=str) + "\n")
+        facts = redacted_facts(json.loads(json.dumps(self._info, default=str)))
+        write_atomically(self.path / INFO, json.dumps(facts, indent=1, sort_keys=True) + "\n")
 
 
 def _claim(path: Path) -> None:

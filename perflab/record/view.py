@@ -192,7 +192,7 @@ class Frames(Mapping[str, "pd.DataFrame"]):
     def to_parquet(self, folder: str | Path) -> list[Path]:
         """Write one Parquet file a frame into a folder, which is made if it is missing; return the files.
 
-        A file that is there already is replaced, at once and as a whole, and readable by its owner alone. pandas, polars,
+        A file that is there already is replaced, at once and as a whole; its owner alone may read it. pandas, polars,
         DuckDB and dask.dataframe read the files; units and meanings stand in the metadata of their fields.
 
         Raises

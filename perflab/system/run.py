@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from perflab.analyze import GUIDE_TARGETS, Target, config_targets
 from perflab.analyze.targets import targets_for
 from perflab.config import Config
+from perflab.config.shown import public_settings
 from perflab.errors import ConfigError, RunError
 from perflab.record import Frames
 from perflab.record.flight import RING
@@ -224,5 +225,10 @@ def describe_run(config: Config, label: str | None = None) -> dict[str, Any]:
 
     host = facts()
     versions = {"python": host["python"], **host.pop("packages")}  # type: ignore[dict-item]  # a mapping of texts
-    settings = config.model_dump(mode="json")
-    return {"label": label, "config": settings, "host": host, "versions": versions, "seed": config.benchmark.seed}
+    return {
+        "label": label,
+        "config": public_settings(config),
+        "host": host,
+        "versions": versions,
+        "seed": config.benchmark.seed,
+    }
