@@ -5,12 +5,12 @@ In: a config. Out: its settings for a run's facts, without secrets; or HTML with
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator
 from typing import Any
 
 from pydantic import BaseModel
 
+from perflab import inert
 from perflab.redact import site_of
 
 __all__ = ["public_settings", "settings_html"]
@@ -68,7 +68,7 @@ def _group(name: str, rows: list[Row]) -> str:
     head = "<tr><th scope='col'>setting</th><th scope='col'>value</th><th scope='col'>meaning</th></tr>"
     is_open = " open" if changed else ""
     return (
-        f"<details{is_open}><summary>{html.escape(said)}</summary><table><thead>{head}</thead>{body}</table></details>"
+        f"<details{is_open}><summary>{inert.html(said)}</summary><table><thead>{head}</thead>{body}</table></details>"
     )
 
 
@@ -76,6 +76,6 @@ def _row(field: str, value: Any, default: Any, about: str) -> str:
     shown = str(value) if value == default else f"{value} (default: {default})"
     mark = ("<b>", "</b>") if value != default else ("", "")
     return (
-        f"<tr><th scope='row'>{html.escape(field)}</th><td>{mark[0]}{html.escape(shown)}{mark[1]}</td>"
-        f"<td style='text-align:left'>{html.escape(about)}</td></tr>"
+        f"<tr><th scope='row'>{inert.html(field)}</th><td>{mark[0]}{inert.html(shown)}{mark[1]}</td>"
+        f"<td style='text-align:left'>{inert.html(about)}</td></tr>"
     )

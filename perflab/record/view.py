@@ -5,11 +5,11 @@ In: a function from a frame's name to its Arrow table. Out: `Frames`, one DataFr
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
+from perflab import inert
 from perflab.errors import RunError
 from perflab.record.arrow import arrow_schema
 from perflab.record.dataframe import assembled, dtypes, to_dataframe, values
@@ -99,7 +99,7 @@ class Frames(Mapping[str, "pd.DataFrame"]):
         return f"<Frames {', '.join(texts)}>"
 
     def _repr_html_(self) -> str:
-        sizes = ((html.escape(frame), *self._size(frame)) for frame in FRAMES)
+        sizes = ((inert.html(frame), *self._size(frame)) for frame in FRAMES)
         body = "".join(
             f"<tr><th scope='row'>{frame}</th><td>{rows:,}</td><td>{format_bytes(size)}</td></tr>"
             for frame, rows, size in sizes

@@ -5,13 +5,13 @@ In: a run folder, or the frames of a system that is still at work. Out: `Run`.
 
 from __future__ import annotations
 
-import html
 import os
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from perflab import inert
 from perflab.analyze import GUIDE_TARGETS, Target, config_targets
 from perflab.analyze.targets import targets_for
 from perflab.config import Config
@@ -155,8 +155,8 @@ class Run:
 
     def _repr_html_(self) -> str:
         counts = "".join(f"<tr><th scope='row'>{frame}</th><td>{len(rows)}</td></tr>" for frame, rows in self._rows())
-        head = html.escape(f"Run {self.info.get('run_id')}, {self.status}")
-        ending = f"<p>{html.escape(self.ending)}</p>" if self.ending else ""
+        head = inert.html(f"Run {self.info.get('run_id')}, {self.status}")
+        ending = f"<p>{inert.html(self.ending)}</p>" if self.ending else ""
         return f"<table><caption>{head}</caption><tbody>{counts}</tbody></table>{ending}"
 
     def _rows(self) -> list[tuple[str, pd.DataFrame]]:
