@@ -32,10 +32,12 @@ from soak_ledger import SLOTS, Ledger
 import perflab
 from perflab.cache import DiskCache
 
-WORKER = Path(__file__).with_name("soak_worker.py")
+SCRIPT = Path(__file__)
+WORKER = SCRIPT.with_name("soak_worker.py")
 CLOCKS_S = (0, -7_200, 7_200, 30, -30)
 LINE_S = 30.0
 STILL_S = 30.0
+JUDGED_S = 300.0
 ELDER = 0
 """The slot whose process is never killed, so that its memory and files can be judged."""
 BOUNDS = {
@@ -193,8 +195,9 @@ class Soak:
         for slot in range(SLOTS):
             self.ended(slot, 0)
         self.check_databases()
-        self.check_vault()
-        self.check_files()
+        check_vault(self.folder, self.ledger)
+        for name in ("cache", "vault"):
+            check_files(self.folder / name)
 
     def stop(self) -> None:
         """Kill what still runs."""
@@ -202,31 +205,11 @@ class Soak:
             process.kill()
             process.communicate()
 
-    def check_vault(self) -> None:
-        """Every key of the vault has the value that was acknowledged last, or one that was tried after it."""
-        # A clock that is behind none of the writers' believes all of them.
-        late = time.time() + 2 * max(CLOCKS_S)
-        with DiskCache(self.folder / "vault", 1_000_000_000, wall=lambda: late) as vault:
-            for key in np.ndindex(self.ledger.tried.shape):
-                number = (vault.get(key) or (0,))[0]
-                least, most = self.ledger.acknowledged[key], self.ledger.tried[key]
-                if not least <= number <= most:
-                    raise BrokenError(f"the vault's key {key} is {number}; acknowledged was {least}, tried {most}")
-
-    def check_files(self) -> None:
-        """Once a cache was opened again, its folder holds the database and the values that rows name."""
-        for name in ("cache", "vault"):
-            folder = self.folder / name
-            DiskCache(folder, 1_000_000_000).close()
-            with contextlib.closing(sqlite3.connect(folder / "cache.db")) as connection:
-                named = {row[0] for row in connection.execute("SELECT filename FROM Cache WHERE filename IS NOT NULL")}
-            found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-            left = found - named - {"cache.db", "cache.db-wal", "cache.db-shm", "heat.json"}
-            if left or named - found:
-                raise BrokenError(f"{name} has files that no row names {left}, or rows without file {named - found}")
-
-    def check_flat(self) -> None:
-        """Judge the figures that were noted every second."""
+    def check_flat(self, seconds: float) -> None:
+        """Judge the figures that were noted every second, where that was long enough for caches to have filled."""
+        if seconds < JUDGED_S:
+            print(f"too short to judge whether figures are flat: that takes {JUDGED_S / 60:g} min")
+            return
         uneven = []
         for name, points in self.figures.items():
             grown = growth(*zip(*points, strict=True))
@@ -239,6 +222,29 @@ class Soak:
             uneven += [] if grown.high <= bound else [name]
         if uneven:
             raise BrokenError(f"not flat: {', '.join(uneven)}")
+
+
+def check_vault(folder: Path, ledger: Ledger) -> None:
+    """Every key of the vault has the value that was acknowledged last, or one that was tried after it."""
+    # A clock that is behind none of the writers' believes all of them.
+    late = time.time() + 2 * max(CLOCKS_S)
+    with DiskCache(folder / "vault", 1_000_000_000, wall=lambda: late) as vault:
+        for key in np.ndindex(ledger.tried.shape):
+            number = (vault.get(key) or (0,))[0]
+            least, most = ledger.acknowledged[key], ledger.tried[key]
+            if not least <= number <= most:
+                raise BrokenError(f"the vault's key {key} is {number}; acknowledged was {least}, tried {most}")
+
+
+def check_files(folder: Path) -> None:
+    """Once a cache was opened again, its folder holds the database and the values that rows name."""
+    DiskCache(folder, 1_000_000_000).close()
+    with contextlib.closing(sqlite3.connect(folder / "cache.db")) as connection:
+        named = {row[0] for row in connection.execute("SELECT filename FROM Cache WHERE filename IS NOT NULL")}
+    found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    left = found - named - {"cache.db", "cache.db-wal", "cache.db-shm", "heat.json"}
+    if left or named - found:
+        raise BrokenError(f"{folder.name} has files that no row names {left}, or rows without file {named - found}")
 
 
 def main() -> int:
@@ -255,7 +261,7 @@ def main() -> int:
     try:
         soak.run(arguments.minutes * 60)
         soak.tell(arguments.minutes * 60)
-        soak.check_flat()
+        soak.check_flat(arguments.minutes * 60)
     except BrokenError as error:
         print(f"BROKEN with seed {arguments.seed}: {error}\nwhat is left is in {folder}")
         return 1

@@ -128,8 +128,10 @@ class Caller(threading.Thread):
         mine = self.work.slot, self.thread, self.random.randrange(OWN_KEYS)
         number = int(self.work.ledger.tried[mine]) + 1
         self.work.ledger.tried[mine] = number
+        before = time.time()
         stored = self.work.vault.set(mine, (number, filling_of(number)))
-        self.work.ledger.written_s[mine] = math.ceil(time.time())
+        # The clock may have been set meanwhile, either way.
+        self.work.ledger.written_s[mine] = math.ceil(max(before, time.time()) + LATE_S)
         self.work.ledger.acknowledged[mine] = number if stored else 0
 
     def read_vault(self) -> None:
