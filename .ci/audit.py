@@ -42,12 +42,13 @@ def audit_of(document: dict[str, Any]) -> Audit:
     """Return the audit that pip-audit's JSON tells of; a package that it skips was not checked."""
     packages = document["dependencies"]
     skipped = [(one["name"], _shortened(one)) for one in packages if "skip_reason" in one]
-    found = [
-        f"{one['name']} {one['version']}: {finding['id']}, fixed in {', '.join(finding['fix_versions']) or 'nothing yet'}"
-        for one in packages
-        for finding in one.get("vulns", ())
-    ]
+    found = [_finding(one, finding) for one in packages for finding in one.get("vulns", ())]
     return Audit(tuple(one["name"] for one in packages if "vulns" in one), tuple(skipped), tuple(found))
+
+
+def _finding(package: dict[str, Any], finding: dict[str, Any]) -> str:
+    fixed = ", ".join(finding["fix_versions"]) or "nothing yet"
+    return f"{package['name']} {package['version']}: {finding['id']}, fixed in {fixed}"
 
 
 def _shortened(package: dict[str, Any]) -> str:

@@ -220,13 +220,18 @@ class Recorder(Events):
         key: object = None,
         cache_hit: bool | None = None,
         nbytes: int | None = None,
-        error: str | None = None,
+        error: BaseException | str | None = None,
         related_keys: Iterable[object] = (),
     ) -> None:
-        """Record an operation that the caller timed itself and that ends now."""
+        """Record an operation that the caller timed itself and that ends now.
+
+        With an `error` it failed. Related keys that are a text are one key. What can be no duration, such as one below
+        zero, is a missing value.
+        """
         operation = Operation(name, key, self)
         operation.cache_hit, operation.nbytes = cache_hit, nbytes
-        operation.error, operation.related_keys = error, tuple(related_keys)
+        operation.fail(error)
+        operation.related_keys = (related_keys,) if isinstance(related_keys, str | bytes) else tuple(related_keys)
         operation.end_after(duration_s)
         self.finish(operation)
 
