@@ -88,7 +88,7 @@ def test_each_exception_is_in_the_threat_model() -> None:
 
 def test_a_module_is_only_imported_by_a_name_of_the_packages_own_or_the_users() -> None:
     users = {"bench/arm.py", "bench/sample.py", "parallel/task.py"}  # module:function, given by the user
-    own = {"__init__.py", "widgets/__init__.py", "bench/__init__.py", "host/monitor.py", "chunk/syntax.py"}
+    own = {"__init__.py", "widgets/__init__.py", "bench/__init__.py", "host/monitor.py", "chunk/languages/syntax.py"}
     places = {
         str(file.relative_to(PACKAGE))
         for file in PACKAGE.rglob("*.py")

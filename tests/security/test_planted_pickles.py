@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 import perflab
 from perflab import Config, PerformanceSystem
 from perflab.cache import DiskCache
-from perflab.chunk.manifest import Manifest
+from perflab.chunk.edits.manifest import Manifest
 from perflab.cli.app import app
 from perflab.errors import PerflabError
 from perflab.record.frames import FRAMES
