@@ -35,6 +35,7 @@ from perflab.redact import redacted
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from perflab.record.store import RunFolder
     from perflab.record.where import Where
 
 __all__ = ["Recorder"]
@@ -301,6 +302,11 @@ class Recorder(Events):
         """Add facts to the run's `run.json`, if there is one."""
         if self._running is not None:
             self._running.use(lambda folder: folder.update(**facts))
+
+    def change_folder(self, change: Callable[[RunFolder], object]) -> None:
+        """Have the run folder changed, if there is one: how a disk that fails is caused on purpose."""
+        if self._running is not None:
+            self._running.use(change)
 
     def flush(self) -> None:
         """Bring all rows into the run folder, if there is one."""
