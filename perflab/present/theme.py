@@ -114,7 +114,15 @@ def style(palette: Palette = LIGHT) -> Iterator[None]:
     """Apply fonts, sizes and colours to what is drawn inside; matplotlib's settings are as before on leaving."""
     import matplotlib as mpl
 
-    settings: dict[Any, Any] = {
+    # The figure's own settings must not be mixed with those of the notebook it is drawn in.
+    with mpl.rc_context({**_defaults(), **_settings(palette)}), warnings.catch_warnings():
+        # A letter that DejaVu lacks is measured as a box; the reader's browser shows it from another font.
+        warnings.filterwarnings("ignore", message=r"Glyph .* missing from", category=UserWarning)
+        yield
+
+
+def _settings(palette: Palette) -> dict[Any, Any]:
+    return {
         "font.family": "sans-serif",
         "font.sans-serif": _FONTS,
         "font.size": 9.0,
@@ -140,11 +148,6 @@ def style(palette: Palette = LIGHT) -> Iterator[None]:
         "xtick.labelcolor": palette.muted,
         "ytick.labelcolor": palette.muted,
     }
-    # The figure's own settings must not be mixed with those of the notebook it is drawn in.
-    with mpl.rc_context({**_defaults(), **settings}), warnings.catch_warnings():
-        # A letter that DejaVu lacks is measured as a box; the reader's browser shows it from another font.
-        warnings.filterwarnings("ignore", message=r"Glyph .* missing from", category=UserWarning)
-        yield
 
 
 def svg(figure: Figure, label: str, *, palette: Palette = LIGHT) -> str:

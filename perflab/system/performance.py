@@ -17,6 +17,7 @@ from perflab.cache import build_tiers, cached
 from perflab.config import Config
 from perflab.errors import PerflabError
 from perflab.events import Events
+from perflab.forwarding import forwarded
 from perflab.host import Monitor
 from perflab.optimize import AutoOptimizer
 from perflab.record import Frames, Operation
@@ -26,7 +27,6 @@ from perflab.system.alerts import Alerts, newest_metrics
 from perflab.system.apply import apply
 from perflab.system.background import Background
 from perflab.system.files import FileWork
-from perflab.system.forwarding import forwarded
 from perflab.system.hotset import HotSet
 from perflab.system.large_files import Files
 from perflab.system.memory import load_frames
