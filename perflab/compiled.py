@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import logging
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -89,20 +90,25 @@ class Kernel(Generic[P, R]):
 
 
 def kernel(function: Callable[P, R]) -> Kernel[P, R]:
-    """Compile a function for calls from Python; the first of them says on stderr if it has to be waited for."""
+    """Compile a function for calls from Python; the first of them says on a terminal if it has to be waited for."""
     return Kernel(function, lambda text: _listeners[-1](text))
 
 
-def _to_stderr(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+def _to_who_waits(text: str) -> None:
+    # In a notebook, or in another program's pipe, a line on stderr is taken for something that went wrong.
+    if sys.stderr.isatty():
+        print(text, file=sys.stderr, flush=True)
+    else:
+        _log.info(text)
 
 
-_listeners: list[Callable[[str], object]] = [_to_stderr]
+_log = logging.getLogger("perflab.compiled")
+_listeners: list[Callable[[str], object]] = [_to_who_waits]
 
 
 @contextlib.contextmanager
 def telling(listener: Callable[[str], object]) -> Iterator[None]:
-    """Tell somebody else than stderr what is waited for, whichever thread waits: a panel has a line for that.
+    """Tell somebody else than the terminal what is waited for, whichever thread waits: a panel has a line for that.
 
     Examples
     --------

@@ -8,7 +8,9 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import io
+import os
 import re
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -111,11 +113,14 @@ def stylesheet() -> str:
 
 @contextmanager
 def style(palette: Palette = LIGHT) -> Iterator[None]:
-    """Apply fonts, sizes and colours to what is drawn inside; matplotlib's settings are as before on leaving."""
+    """Apply fonts, sizes and colours to what is drawn inside; matplotlib's settings are as before on leaving.
+
+    One thread draws at a time: the settings are those of the whole process.
+    """
     import matplotlib as mpl
 
     # The figure's own settings must not be mixed with those of the notebook it is drawn in.
-    with mpl.rc_context({**_defaults(), **_settings(palette)}), warnings.catch_warnings():
+    with _turn, mpl.rc_context({**_defaults(), **_settings(palette)}), warnings.catch_warnings():
         # A letter that DejaVu lacks is measured as a box; the reader's browser shows it from another font.
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from", category=UserWarning)
         yield
@@ -148,6 +153,15 @@ def _settings(palette: Palette) -> dict[Any, Any]:
         "xtick.labelcolor": palette.muted,
         "ytick.labelcolor": palette.muted,
     }
+
+
+def _renew() -> None:
+    global _turn
+    _turn = threading.RLock()
+
+
+_turn = threading.RLock()
+os.register_at_fork(after_in_child=_renew)  # the thread that drew is the parent's
 
 
 def svg(figure: Figure, label: str, *, palette: Palette = LIGHT) -> str:

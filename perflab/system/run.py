@@ -100,6 +100,10 @@ class Run:
         recorded = self.frames.targets
         return recorded if len(recorded) else judge(self.metrics(), self._bounds())
 
+    def newest(self, most: int) -> Run:
+        """Return the run with about its newest `most` rows of each frame alone; see `Frames.newest`."""
+        return Run(self.info, self.frames.newest(most), self._folder)
+
     def report(self, path: str | os.PathLike[str]) -> Path:
         """Write a report and return its path; the suffix chooses the format: .html, .md or .json.
 
@@ -153,13 +157,11 @@ class Run:
         return f"<Run {self.info.get('run_id')} {self.status} {self.frames!r}{ending}>"
 
     def _repr_html_(self) -> str:
-        counts = "".join(f"<tr><th scope='row'>{frame}</th><td>{len(rows)}</td></tr>" for frame, rows in self._rows())
+        known = self.frames.describe().drop_duplicates("frame")[["frame", "rows"]].itertuples(index=False)
+        counts = "".join(f"<tr><th scope='row'>{frame}</th><td>{rows}</td></tr>" for frame, rows in known)
         head = html.escape(f"Run {self.info.get('run_id')}, {self.status}")
         ending = f"<p>{html.escape(self.ending)}</p>" if self.ending else ""
         return f"<table><caption>{head}</caption><tbody>{counts}</tbody></table>{ending}"
-
-    def _rows(self) -> list[tuple[str, pd.DataFrame]]:
-        return list(self.frames.items())
 
     def _last_events(self) -> Flight:
         return Flight() if self._folder is None else read_ring(self._folder / RING)

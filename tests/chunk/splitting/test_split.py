@@ -11,7 +11,7 @@ import sysconfig
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from perflab.chunk import Chunk, split
@@ -28,8 +28,6 @@ FRAGMENTS = (
     *(b"\r\n", b"\n\n", b"\t", b" ", b"/* c */", b"// c\n", b"`${", b"\xff", b"\xef\xbb\xbf", b"\0", b"(", b")"),
     *("ä€😀".encode(), b"x" * 90, b"--- \n", b"- a\n", b"export const f = () => 1;\n", b"\\\n", b"'"),
 )
-settings.register_profile("chunk", deadline=None, max_examples=60)
-settings.load_profile("chunk")
 
 
 def check(data: bytes, chunks: list[Chunk], max_bytes: int) -> None:
