@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from perflab.owned import open_own
 from perflab.record.arrow import indexed, truths
 from perflab.record.dictionaries import compact, joined
 from perflab.record.texts import Texts
@@ -156,6 +157,8 @@ def range_of(table: pa.Table) -> tuple[int, int] | None:
 def _replacing(file: Path) -> Iterator[Path]:
     hidden = file.with_name(f".{file.name}.{os.getpid()}-{threading.get_ident()}.tmp")
     try:
+        hidden.unlink(missing_ok=True)
+        os.close(open_own(hidden, os.O_WRONLY | os.O_EXCL))
         yield hidden
         hidden.replace(file)
     except BaseException:

@@ -30,6 +30,7 @@ from perflab.record.sources import Accesses, Gathered, Operations
 from perflab.record.tape import Tape
 from perflab.record.tapes import Tapes
 from perflab.record.view import Frames
+from perflab.redact import redacted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -48,6 +49,8 @@ _RAW_BYTES = 16
 """A hit that is no column yet: a reference to its entry, and its time."""
 _OPERATION_BYTES = 300
 """An operation that is no column yet: the object and what it has."""
+_TELLING = frozenset({"error", "payload", "reason"})
+"""Columns whose text is somebody else's, such as an exception's."""
 
 
 class Recorder(Events):
@@ -183,7 +186,7 @@ class Recorder(Events):
         if frame == "events" and self._ring is not None:
             self._ring.write("event", str(values.get("name")))
         rows = self._gathered[frame].rows
-        rows.append((self.run_id, time.time_ns(), *map(values.get, _NAMES[frame])))
+        rows.append((self.run_id, time.time_ns(), *(_told(name, values.get(name)) for name in _NAMES[frame])))
         if len(rows) >= self._chunk_rows:
             self._logs.seal(frame)
 
@@ -338,6 +341,10 @@ class Recorder(Events):
 
     def _size(self, frame: str) -> tuple[int, int]:
         return self._logs[frame].size()
+
+
+def _told(name: str, value: object) -> object:
+    return redacted(value) if name in _TELLING and isinstance(value, str) else value
 
 
 def _now() -> str:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from fuzzing import fuzzer, mutated
 from hypothesis import strategies as st
-from perflab.chunk.stream import chunks, stream
 
 from perflab.chunk import Manifest, Splitter, lay_out, split, take_manifest
+from perflab.chunk.reading.stream import chunks, stream
 from perflab.errors import PerflabError
 
 from test_split import FRAGMENTS, LANGUAGES, SAMPLES, check  # isort: skip  # on the path since `fuzzing` was imported

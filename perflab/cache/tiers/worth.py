@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from perflab.cache.tiers.savings import load_costs
+from perflab.owned import open_own
+from perflab.regular import check_regular, read_regular
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,7 +105,8 @@ def write_heat(folder: str | os.PathLike[str], found: Mapping[str, Heat]) -> Non
     path = Path(folder, HEAT)
     part = path.with_suffix(f".{os.getpid()}")
     try:
-        part.write_text(json.dumps({"version": _VERSION, "keys": dict(most)}), encoding="utf-8")
+        with os.fdopen(open_own(part, os.O_WRONLY | os.O_TRUNC), "w", encoding="utf-8") as file:
+            json.dump({"version": _VERSION, "keys": dict(most)}, file)
         part.replace(path)
     except OSError:
         part.unlink(missing_ok=True)
@@ -116,9 +119,8 @@ def read_heat(folder: str | os.PathLike[str]) -> dict[str, Heat]:
     """
     path = Path(folder, HEAT)
     try:
-        if path.is_symlink() or path.stat().st_size > _MOST_BYTES:
-            return {}
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        check_regular(path)
+        stored = json.loads(read_regular(path, _MOST_BYTES))
         return dict(_checked(stored["keys"].items())) if stored["version"] == _VERSION else {}
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return {}
