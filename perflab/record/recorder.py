@@ -294,6 +294,11 @@ class Recorder(Events):
         return self._ring.path
 
     @property
+    def sample_ratio(self) -> float:
+        """Share of the keys whose accesses are recorded."""
+        return self._settings.sample_ratio
+
+    @property
     def rows_dropped(self) -> int:
         """Rows that left memory and are in no run folder."""
         return self._logs.dropped
@@ -337,7 +342,7 @@ class Recorder(Events):
         return RunningFolder(run_dir, facts, self.flush, self._settings.flush_interval_s)
 
     def _facts(self, frame: str) -> dict[str, Any]:
-        ratio = self._settings.sample_ratio if frame == "accesses" else 1.0
+        ratio = self.sample_ratio if frame == "accesses" else 1.0
         return {"rows_dropped": self._logs[frame].dropped, "sample_ratio": ratio}
 
     def _size(self, frame: str) -> tuple[int, int]:
