@@ -17,6 +17,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 from perflab.errors import RunError
 from perflab.record.arrow import arrow_schema
 from perflab.record.by_column import Made, Make, by_column
+from perflab.record.footer import opened
 from perflab.record.frames import FRAMES
 from perflab.record.parquet import write_file
 from perflab.record.rows import gather, pieces
@@ -254,7 +255,5 @@ def _files(path: Path, frame: str) -> list[Path]:
 
 
 def _facts(file: Path) -> pq.FileMetaData:
-    import pyarrow.parquet as pq
-
-    with pq.ParquetFile(file) as opened:
-        return opened.metadata
+    with opened(file) as stored:
+        return stored.metadata
