@@ -33,10 +33,11 @@ _SURELY_WHOLE = 32
 _FEW = 255
 
 
-def write_file(file: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> None:
+def write_file(file: Path, tables: Iterable[pa.Table], schema: pa.Schema, *, mode: int = 0o600) -> None:
     """Write tables one after the other into a file; a reader sees the old file or the whole new one.
 
-    No more than about a row group is in memory, so `tables` may be read as they are asked for.
+    No more than about a row group is in memory, so `tables` may be read as they are asked for. The umask may take
+    rights from `mode`.
 
     Raises
     ------
@@ -46,7 +47,7 @@ def write_file(file: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> Non
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with _replacing(file) as hidden, pq.ParquetWriter(hidden, schema, **_encodings(schema)) as writer:
+    with _replacing(file, mode) as hidden, pq.ParquetWriter(hidden, schema, **_encodings(schema)) as writer:
         for rows in _row_groups(tables):
             arrays = [_small(column) if _is_text(column.type) else column for column in rows.columns]
             writer.write_table(pa.Table.from_arrays(arrays, schema=rows.schema), row_group_size=ROW_GROUP)
@@ -153,9 +154,10 @@ def range_of(table: pa.Table) -> tuple[int, int] | None:
 
 
 @contextlib.contextmanager
-def _replacing(file: Path) -> Iterator[Path]:
+def _replacing(file: Path, mode: int) -> Iterator[Path]:
     hidden = file.with_name(f".{file.name}.{os.getpid()}-{threading.get_ident()}.tmp")
     try:
+        hidden.touch(mode)  # Arrow would make it with all rights that the umask leaves
         yield hidden
         hidden.replace(file)
     except BaseException:

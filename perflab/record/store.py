@@ -58,7 +58,8 @@ class RunFolder:
         self._info = {"format": FORMAT, "status": "unfinished", **info}
         self._next = 0
         try:
-            (path / PARTS).mkdir(parents=True, exist_ok=True, mode=0o700)
+            path.mkdir(parents=True, exist_ok=True, mode=0o700)  # whose mode is not that of its parents
+            (path / PARTS).mkdir(exist_ok=True, mode=0o700)
             self._lock = _lock(path)
             self._begin()
         except OSError as error:
@@ -116,7 +117,7 @@ class RunFolder:
 
 
 def _lock(path: Path) -> IO[bytes]:
-    lock = (path / ".lock").open("wb")
+    lock = os.fdopen(os.open(path / ".lock", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600), "wb")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

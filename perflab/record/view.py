@@ -205,7 +205,7 @@ class Frames(Mapping[str, "pd.DataFrame"]):
         try:
             target.mkdir(parents=True, exist_ok=True)
             for frame, file in zip(FRAMES, files, strict=True):
-                write_file(file, [self._read(frame)], arrow_schema(frame))
+                write_file(file, [self._read(frame)], arrow_schema(frame), mode=0o666)  # for whoever may be given it
         except OSError as error:
             reason = error.strerror or str(error)
             raise RunError(f"The folder {str(target)!r} cannot be written: {reason}; choose another folder.") from error

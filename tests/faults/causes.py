@@ -18,6 +18,7 @@ import pytest
 __all__ = [
     "FakedClock",
     "another_user",
+    "control_group",
     "crowd",
     "fill",
     "immutable",
@@ -137,3 +138,19 @@ class FakedClock:
             "FAKETIME_NO_CACHE": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         }
+
+
+@contextlib.contextmanager
+def control_group(controller: str, **bounds: int) -> Iterator[tuple[Path, tuple[str, ...]]]:
+    """Make a control group with bounds, of version 1; yield its folder, and what a program is run under to be in it."""
+    group = Path("/sys/fs/cgroup", controller, f"perflab-{os.getpid()}")
+    try:
+        group.mkdir()
+    except OSError:
+        pytest.skip(f"control groups of {controller} cannot be made here")
+    try:
+        for name, bound in bounds.items():
+            (group / f"{controller}.{name}").write_text(str(bound))
+        yield group, ("/bin/sh", "-c", f'echo $$ > {group}/cgroup.procs && exec "$@"', "sh")
+    finally:
+        group.rmdir()

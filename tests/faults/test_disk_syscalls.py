@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from disk_faults import program, python
+from causes import program, python
 
 from perflab.cache import DiskCache
 
@@ -121,6 +121,7 @@ def check(path: Path, *, refused: bool) -> int:
     return path.with_suffix(".log").read_text().count("done")
 
 
+@pytest.mark.fault("killed between two system calls of a write")
 @pytest.mark.parametrize("write", ["through", "behind"])
 def test_a_kill_before_any_system_call_of_a_write(tmp_path: Path, write: str) -> None:
     calls = CALLS if write == "through" else {"pwrite64": range(70, 150, 10), "write": range(1, 3)}
@@ -132,6 +133,7 @@ def test_a_kill_before_any_system_call_of_a_write(tmp_path: Path, write: str) ->
     assert max(acknowledged) > len(SIZES)
 
 
+@pytest.mark.fault("fsync error")
 def test_an_error_of_fsync_acknowledges_nothing(tmp_path: Path) -> None:
     calls = {"fdatasync": range(13, 32, 2), "fsync": range(1, 12, 4)}
     found = inject(tmp_path, "error=EIO:when={}+", calls, durable=True)
@@ -141,6 +143,7 @@ def test_an_error_of_fsync_acknowledges_nothing(tmp_path: Path) -> None:
         assert any(0 < count < 3 * len(SIZES) for name, count in acknowledged.items() if name.startswith(call))
 
 
+@pytest.mark.fault("disk full from some system call on")
 def test_a_disk_that_is_full_from_some_write_on(tmp_path: Path) -> None:
     found = inject(tmp_path, "error=ENOSPC:when={}+", {"pwrite64": range(1, 140, 15), "write": range(1, 4, 2)})
     assert set(found.values()) == {0}

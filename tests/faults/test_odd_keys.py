@@ -1,19 +1,21 @@
-"""Keys of any kind and clocks that are set: recorded, kept in the run folder, shown, and nothing is lost."""
+"""Keys and values of any kind: found again, or refused before anything is stored; recorded, kept and shown."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
+from causes import python
+from contract import Ledger, answered, pipeline, recorded
+from odd_keys import refused_keys, taken_keys
 
 import perflab
 from perflab import Config, PerformanceSystem
+from perflab.cache import DiskCache
+from perflab.errors import StoreError
 from perflab.parallel import Workers
 
 QUIET: dict[str, Any] = {
@@ -21,7 +23,6 @@ QUIET: dict[str, Any] = {
     "enable_auto_optimization": False,
     "parallel": {"workers": 1},
 }
-FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
 
 
 class Unprintable:
@@ -70,6 +71,7 @@ def use(system: PerformanceSystem) -> None:
         system._recorder.access(key, "miss")
 
 
+@pytest.mark.fault("odd keys")
 @pytest.mark.parametrize("suffix", [".html", ".md", ".json"])
 def test_a_run_with_keys_of_any_kind_is_kept_and_shown(tmp_path: Path, suffix: str) -> None:
     with PerformanceSystem(Config(**QUIET), run_dir=tmp_path / "run") as system:
@@ -92,6 +94,7 @@ def test_a_run_with_keys_of_any_kind_is_kept_and_shown(tmp_path: Path, suffix: s
     assert [len(json.loads(keys)) for keys in related] == [2, 1] * len(KEYS)
 
 
+@pytest.mark.fault("odd keys")
 def test_keys_of_any_kind_come_home_from_a_worker() -> None:
     with Workers(2) as workers, PerformanceSystem(Config(**QUIET)) as system:
 
@@ -107,98 +110,73 @@ def test_keys_of_any_kind_come_home_from_a_worker() -> None:
     assert len(keys[2]) <= 512
 
 
-CACHED: list[Callable[[], Any]] = [
-    lambda: float("nan"),
-    lambda: "z" * 2_000_000,
-    lambda: "\ud800",
-    lambda: "\0",
-    lambda: "",
-    lambda: None,
-    lambda: (1, float("nan")),
-    lambda: frozenset({1}),
-]
+@pytest.mark.fault("odd keys")
+@pytest.mark.parametrize("l1_bytes", [0, 50_000_000], ids=["disk", "memory"])
+def test_odd_keys_are_found_again_and_none_stands_for_another(tmp_path: Path, l1_bytes: int) -> None:
+    with pipeline(tmp_path / "c", l1_bytes=l1_bytes) as system:
+        count = len(taken_keys())
+        assert all(system.cache.set(key, number) for number, key in enumerate(taken_keys()))
+        assert [system.cache.get(key) for key in taken_keys()] == list(range(count))
+        events = system.frames.accesses["event"].astype(str)
+        assert (events == "hit").sum() == count
 
 
-@pytest.mark.parametrize("make", CACHED)
-def test_a_key_of_the_cache_is_found_again_or_refused_before_anything_is_stored(make: Callable[[], Any]) -> None:
-    with PerformanceSystem(Config(**QUIET)) as system:
-        try:
-            system.cache[make()] = "value"
-        except ValueError:
-            assert system.cache.stats()["entries"].sum() == 0
-            return
-        assert system.cache.get(make()) == "value"
-        events = system.frames.accesses["event"].astype(str).tolist()
-        assert events[-1] == "hit"
-        assert system.frames.accesses["key"].nunique(dropna=False) == 1
+@pytest.mark.fault("odd keys")
+@pytest.mark.parametrize("number", range(len(refused_keys())))
+def test_a_key_that_cannot_be_stored_is_refused_before_anything_is(tmp_path: Path, number: int) -> None:
+    key = refused_keys()[number]
+    with pipeline(tmp_path / "c", l1_bytes=100_000) as system:
+        for use in (system.cache.set, lambda key, value: system.cache.get_or_load(key, lambda: value)):
+            with pytest.raises((ValueError, TypeError), match=r"key of type .* cannot be stored.*use text|unhashable"):
+                use(key, 1)
+        assert len(system.cache) == 0
+        assert list(system.cache.l3 or ()) == []
 
 
-SET_BACK = """
-import json, pathlib, sys, time
-from perflab import Config, PerformanceSystem
-
-quiet = {"resource_monitoring": {"enabled": False}, "enable_auto_optimization": False, "parallel": {"workers": 1}}
-system = PerformanceSystem(Config(**quiet), run_dir=sys.argv[1])
-offset = pathlib.Path(sys.argv[2])
-
-
-def work(name):
-    for number in range(20):
-        with system.operation(name, key=number):
-            system.cache.get_or_load(number, lambda: "value", ttl=60)
-
-
-with system.operation("around"):
-    work("before")
-    system._recorder.flush()
-    before = time.time()
-    offset.write_text(sys.argv[3])
-    jumped_s = time.time() - before
-    work("after")
-system.metrics_history(), system.metrics(), system.report(sys.argv[1] + "/report.md")
-system.close()
-print(json.dumps({"jumped_s": jumped_s}))
+OTHER_PROCESS = """
+import sys
+from odd_keys import taken_keys
+from perflab.cache import DiskCache
+with DiskCache(sys.argv[1]) as cache:
+    print([cache.get(key) for key in taken_keys()] == list(range(len(cache))))
 """
 
 
-@pytest.mark.parametrize("hours", [-2, 2])
-def test_a_clock_that_is_set_moves_rows_and_loses_none(tmp_path: Path, hours: int) -> None:
-    if not FAKETIME.exists():
-        pytest.skip(f"{FAKETIME} is not installed")
-    offset = tmp_path / "offset"
-    offset.write_text("+0")
-    environment = os.environ | {
-        "LD_PRELOAD": str(FAKETIME),
-        "FAKETIME_TIMESTAMP_FILE": str(offset),
-        "FAKETIME_NO_CACHE": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-    }
-    command = [sys.executable, "-c", SET_BACK, str(tmp_path / "run"), str(offset), f"{hours:+d}h"]
-    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
-    assert ended.returncode == 0, ended.stderr
-    assert json.loads(ended.stdout)["jumped_s"] == pytest.approx(hours * 3600, abs=60)
-    run = perflab.open_run(tmp_path / "run")
-    operations, accesses = run.frames.operations, run.frames.accesses
-    assert operations["name"].value_counts().to_dict() == {"before": 20, "after": 20, "around": 1}
-    assert operations["duration_s"].between(0, 60).all()
-    assert accesses["event"].value_counts()[["miss", "load", "hit"]].to_dict() == {"miss": 20, "load": 20, "hit": 20}
-    mean_t = operations.groupby("name", observed=True)["t"].mean()
-    assert (mean_t["after"] - mean_t["before"]).total_seconds() == pytest.approx(hours * 3600, abs=60)
-    hits, misses = (accesses.loc[accesses["event"] == event, "t"].mean() for event in ("hit", "miss"))
-    assert (hits - misses).total_seconds() == pytest.approx(hours * 3600, abs=60)
-    assert accesses["t"].is_monotonic_increasing
+@pytest.mark.fault("odd keys under another hash seed")
+@pytest.mark.parametrize("seed", ["1", "2"])
+def test_a_process_with_another_hash_seed_finds_every_key(tmp_path: Path, seed: str) -> None:
+    with DiskCache(tmp_path / "c") as cache:
+        assert all(cache.set(key, number) for number, key in enumerate(taken_keys()))
+    assert python(OTHER_PROCESS, tmp_path / "c", PYTHONHASHSEED=seed) == "True\n"
 
 
-def test_json_of_an_ordinary_length_is_not_cut_on_any_way() -> None:
-    keys = [f"templates/product/{number:04d}.html" for number in range(200)]
-    with Workers(2) as workers, PerformanceSystem(Config(**QUIET)) as system:
+@pytest.mark.fault("value of an unsupported type")
+def test_a_value_of_a_type_that_disk_does_not_take_is_refused_by_name_and_the_old_one_stays(tmp_path: Path) -> None:
+    with DiskCache(tmp_path / "c") as cache:
+        cache["page"] = "old"
+        for value in (object(), lambda: 1, threading.Lock(), [1, {"deep": object()}]):
+            with pytest.raises(StoreError, match=r"for the key 'page'.*(object|function|lock).*store plain data"):
+                cache["page"] = value
+        assert cache["page"] == "old"
 
-        def work(_: int) -> None:
-            system.record_operation("there", 0.1, related_keys=keys)
 
-        system.record_operation("here", 0.1, related_keys=keys)
-        system.record_operation("long", 0.1, related_keys=keys * 100)
-        list(workers.map(work, [0]))
-        found = system.frames.operations.astype({"name": str}).set_index("name")["related_keys"].map(json.loads)
-    assert found["here"] == found["there"] == keys
-    assert found["long"].startswith('["templates/product/0000.html"')
+@pytest.mark.fault("value of an unsupported type")
+def test_a_pipeline_whose_values_disk_does_not_take_keeps_them_in_memory(tmp_path: Path) -> None:
+    value = object()
+    with pipeline(tmp_path / "c", l1_bytes=100_000) as system:
+        answered(system.cache, {"page": value})
+        assert system.cache.get("page") is value
+        assert any(row.startswith("reject: ") for row in recorded(system.frames))
+
+
+@pytest.mark.fault("value larger than the tier")
+def test_a_value_larger_than_every_tier_is_returned_and_not_stored(tmp_path: Path) -> None:
+    with pipeline(tmp_path / "c", l1_bytes=10_000, l3_bytes=20_000, l3_compress_bytes=10**9) as system:
+        ledger = Ledger(system.cache)
+        assert ledger.set("small", "value")
+        answered(system.cache, {"large": b"x" * 30_000})
+        assert "large" not in system.cache
+        ledger.check()
+        assert "reject: oversize" in recorded(system.frames)
+        assert ledger.set("small", b"x" * 30_000) is False
+        ledger.check()

@@ -13,9 +13,7 @@ from pathlib import Path
 import pytest
 from contract import Ledger, answered, pipeline, recorded, survived
 
-from perflab import PerformanceSystem
 from perflab.cache import DiskCache
-from perflab.record import Recorder
 
 SMALL = {f"row {number}": "x" * 1_000 for number in range(200)}
 LARGE = {"file": bytes(range(256)) * 400}
@@ -55,13 +53,12 @@ def make_folder(path: Path) -> None:
 def test_a_broken_database_is_put_aside(tmp_path: Path, damage: Callable[[Path], None]) -> None:
     path = filled(tmp_path / "c")
     damage(path)
-    with survived(str(path), r"put aside as '.*quarantine-1'.*Delete it"):
-        with pipeline(tmp_path / "c") as system:
-            ledger = Ledger(system.cache)
-            answered(system.cache, SMALL | LARGE)
-            assert ledger.set("new", 1)
-            ledger.check()
-            assert "quarantine: damaged" in recorded(system.frames)
+    with survived(str(path), r"put aside as '.*quarantine-1'.*Delete it"), pipeline(tmp_path / "c") as system:
+        ledger = Ledger(system.cache)
+        answered(system.cache, SMALL | LARGE)
+        assert ledger.set("new", 1)
+        ledger.check()
+        assert "quarantine: damaged" in recorded(system.frames)
     assert path.with_name("cache.db.quarantine-1").exists()
     with DiskCache(tmp_path / "c") as again:
         ledger.check(again)
@@ -126,7 +123,9 @@ def test_a_damaged_value_is_computed_again_and_counted(
     values = SMALL | LARGE
     where(filled(tmp_path / "c"), damage)
     with pipeline(tmp_path / "c") as system:
-        with survived("refused, removed and counted as a miss", "check the disk", frames=system.frames, row="quarantine: checksum"):
+        with survived(
+            "refused, removed and counted as a miss", "check the disk", frames=system.frames, row="quarantine: checksum"
+        ):
             answered(system.cache, {key: values[key]})
         answered(system.cache, {key: values[key]})
         assert (system.frames.accesses["event"] == "quarantine").sum() == 1
@@ -143,7 +142,7 @@ class Planted:
 
 
 @pytest.mark.fault("planted pickle")
-@pytest.mark.parametrize("mode", range(5))
+@pytest.mark.parametrize("mode", [0, 1, 2, 3, 4, 9])
 @pytest.mark.parametrize(("where", "key"), [(change_row, "row 7"), (change_file, "file")], ids=["row", "file"])
 def test_a_planted_pickle_is_never_executed(
     tmp_path: Path, where: Callable[[Path, Callable[[bytes], bytes]], None], key: str, mode: int

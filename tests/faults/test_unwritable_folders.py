@@ -42,14 +42,14 @@ def test_a_folder_that_takes_no_writes_is_read(
     folder: Path, refuse: Callable[[Path], AbstractContextManager[Path]], write: Literal["through", "behind"]
 ) -> None:
     recorder = Recorder()
-    with refuse(folder), survived(*UNWRITABLE, frames=recorder.frames, row="reject: read-only"):
-        with DiskCache(folder, write=write, recorder=recorder) as cache:
-            assert (cache["small"], cache["large"]) == ("value", LARGE)
-            assert cache.set("small", "new") is False
-            assert cache.get("small") is None, "the replaced value must not come back"
-            assert cache.set("other", 1) is False
-            assert cache.delete("large")
-            assert len(cache) == 0
+    told = survived(*UNWRITABLE, frames=recorder.frames, row="reject: read-only")
+    with refuse(folder), told, DiskCache(folder, write=write, recorder=recorder) as cache:
+        assert (cache["small"], cache["large"]) == ("value", LARGE)
+        assert cache.set("small", "new") is False
+        assert cache.get("small") is None, "the replaced value must not come back"
+        assert cache.set("other", 1) is False
+        assert cache.delete("large")
+        assert len(cache) == 0
 
 
 @pytest.mark.fault("cache folder on a read-only mount")
@@ -70,7 +70,9 @@ def test_a_folder_that_is_deleted_under_the_cache_is_made_again(folder: Path, fi
         ledger = Ledger(system.cache)
         shutil.rmtree(folder)
         if first == "read":
-            with survived("The file of a row is missing", "check the disk", frames=system.frames, row="quarantine: missing"):
+            with survived(
+                "The file of a row is missing", "check the disk", frames=system.frames, row="quarantine: missing"
+            ):
                 answered(system.cache, {"small": "value", "large": LARGE})
         elif first == "clear":
             system.clear_caches()
@@ -97,9 +99,7 @@ def test_a_database_that_another_process_keeps_locked_costs_seconds_and_no_resul
 
 
 @pytest.mark.fault("database locked by another process")
-def test_a_value_that_could_not_be_replaced_does_not_come_back(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_value_that_could_not_be_replaced_does_not_come_back(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("perflab.cache.disk.rows.BUSY_S", 0.05)
     recorder = Recorder()
     with DiskCache(folder, recorder=recorder) as cache:
