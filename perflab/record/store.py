@@ -21,6 +21,7 @@ from perflab.record.frames import FRAMES
 from perflab.record.parquet import write_file
 from perflab.record.rows import gather, pieces
 from perflab.record.where import Where
+from perflab.regular import read_regular
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["FORMAT", "RunFolder", "is_run", "is_written", "read_info", "read_table", "size_of", "write_atomically"]
 
 FORMAT = 1
+_MOST_BYTES = 64_000_000
 INFO = "run.json"
 PARTS = "parts"
 REPLACES = b"replaces"
@@ -172,7 +174,7 @@ def read_info(path: Path) -> dict[str, Any]:
         If there is no run, it cannot be read, or a newer perflab wrote it.
     """
     try:
-        info = json.loads((path / INFO).read_text(encoding="utf-8"))
+        info = json.loads(read_regular(path / INFO, _MOST_BYTES))
     except FileNotFoundError:
         raise RunError(f"{str(path)!r} holds no run; a run folder has a {INFO}.") from None
     except (OSError, ValueError) as error:

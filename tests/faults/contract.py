@@ -92,12 +92,12 @@ class Ledger:
 
 
 def pipeline(folder: Path | None, run_dir: Path | None = None, **cache: Any) -> PerformanceSystem:
-    """Return a system that does nothing by itself, and whose values lie in a folder alone."""
+    """Return a system that does nothing by itself, and whose values lie in a folder alone, by default a private one."""
     config = Config(
         resource_monitoring={"enabled": False},
         enable_auto_optimization=False,
         predictive_prefetching_enabled=False,
         parallel={"workers": 1},
-        cache={"l1_bytes": 0, "l2_bytes": 0, "l3_dir": folder, "l3_enabled": folder is not None, **cache},
+        cache={"l1_bytes": 0, "l2_bytes": 0, "l3_dir": folder, **cache},
     )
     return PerformanceSystem(config, run_dir=run_dir)

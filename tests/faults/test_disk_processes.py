@@ -140,16 +140,3 @@ def test_a_fork_waits_for_what_other_threads_do(tmp_path: Path) -> None:
             going = False
             thread.join()
         assert cache.get_many([("child", number) for number in range(10)]) == list(range(10))
-
-
-@pytest.mark.fault("fork after use")
-def test_both_sides_of_a_fork_work(tmp_path: Path) -> None:
-    with DiskCache(tmp_path / "c") as cache:
-        cache["before"] = 1
-        child = os.fork()
-        if child == 0:
-            done = cache.get("before") == 1 and cache.set("child", 2)
-            os._exit(0 if done else 1)
-        assert os.waitpid(child, 0)[1] == 0
-        assert (cache["before"], cache["child"]) == (1, 2)
-        assert cache.set("after", 3)

@@ -36,7 +36,6 @@ HOSTILE = [
     "{{ 7 * 7 }} {% raw %} $\\frac{1}{0}$",
 ]
 CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-KEYS, FILES = pytest.mark.fault("hostile keys in a report"), pytest.mark.fault("hostile file names in a report")
 
 
 def use(system: PerformanceSystem, place: Path) -> None:
@@ -98,16 +97,16 @@ def text_of(run: Run, tmp_path: Path) -> Callable[[str], str]:
     return export
 
 
-@KEYS
-@FILES
+@pytest.mark.fault("hostile keys in a report")
+@pytest.mark.fault("hostile file names in a report")
 def test_everything_was_recorded(run: Run) -> None:
     assert len(run.frames.operations) == 4 * len(HOSTILE) - 1
     assert (run.frames.accesses["event"] == "hit").sum() == len(HOSTILE)
     assert run.frames.chunks["path"].nunique() == len(HOSTILE) - 1
 
 
-@KEYS
-@FILES
+@pytest.mark.fault("hostile keys in a report")
+@pytest.mark.fault("hostile file names in a report")
 @pytest.mark.parametrize("kind", ["html", "repr", "frame", "targets"])
 def test_pages_are_inert(run: Run, text_of: Callable[[str], str], kind: str) -> None:
     if kind == "html":
@@ -118,8 +117,8 @@ def test_pages_are_inert(run: Run, text_of: Callable[[str], str], kind: str) -> 
         check_html((run.frames if kind == "frame" else run.plot())._repr_html_() or "")
 
 
-@KEYS
-@FILES
+@pytest.mark.fault("hostile keys in a report")
+@pytest.mark.fault("hostile file names in a report")
 @pytest.mark.parametrize("kind", ["markdown", "json", "events", "prometheus"])
 def test_texts_are_inert(text_of: Callable[[str], str], kind: str) -> None:
     text = text_of(kind)
@@ -134,8 +133,8 @@ def test_texts_are_inert(text_of: Callable[[str], str], kind: str) -> None:
         assert list(text_string_to_metric_families(text))
 
 
-@KEYS
-@FILES
+@pytest.mark.fault("hostile keys in a report")
+@pytest.mark.fault("hostile file names in a report")
 def test_csv_is_inert_to_a_spreadsheet_and_holds_every_row(run: Run, tmp_path: Path) -> None:
     run.export("csv", tmp_path / "csv")
     for path in (tmp_path / "csv").iterdir():
@@ -147,8 +146,8 @@ def test_csv_is_inert_to_a_spreadsheet_and_holds_every_row(run: Run, tmp_path: P
     assert len(pd.read_csv(tmp_path / "csv" / "operations.csv")) == len(run.frames.operations)
 
 
-@KEYS
-@FILES
+@pytest.mark.fault("hostile keys in a report")
+@pytest.mark.fault("hostile file names in a report")
 def test_a_workbook_holds_no_formula(run: Run, tmp_path: Path) -> None:
     run.export("xlsx", tmp_path / "run.xlsx")
     book = openpyxl.load_workbook(tmp_path / "run.xlsx")
@@ -157,16 +156,16 @@ def test_a_workbook_holds_no_formula(run: Run, tmp_path: Path) -> None:
     assert not [cell.value for cell in cells if cell.data_type == "f" or cell.hyperlink]
 
 
-@KEYS
-@FILES
+@pytest.mark.fault("hostile keys in a report")
+@pytest.mark.fault("hostile file names in a report")
 def test_parquet_holds_every_row(run: Run, tmp_path: Path) -> None:
     run.export("parquet", tmp_path / "parquet")
     back = pd.read_parquet(tmp_path / "parquet" / "operations.parquet")
     assert back["key"].tolist() == run.frames.operations["key"].tolist()
 
 
-@KEYS
-@FILES
+@pytest.mark.fault("hostile keys in a report")
+@pytest.mark.fault("hostile file names in a report")
 @pytest.mark.parametrize("command", ["status --runs {runs}", "export {run} --prometheus", "report {run} --force"])
 def test_a_terminal_is_told_nothing_that_it_would_act_on(place: Path, command: str) -> None:
     words = command.format(runs=place, run=place / "run").split()

@@ -32,57 +32,64 @@ def system() -> Iterator[PerformanceSystem]:
         yield made
 
 
-def readers(system: PerformanceSystem) -> dict[str, Callable[[Path], Any]]:
-    """Return everything that reads a file that the caller names."""
-    return {
-        "process_large_file": lambda path: system.process_large_file(path, lambda chunk: len(chunk.data)),
-        "chunks": lambda path: list(system.chunks(path)),
-        "read_trace": perflab.read_trace,
-        "restore": system.restore,
-        "Config.load": Config.load,
-        "open_run": perflab.open_run,
-    }
+READERS: dict[str, Callable[[PerformanceSystem, Any], Any]] = {
+    "process_large_file": lambda system, path: system.process_large_file(path, lambda chunk: len(chunk.data)),
+    "chunks": lambda system, path: list(system.chunks(path)),
+    "read_trace": lambda _, path: perflab.read_trace(path),
+    "restore": lambda system, path: system.restore(path),
+    "Config.load": lambda _, path: Config.load(path),
+    "open_run": lambda _, path: perflab.open_run(path),
+}
+"""Everything that reads a file that the caller names."""
+WHOLE = [name for name in READERS if name not in ("process_large_file", "chunks")]
+reader = pytest.mark.parametrize("reader", READERS)
 
 
-def check_refused(system: PerformanceSystem, path: Any, told: str, *, but: tuple[str, ...] = ()) -> None:
-    """Hold every reader to one error that names the path, soon."""
-    for name, read in readers(system).items():
-        if name in but:
-            continue
-        begun = time.monotonic()
-        with pytest.raises(PerflabError, match=told) as caught:
-            read(path)
-        assert Path(str(path)).name.replace("\0", "\\x00") in str(caught.value), name
-        assert time.monotonic() - begun < LONGEST_S, name
+def check_refused(system: PerformanceSystem, reader: str, path: Any) -> None:
+    """Hold a reader to one error that names the path, soon."""
+    begun = time.monotonic()
+    with pytest.raises(PerflabError) as caught:
+        READERS[reader](system, path)
+    assert time.monotonic() - begun < LONGEST_S
+    assert repr(str(path))[1:-1] in str(caught.value)
 
 
 @pytest.mark.fault("path with NUL")
-def test_a_path_with_nul_is_refused(system: PerformanceSystem) -> None:
-    check_refused(system, "a\0b.py", "NUL|null|refused|no run")
+@reader
+def test_a_path_with_nul_is_refused(system: PerformanceSystem, reader: str) -> None:
+    check_refused(system, reader, "a\0b.py")
 
 
 @pytest.mark.fault("file a FIFO")
-def test_a_pipe_is_refused_and_not_waited_for(system: PerformanceSystem, tmp_path: Path) -> None:
+@reader
+def test_a_pipe_is_refused_and_not_waited_for(system: PerformanceSystem, tmp_path: Path, reader: str) -> None:
     os.mkfifo(tmp_path / "pipe.toml")
-    check_refused(system, tmp_path / "pipe.toml", "pipe|regular file|no run|refused")
+    check_refused(system, reader, tmp_path / "pipe.toml")
 
 
 @pytest.mark.fault("file a device")
 @pytest.mark.parametrize("device", ["/dev/zero", "/dev/null", "/dev/full"])
-def test_a_device_is_refused_and_not_read_for_ever(system: PerformanceSystem, device: str) -> None:
-    check_refused(system, Path(device), "device|regular file|no run|refused")
+@reader
+def test_a_device_is_refused_and_not_read_for_ever(system: PerformanceSystem, device: str, reader: str) -> None:
+    check_refused(system, reader, Path(device))
 
 
 @pytest.mark.fault("file empty")
-def test_an_empty_file_is_an_empty_result_or_refused(system: PerformanceSystem, tmp_path: Path) -> None:
+def test_an_empty_file_is_an_empty_result(system: PerformanceSystem, tmp_path: Path) -> None:
     (tmp_path / "empty.py").touch()
     result = system.process_large_file(tmp_path / "empty.py", lambda chunk: len(chunk.data))
     assert (result.results, list(system.chunks(tmp_path / "empty.py"))) == ((), [])
     assert Config.load(tmp_path / "empty.py") == Config()
-    check_refused(
-        system, tmp_path / "empty.py", "empty|refused|no run", but=("process_large_file", "chunks", "Config.load")
-    )
     assert not system.frames.operations["error"].notna().any()
+
+
+@pytest.mark.fault("file empty")
+@pytest.mark.parametrize("reader", [name for name in WHOLE if name != "Config.load"])
+def test_an_empty_file_is_refused_by_who_needs_something_in_it(
+    system: PerformanceSystem, tmp_path: Path, reader: str
+) -> None:
+    (tmp_path / "empty").touch()
+    check_refused(system, reader, tmp_path / "empty")
 
 
 SPARSE_FILE = """
@@ -113,10 +120,13 @@ def test_a_sparse_file_is_cut_in_bounded_memory(tmp_path: Path) -> None:
 
 
 @pytest.mark.fault("file sparse, 5 GB")
-def test_a_sparse_file_is_refused_by_who_would_have_to_read_it_whole(system: PerformanceSystem, tmp_path: Path) -> None:
+@pytest.mark.parametrize("reader", WHOLE)
+def test_a_sparse_file_is_refused_by_who_would_have_to_read_it_whole(
+    system: PerformanceSystem, tmp_path: Path, reader: str
+) -> None:
     with (tmp_path / "sparse.toml").open("wb") as file:
         file.truncate(SPARSE)
-    check_refused(system, tmp_path / "sparse.toml", "", but=("process_large_file", "chunks"))
+    check_refused(system, reader, tmp_path / "sparse.toml")
 
 
 @pytest.mark.fault("path outside of the root")

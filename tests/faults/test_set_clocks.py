@@ -11,8 +11,6 @@ from causes import FakedClock, python
 import perflab
 from perflab.cache import DiskCache
 
-BACK, FORWARD = pytest.mark.fault("clock back two hours"), pytest.mark.fault("clock forward two hours")
-
 TWO_PROCESSES = """
 import os, sys
 from pathlib import Path
@@ -34,8 +32,8 @@ with DiskCache(sys.argv[1]) as cache:
 """
 
 
-@BACK
-@FORWARD
+@pytest.mark.fault("clock back two hours")
+@pytest.mark.fault("clock forward two hours")
 def test_another_process_believes_an_entry_between_its_times_alone(tmp_path: Path) -> None:
     with DiskCache(tmp_path / "c") as cache:
         cache.set("hour", 1, ttl=3_600)
@@ -66,7 +64,13 @@ with PerformanceSystem(Config(enable_auto_optimization=False, resource_monitorin
 """
 
 
-@pytest.mark.parametrize("hours", [pytest.param(-2, marks=BACK), pytest.param(2, marks=FORWARD)])
+@pytest.mark.parametrize(
+    "hours",
+    [
+        pytest.param(-2, marks=pytest.mark.fault("clock back two hours")),
+        pytest.param(2, marks=pytest.mark.fault("clock forward two hours")),
+    ],
+)
 def test_inside_a_process_times_to_live_go_on_as_if_nothing_were(tmp_path: Path, hours: int) -> None:
     clock = FakedClock(tmp_path / "offset")
     said = python(MEMORY, tmp_path, f"{hours:+d}h", **clock.environ)
@@ -101,7 +105,13 @@ print(json.dumps({"jumped_s": jumped_s}))
 """
 
 
-@pytest.mark.parametrize("hours", [pytest.param(-2, marks=BACK), pytest.param(2, marks=FORWARD)])
+@pytest.mark.parametrize(
+    "hours",
+    [
+        pytest.param(-2, marks=pytest.mark.fault("clock back two hours")),
+        pytest.param(2, marks=pytest.mark.fault("clock forward two hours")),
+    ],
+)
 def test_rows_move_with_the_clock_and_none_is_lost(tmp_path: Path, hours: int) -> None:
     clock = FakedClock(tmp_path / "offset")
     said = python(RECORDED, tmp_path / "run", clock.path, f"{hours:+d}h", **clock.environ)

@@ -191,7 +191,7 @@ class GuardedStore:
         return self._store
 
     def _repair(self, error: sqlite3.Error | OSError) -> bool:
-        """Put a broken database aside, or leave one that was deleted or replaced; False if the error is of another kind."""
+        """Put a broken database aside, or leave one that was deleted; False if the error is of another kind."""
         vanished = isinstance(error, LostDatabaseError) or not os.path.lexists(self.folder / DATABASE)
         if not (is_damage(error) or vanished):
             return False

@@ -96,7 +96,7 @@ class Store(diskcache.Cache):  # type: ignore[misc]  # diskcache ships no types
     def _con(self) -> sqlite3.Connection:
         if self._connection is None:
             self._connection = connect(self._folder / DATABASE)
-            self._opened = os.stat(self._folder / DATABASE)
+            self._opened = (self._folder / DATABASE).stat()
             for key, value in self._settings.items():
                 if key.startswith("sqlite_"):
                     self.reset(key, value, update=False)
@@ -248,11 +248,10 @@ class Store(diskcache.Cache):  # type: ignore[misc]  # diskcache ships no types
             if name is not None and VALUE_FILE.fullmatch(name):
                 self._disk.remove(name)
 
-
     def _refuse_lost(self) -> None:
         # sqlite goes on in a file that was deleted or moved away, where nobody would find what was acknowledged.
         try:
-            found = os.stat(self._folder / DATABASE)
+            found = (self._folder / DATABASE).stat()
         except FileNotFoundError:
             raise LostDatabaseError("the database was deleted") from None
         if not os.path.samestat(found, self._opened):

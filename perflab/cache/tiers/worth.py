@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from perflab.cache.tiers.savings import load_costs
 from perflab.record.store import write_atomically
+from perflab.regular import read_regular
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,7 +91,7 @@ def heat_of(accesses: pd.DataFrame) -> dict[str, Heat]:
 
 
 def write_heat(folder: str | os.PathLike[str], found: Mapping[str, Heat]) -> None:
-    """Keep what was learned beside the disk tier, with half of what was known before; a disk that takes no writes keeps nothing.
+    """Keep what was learned beside the disk tier, with half of what was known before, if the disk takes it.
 
     Two processes that end at once leave what the last one knows.
     """
@@ -113,9 +114,9 @@ def read_heat(folder: str | os.PathLike[str]) -> dict[str, Heat]:
     """
     path = Path(folder, HEAT)
     try:
-        if path.is_symlink() or path.stat().st_size > _MOST_BYTES:
+        if path.is_symlink():
             return {}
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored = json.loads(read_regular(path, _MOST_BYTES))
         return dict(_checked(stored["keys"].items())) if stored["version"] == _VERSION else {}
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return {}
