@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import logging
+import os
+import stat
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -89,20 +92,25 @@ class Kernel(Generic[P, R]):
 
 
 def kernel(function: Callable[P, R]) -> Kernel[P, R]:
-    """Compile a function for calls from Python; the first of them says on stderr if it has to be waited for."""
+    """Compile a function for calls from Python; the first of them says on a terminal if it has to be waited for."""
     return Kernel(function, lambda text: _listeners[-1](text))
 
 
-def _to_stderr(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+def _to_who_waits(text: str) -> None:
+    # In a notebook, or in another program's pipe, a line on stderr is taken for something that went wrong.
+    if sys.stderr.isatty():
+        print(text, file=sys.stderr, flush=True)
+    else:
+        _log.info(text)
 
 
-_listeners: list[Callable[[str], object]] = [_to_stderr]
+_log = logging.getLogger("perflab.compiled")
+_listeners: list[Callable[[str], object]] = [_to_who_waits]
 
 
 @contextlib.contextmanager
 def telling(listener: Callable[[str], object]) -> Iterator[None]:
-    """Tell somebody else than stderr what is waited for, whichever thread waits: a panel has a line for that.
+    """Tell somebody else than the terminal what is waited for, whichever thread waits: a panel has a line for that.
 
     Examples
     --------
@@ -136,6 +144,16 @@ def _compiled(function: Callable[..., Any], inline: Literal["never", "always"] =
     import numba
 
     try:
-        return numba.njit(cache=True, nogil=True, inline=inline)(function)
+        compiled = numba.njit(cache=True, nogil=True, inline=inline)(function)
     except RuntimeError:  # neither the package's folder nor one of the user's can be written
         return numba.njit(nogil=True, inline=inline)(function)
+    # What is kept there is code, in pickles: nobody else may have put it there.
+    return compiled if _is_safe(compiled.stats.cache_path) else numba.njit(nogil=True, inline=inline)(function)
+
+
+def _is_safe(folder: str | None) -> bool:
+    """Return whether this user and the system alone can write what numba keeps in a folder."""
+    if folder is None:
+        return True
+    found = Path(folder).stat()
+    return found.st_uid in (0, os.geteuid()) and not found.st_mode & stat.S_IWOTH

@@ -1,6 +1,6 @@
-"""The text of a small file that somebody names: never waited for, and never more than a bound.
+"""Regular files, read without waiting and within a bound.
 
-In: a path. Out: its text, or an `OSError` that says what else is there.
+In: a path. Out: its bytes; a pipe, a device or a file of absurd size is an error that says so.
 """
 
 from __future__ import annotations
@@ -8,38 +8,46 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from pathlib import Path
 
-__all__ = ["read_regular"]
+__all__ = ["check_regular", "read_regular"]
+
+_KINDS = (
+    (stat.S_ISDIR, "it is a folder"),
+    (stat.S_ISLNK, "it is a symbolic link"),
+    (stat.S_ISFIFO, "it is a pipe"),
+    (stat.S_ISSOCK, "it is a socket"),
+    (stat.S_ISCHR, "it is a device"),
+    (stat.S_ISBLK, "it is a device"),
+)
 
 
-def read_regular(path: str | os.PathLike[str], most_bytes: int) -> str:
-    """Return the text of a regular file, UTF-8.
+def read_regular(path: str | os.PathLike[str], limit_bytes: int) -> bytes:
+    """Return the content of a file; symbolic links are followed.
 
     Raises
     ------
     OSError
-        If it cannot be read, is a pipe, a device or a folder, or has more than `most_bytes`.
-    UnicodeDecodeError
-        If it is no UTF-8.
-
-    Examples
-    --------
-    >>> read_regular("/dev/zero", 100)
-    Traceback (most recent call last):
-    ...
-    OSError: [Errno 22] it is no regular file
+        If it cannot be read, is no regular file, or holds more than `limit_bytes`.
+    ValueError
+        If the path has a NUL in it.
     """
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe would wait for who writes
-    except ValueError as error:
-        raise OSError(errno.EINVAL, "the path has a NUL in it") from error
-    try:
-        found = os.fstat(handle)
-        if not stat.S_ISREG(found.st_mode):
-            raise OSError(errno.EINVAL, "it is no regular file")
-        if found.st_size > most_bytes:
-            raise OSError(errno.EFBIG, f"it has {found.st_size:,} bytes, allowed are {most_bytes:,}")
-        with open(handle, "rb", closefd=False) as file:
-            return file.read(most_bytes).decode("utf-8")
-    finally:
-        os.close(handle)
+    # Without O_NONBLOCK, a pipe would be waited for.
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(handle, "rb") as file:
+        _check(os.fstat(handle).st_mode, path)
+        content = file.read(limit_bytes + 1)
+    if len(content) > limit_bytes:
+        raise OSError(errno.EFBIG, f"it has more than {limit_bytes:,} bytes", os.fspath(path))
+    return content
+
+
+def check_regular(path: Path) -> None:
+    """Raise an OSError if a path is no regular file, or a symbolic link to one."""
+    _check(path.lstat().st_mode, path)
+
+
+def _check(mode: int, path: str | os.PathLike[str]) -> None:
+    if not stat.S_ISREG(mode):
+        kind = next((kind for test, kind in _KINDS if test(mode)), "it is no regular file")
+        raise OSError(errno.EINVAL, kind, os.fspath(path))

@@ -114,7 +114,7 @@ def test_nothing_is_left_after_workers_were_ended_at_work() -> None:
     workers = used()
     running = [workers.submit(signal.pause) for _ in range(2)]
     queued = workers.submit(signal.pause)
-    until(lambda: workers._executor is not None and workers._executor._threads._work_queue.qsize() == 1)  # type: ignore[attr-defined]
+    until(lambda: workers._pool._executor is not None and workers._pool._executor._threads._work_queue.qsize() == 1)  # type: ignore[attr-defined]
     workers.close(cancel=True)
     assert all(isinstance(future.exception(), BrokenExecutor) for future in running)
     with pytest.raises(CancelledError):
@@ -211,7 +211,7 @@ def test_an_interpreter_that_ends_before_its_pool_says_nothing() -> None:
 @alone
 def test_workers_end_with_a_program_that_is_killed() -> None:
     code = "import signal; from perflab.parallel import Workers; w = Workers(2); w.submit(abs, 1).result(); "
-    code += "print(*w._executor._processes, flush=True); signal.pause()"
+    code += "print(*w._pool._executor._processes, flush=True); signal.pause()"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as program:
         assert program.stdout is not None
         worker = psutil.Process(int(program.stdout.readline()))

@@ -6,9 +6,9 @@ rests on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,9 +32,8 @@ _FILES = 3
 """Files that were processed before it is worth trying what workers and chunk sizes do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A recommendation and its rows: `frame.query(filter)`, of which there are so many."""
+class Advice(NamedTuple):
+    """A recommendation, given if there are rows for it: `frame.query(filter)`; `because` may name their `{rows}`."""
 
     horizon: Horizon
     priority: Priority
@@ -42,7 +41,13 @@ class Step:
     because: str
     frame: str
     filter: str
-    rows: int
+
+    @property
+    def urgency(self) -> tuple[int, int]:
+        return HORIZONS.index(self.horizon), _PRIORITIES.index(self.priority)
+
+    def told_of(self, rows: int) -> Advice:
+        return self._replace(because=self.because.format(rows=f"{rows:,}"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,20 +76,6 @@ class _Seen:
     def share(self, rows: int) -> float:
         return rows / max(1, self.accesses)
 
-    def step(
-        self,
-        horizon: Horizon,
-        priority: Priority,
-        recommendation: str,
-        because: str,
-        frame: str,
-        filter_: str,
-    ) -> Iterator[Step]:
-        """Yield a step if there are rows for it; `because` may name their number as `{rows}`."""
-        rows = self.count(frame, filter_)
-        if rows:
-            yield Step(horizon, priority, recommendation, because.format(rows=f"{rows:,}"), frame, filter_, rows)
-
 
 def next_steps(frames: Frames, *, hit_rate: float, limit_bytes: int) -> pd.DataFrame:
     """Return what to do next: what is most urgent first.
@@ -108,19 +99,19 @@ def next_steps(frames: Frames, *, hit_rate: float, limit_bytes: int) -> pd.DataF
     import pandas as pd
 
     seen = _Seen(frames, hit_rate, limit_bytes)
-    found = [step for rule in _RULES for step in rule(seen)]
-    found.sort(key=lambda step: (HORIZONS.index(step.horizon), _PRIORITIES.index(step.priority), -step.rows))
-    names = list(Step.__dataclass_fields__)
-    table = pd.DataFrame([[getattr(step, name) for name in names] for step in found], columns=names)
-    return table.astype({"rows": "int64"})
+    given = [*(advice for rule in _RULES if (advice := rule(seen)) is not None), *_WHEREVER_ROWS]
+    found = [(advice, rows) for advice in given if (rows := seen.count(advice.frame, advice.filter))]
+    found.sort(key=lambda each: (each[0].urgency, -each[1]))
+    table = [(*advice.told_of(rows), rows) for advice, rows in found]
+    return pd.DataFrame(table, columns=[*Advice._fields, "rows"]).astype({"rows": "int64"})
 
 
-def _too_small(seen: _Seen) -> Iterator[Step]:
+def _too_small(seen: _Seen) -> Advice | None:
     filter_ = "event == 'evict' and tier != 'l3'"
     if seen.falls_short:
         often = seen.share(seen.count("accesses", filter_)) > _MANY
         rate = 1 - seen.share(seen.misses)
-        yield from seen.step(
+        return Advice(
             "immediate",
             "high" if often else "medium",
             "Look for a better size and policy: system.optimize().",
@@ -128,56 +119,13 @@ def _too_small(seen: _Seen) -> Iterator[Step]:
             "accesses",
             filter_,
         )
+    return None
 
 
-def _memory_is_short(seen: _Seen) -> Iterator[Step]:
-    yield from seen.step(
-        "immediate",
-        "high",
-        "Give memory back: system.optimize('memory_pressure').",
-        "Memory passed its threshold {rows} times.",
-        "events",
-        "name == 'memory_warning'",
-    )
-
-
-def _fails(seen: _Seen) -> Iterator[Step]:
-    yield from seen.step(
-        "immediate",
-        "high",
-        "Look at the errors of operations before anything is made faster.",
-        "{rows} operations failed.",
-        "operations",
-        "ok == False",
-    )
-
-
-def _damaged(seen: _Seen) -> Iterator[Step]:
-    yield from seen.step(
-        "immediate",
-        "high",
-        "Move cache.l3_dir to another medium.",
-        "{rows} values on disk were damaged and are not served.",
-        "accesses",
-        "event == 'quarantine'",
-    )
-
-
-def _expired_proof(seen: _Seen) -> Iterator[Step]:
-    yield from seen.step(
-        "immediate",
-        "medium",
-        "Prove the settings on what is read now: system.optimize().",
-        "The proof of {rows} settings has expired, as other keys are read.",
-        "optimizations",
-        "verdict == 'expired'",
-    )
-
-
-def _too_old(seen: _Seen) -> Iterator[Step]:
+def _too_old(seen: _Seen) -> Advice | None:
     filter_ = "event == 'expire'"
     if seen.share(seen.count("accesses", filter_)) > _MANY:
-        yield from seen.step(
+        return Advice(
             "short term",
             "medium",
             "Let entries live longer: cache.l2_ttl_s, or cache_targets.max_ttl_s so that system.optimize() may.",
@@ -185,46 +133,14 @@ def _too_old(seen: _Seen) -> Iterator[Step]:
             "accesses",
             filter_,
         )
+    return None
 
 
-def _too_large(seen: _Seen) -> Iterator[Step]:
-    yield from seen.step(
-        "short term",
-        "medium",
-        "Store smaller values, or give the tier more bytes than its largest value.",
-        "{rows} values were larger than their tier and not stored.",
-        "accesses",
-        "event == 'reject' and reason == 'oversize'",
-    )
-
-
-def _useless_prefetching(seen: _Seen) -> Iterator[Step]:
-    yield from seen.step(
-        "short term",
-        "medium",
-        "Switch prefetching off: predictive_prefetching_enabled = false.",
-        "{rows} times too few of the entries that were promoted were used.",
-        "optimizations",
-        "knob == 'predictive_prefetching_enabled' and verdict == 'rolled back'",
-    )
-
-
-def _busy(seen: _Seen) -> Iterator[Step]:
-    yield from seen.step(
-        "short term",
-        "medium",
-        "Use fewer workers, or let others have the cores: parallel.workers.",
-        "The cores were busier than the threshold {rows} times.",
-        "events",
-        "name == 'cpu_warning'",
-    )
-
-
-def _untried_work(seen: _Seen) -> Iterator[Step]:
+def _untried_work(seen: _Seen) -> Advice | None:
     filter_ = "name == 'process-file'"
     proved = "metric == 'workload.time' and knob == 'parallel.workers'"
     if seen.count("operations", filter_) >= _FILES and not seen.count("optimizations", proved):
-        yield from seen.step(
+        return Advice(
             "short term",
             "low",
             "Try other numbers of workers and sizes of chunks: system.optimize(workload=...).",
@@ -232,12 +148,13 @@ def _untried_work(seen: _Seen) -> Iterator[Step]:
             "operations",
             filter_,
         )
+    return None
 
 
-def _first_reads(seen: _Seen) -> Iterator[Step]:
+def _first_reads(seen: _Seen) -> Advice | None:
     missed = seen.frames["accesses"].query("event == 'miss'")
     if seen.falls_short and len(missed) and missed["key"].nunique() / len(missed) >= _FIRST:
-        yield from seen.step(
+        return Advice(
             "long term",
             "medium",
             "Start warm: system.snapshot() at the end, system.restore() at the start; or give cache.l3_dir a folder.",
@@ -245,12 +162,13 @@ def _first_reads(seen: _Seen) -> Iterator[Step]:
             "accesses",
             "event == 'miss'",
         )
+    return None
 
 
-def _out_of_memory(seen: _Seen) -> Iterator[Step]:
+def _out_of_memory(seen: _Seen) -> Advice | None:
     settled = seen.count("optimizations", "knob == 'cache.l1_bytes' and verdict == 'no change'")
     if settled and seen.falls_short:
-        yield from seen.step(
+        return Advice(
             "long term",
             "medium",
             f"Allow more than {seen.limit_bytes:,} bytes of memory: cache_targets.max_memory_bytes.",
@@ -258,15 +176,16 @@ def _out_of_memory(seen: _Seen) -> Iterator[Step]:
             "accesses",
             "event == 'miss'",
         )
+    return None
 
 
-def _dear_loads(seen: _Seen) -> Iterator[Step]:
+def _dear_loads(seen: _Seen) -> Advice | None:
     loads = seen.frames["accesses"].query("event == 'load'")
     by_key = loads.groupby("key", observed=True)["duration_s"].sum().sort_values(ascending=False)
     total = float(by_key.sum())
     few = by_key.head(max(1, int(len(by_key) * _DEAREST)))
     if total > 0 and len(by_key) >= 1 / _DEAREST:
-        yield from seen.step(
+        return Advice(
             "long term",
             "low",
             f"Make the dearest loads cheaper, first that of {few.index[0]!r}.",
@@ -274,20 +193,75 @@ def _dear_loads(seen: _Seen) -> Iterator[Step]:
             "accesses",
             "event == 'load'",
         )
+    return None
 
 
-_RULES: tuple[Callable[[_Seen], Iterator[Step]], ...] = (
+_RULES: tuple[Callable[[_Seen], Advice | None], ...] = (
     _too_small,
-    _memory_is_short,
-    _fails,
-    _damaged,
-    _expired_proof,
     _too_old,
-    _too_large,
-    _useless_prefetching,
-    _busy,
     _untried_work,
     _first_reads,
     _out_of_memory,
     _dear_loads,
 )
+"""Advice that depends on more than its own rows."""
+
+_WHEREVER_ROWS = (
+    Advice(
+        "immediate",
+        "high",
+        "Give memory back: system.optimize('memory_pressure').",
+        "Memory passed its threshold {rows} times.",
+        "events",
+        "name == 'memory_warning'",
+    ),
+    Advice(
+        "immediate",
+        "high",
+        "Look at the errors of operations before anything is made faster.",
+        "{rows} operations failed.",
+        "operations",
+        "ok == False",
+    ),
+    Advice(
+        "immediate",
+        "high",
+        "Move cache.l3_dir to another medium.",
+        "{rows} values on disk were damaged and are not served.",
+        "accesses",
+        "event == 'quarantine'",
+    ),
+    Advice(
+        "immediate",
+        "medium",
+        "Prove the settings on what is read now: system.optimize().",
+        "The proof of {rows} settings has expired, as other keys are read.",
+        "optimizations",
+        "verdict == 'expired'",
+    ),
+    Advice(
+        "short term",
+        "medium",
+        "Store smaller values, or give the tier more bytes than its largest value.",
+        "{rows} values were larger than their tier and not stored.",
+        "accesses",
+        "event == 'reject' and reason == 'oversize'",
+    ),
+    Advice(
+        "short term",
+        "medium",
+        "Switch prefetching off: predictive_prefetching_enabled = false.",
+        "{rows} times too few of the entries that were promoted were used.",
+        "optimizations",
+        "knob == 'predictive_prefetching_enabled' and verdict == 'rolled back'",
+    ),
+    Advice(
+        "short term",
+        "medium",
+        "Use fewer workers, or let others have the cores: parallel.workers.",
+        "The cores were busier than the threshold {rows} times.",
+        "events",
+        "name == 'cpu_warning'",
+    ),
+)
+"""Advice given wherever there are rows for it."""

@@ -36,7 +36,9 @@ def compare_metrics(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         name, unit, a, a_low, a_high, b, b_low, b_high; `ratio` = b / a with `low` and `high`, the quotients of the
         bounds, which hold at least with the intervals' own confidence; verdict: `lower` or `higher` where the two
-        intervals share no value, `within noise` where they do, `no interval` where one has none.
+        intervals share no value, `within noise` where they do, `no interval` where one has none. What a run read or
+        counted exactly has no width: that says what the run did, and not what another would do, so that two such values
+        that differ have `no interval` either.
     """
     import pandas as pd
 
@@ -78,7 +80,7 @@ def gate(compared: pd.DataFrame, expressions: Iterable[str]) -> tuple[int, list[
         condition = parse(text)
         value = known.get(condition.metric)
         verdicts.append("unavailable" if value is None else met[condition.judge(value[1], value[2])])
-        said.append(f"{verdicts[-1]}: fails if {text}; {_measured(value)}")
+        said.append(f"{verdicts[-1]}: fails if {text}; {_measured(condition.metric, value, known)}")
     return exit_code(verdicts), said
 
 
@@ -120,10 +122,18 @@ def _figures(side: Mapping[Any, Any] | None) -> tuple[float, float, float]:
 def _verdict(a: tuple[float, float, float], b: tuple[float, float, float]) -> RunVerdict:
     if any(map(math.isnan, (*a, *b))):
         return "no interval"
-    if b[2] < a[1]:
-        return "lower"
-    return "higher" if b[1] > a[2] else "within noise"
+    if a[1] <= b[2] and b[1] <= a[2]:
+        return "within noise"
+    if a[1] == a[2] or b[1] == b[2]:
+        return "no interval"
+    return "lower" if b[2] < a[1] else "higher"
 
 
-def _measured(value: tuple[float, float, float] | None) -> str:
-    return "nothing measures it" if value is None else f"measured {value[0]:.3g} ({value[1]:.3g} to {value[2]:.3g})"
+def _measured(metric: str, value: tuple[float, float, float] | None, known: Mapping[str, Any]) -> str:
+    if value is not None:
+        return f"measured {value[0]:.3g} ({value[1]:.3g} to {value[2]:.3g})"
+    meant = f"{metric}_ratio"
+    named = (
+        f"did you mean {meant}" if meant in known else "names are those of measured metrics, with _ratio behind them"
+    )
+    return f"no metric that both runs measured gives {metric}; {named}"

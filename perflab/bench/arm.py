@@ -109,7 +109,8 @@ class Arm:
                     f"The arm {self.name!r} has the {name} {value!r}; allowed are {', '.join(allowed)}."
                 )
         for function in (self.target, self.setup):
-            if function is not None and not callable(function) and ":" not in function:
+            named = isinstance(function, str) and ":" in function
+            if function is not None and not callable(function) and not named:
                 raise BenchmarkError(
                     f"The arm {self.name!r} names the function {function!r}; write 'module:function' or a callable."
                 )

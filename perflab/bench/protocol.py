@@ -114,6 +114,7 @@ def run(
 number of workers of its own.
     """
     _check(workload, arms, pairs, isolated)
+    _check_seconds(workload, budget_s, timeout_s)
     numbers = [_number(label, workload, arms) for label in memory_arms]
     loops, hash_seeds = (int(isolated),) * len(arms), random.Random(seed)
     # A single execution in a fresh process starts, imports and reads: that is judged by the wall.
@@ -156,6 +157,13 @@ def _check(workload: str, arms: Sequence[Arm], pairs: int | None, isolated: bool
         raise BenchmarkError(
             f"The arm {cold!r} of {workload!r} is to start cold in a process that it shares; measure it isolated."
         )
+
+
+def _check_seconds(workload: str, budget_s: float | None, timeout_s: float | None) -> None:
+    if budget_s is not None and not budget_s >= 0:
+        raise BenchmarkError(f"The benchmark {workload!r} has a budget of {budget_s} s; give 0 or more.")
+    if timeout_s is not None and not timeout_s > 0:
+        raise BenchmarkError(f"Samples of {workload!r} may take {timeout_s} s; give more than 0.")
 
 
 def _number(label: str, workload: str, arms: Sequence[Arm]) -> int:

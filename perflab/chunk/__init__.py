@@ -7,17 +7,18 @@ from __future__ import annotations
 
 from perflab.chunk.chunk import Chunk
 from perflab.chunk.cluster import to_dask
-from perflab.chunk.facts import analysis_of, duplicates, index_of
-from perflab.chunk.grammar import language_of
-from perflab.chunk.layout import Layout, lay_out
-from perflab.chunk.manifest import Manifest, compare, take_manifest
-from perflab.chunk.operations import OPERATIONS, transform
-from perflab.chunk.places import Places, Position
-from perflab.chunk.process import ChunkWork, process_file
+from perflab.chunk.edits.layout import Layout, lay_out
+from perflab.chunk.edits.manifest import Manifest, compare, take_manifest
+from perflab.chunk.languages.grammar import language_of
+from perflab.chunk.operations.facts import analysis_of, duplicates, index_of
+from perflab.chunk.operations.operations import OPERATIONS, transform
+from perflab.chunk.processing.process import process_file
+from perflab.chunk.processing.result import ChunkResult, FileResult
+from perflab.chunk.processing.work import ChunkWork
+from perflab.chunk.reading.stream import chunks, confined, stream
 from perflab.chunk.references import References
-from perflab.chunk.result import ChunkResult, FileResult
-from perflab.chunk.split import Splitter, Window, split
-from perflab.chunk.stream import chunks, confined, stream
+from perflab.chunk.splitting.split import Splitter, Window, split
+from perflab.chunk.text.places import Places, Position
 
 __all__ = [
     "OPERATIONS",

@@ -17,12 +17,12 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal
 
 from perflab.chunk.chunk import Chunk, digest_of
-from perflab.chunk.grammar import chunker_version
-from perflab.chunk.manifest import content_digest
-from perflab.chunk.operations import function_of
-from perflab.chunk.process import digest_of_code
-from perflab.chunk.slots import where
-from perflab.chunk.stream import chunks
+from perflab.chunk.edits.manifest import content_digest
+from perflab.chunk.languages.grammar import chunker_version
+from perflab.chunk.operations.operations import function_of
+from perflab.chunk.processing.slots import where
+from perflab.chunk.processing.work import digest_of_code
+from perflab.chunk.reading.stream import chunks
 from perflab.errors import PerflabError
 
 if TYPE_CHECKING:

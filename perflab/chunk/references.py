@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from perflab.chunk.grammar import definition_of, grammar_of, name_of
-from perflab.chunk.parsing import Patience
+from perflab.chunk.languages.grammar import definition_of, grammar_of, name_of
+from perflab.chunk.languages.parsing import Patience
 
 if TYPE_CHECKING:
     from tree_sitter import Node, Tree

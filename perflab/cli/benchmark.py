@@ -103,6 +103,7 @@ def progress() -> Iterator[OnStep]:
 def _workloads(
     asked: Asked, config: Config, targets: tuple[Target, ...], folder: Path, step: OnStep
 ) -> BenchmarkResult:
+    _refuse(asked, "budget_s", "memory", "shell", why="of --baseline and --optimized; add these, or leave it out")
     before: dict[str, Any] = {} if asked.resume is None else dict(read_info(asked.resume).get("asked") or {})
     if asked.resume is not None and not before:
         raise BenchmarkError(f"The run {str(asked.resume)!r} measured no workload; resume it as it was started.")
@@ -126,6 +127,8 @@ def _sides(asked: Asked, config: Config, targets: tuple[Target, ...], folder: Pa
     baseline, optimized = asked.sides or (None, None)
     if baseline is None or optimized is None:
         raise BenchmarkError("Only one side of a comparison is given; give both --baseline and --optimized.")
+    why = "of the built-in workloads; leave it out beside --baseline"
+    _refuse(asked, "workloads", "source", "quick", "files", "documents", "defects", why=why)
     for side in (baseline, optimized):
         if not asked.shell and ":" not in side:
             raise BenchmarkError(f"{side!r} names no function; write module:function, or add --shell for a command.")
@@ -142,6 +145,14 @@ def _sides(asked: Asked, config: Config, targets: tuple[Target, ...], folder: Pa
         resume=asked.resume,
         on_step=step,
     )
+
+
+def _refuse(asked: Asked, *options: str, why: str) -> None:
+    for name in options:
+        value = getattr(asked, name)
+        if value is not None and value is not False and value != ():
+            option = {"workloads": "workload", "budget_s": "budget"}.get(name, name)
+            raise BenchmarkError(f"--{option} is {why}.")
 
 
 def _answer(result: BenchmarkResult, report: Path) -> Answer:

@@ -5,6 +5,7 @@ In: run folders. Out: tables, and the exit code of the conditions.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,13 +85,17 @@ def run_history(runs: Path | None, metrics: Sequence[str], config_file: Path | N
         )
         for (name, series), moments in found.groupby(["name", "series"], sort=False)
     ]
-    return Answer({"runs": folder, "measured": rows(found)}, shown or ["No run measured it."])
+    none = f"No run in {visible(folder)} measured {', '.join(metrics)}; the names are those of perflab export --csv."
+    unjudged = f"No run in {visible(folder)} judged a target; name what to show, as in: --metric cache.hit_rate"
+    return Answer({"runs": folder, "measured": rows(found)}, shown or [none if metrics else unjudged])
 
 
 def _metric(row: Mapping[Any, Any]) -> tuple[str, ...]:
     a, b = (format_quantity(float(str(row[side])), str(row["unit"])) for side in ("a", "b"))
     ratio, low, high = (float(str(row[name])) for name in ("ratio", "low", "high"))
-    return str(row["name"]), a, b, f"{ratio:.3f}", f"{low:.3f} to {high:.3f}", str(row["verdict"])
+    verdict = str(row["verdict"])
+    interval = "–" if verdict == "no interval" or math.isnan(low) else f"{low:.3f} to {high:.3f}"
+    return str(row["name"]), a, b, "–" if math.isnan(ratio) else f"{ratio:.3f}", interval, verdict
 
 
 def _moment(row: Mapping[Any, Any]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import typer
 from rich.console import Console
@@ -19,6 +19,7 @@ from rich.console import Console
 from perflab.cli.answer import Answer, plain
 from perflab.cli.codes import Exit
 from perflab.errors import PerflabError
+from perflab.inert import lines
 
 __all__ = ["LOG_WIDTH", "Give", "aside", "ending"]
 
@@ -46,36 +47,43 @@ def ending(command: str, as_json: bool = False) -> Iterator[Give]:
     as_json
         Print JSON and nothing else, also for an error (`perflab.error/1`).
     """
+    last_word = _LastWord(command, as_json)
+    try:
+        with _terminable():
+            yield last_word.give
+    except PerflabError as error:
+        last_word.fail(Exit.ERROR, str(error), "red")
+    except KeyboardInterrupt as cancelled:
+        terminated = isinstance(cancelled, _TerminatedError)
+        last_word.fail(Exit.TERMINATED if terminated else Exit.CANCELLED, "Cancelled.", "yellow")
+    except (typer.Exit, typer.Abort, BrokenPipeError):
+        raise
+    except OSError as error:
+        last_word.fail(Exit.ERROR, _of_system(error), "red")
+    except Exception as defect:
+        traceback.print_exc()
+        last_word.fail(Exit.DEFECT, f"A defect of perflab: {type(defect).__name__}: {defect}", "red")
 
-    def give(answer: Answer) -> NoReturn:
-        if as_json:
-            _print_json(command, int(answer.code), answer.data)
+
+class _LastWord(NamedTuple):
+    """What a command says last, as text or as JSON; saying it ends the command."""
+
+    command: str
+    as_json: bool
+
+    def give(self, answer: Answer) -> NoReturn:
+        if self.as_json:
+            _print_json(self.command, int(answer.code), answer.data)
         else:
             _print_text(answer)
         raise typer.Exit(int(answer.code))
 
-    def fail(code: Exit, sentence: str, style: str) -> NoReturn:
-        if as_json:
-            _print_json("error", code, {"command": command, "error": sentence})
+    def fail(self, code: Exit, sentence: str, style: str) -> NoReturn:
+        if self.as_json:
+            _print_json("error", code, {"command": self.command, "error": sentence})
         else:
-            aside.print(sentence, style=style, markup=False, highlight=False, soft_wrap=True)
+            aside.print(lines(sentence), style=style, markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(int(code))
-
-    try:
-        with _terminable():
-            yield give
-    except PerflabError as error:
-        fail(Exit.ERROR, str(error), "red")
-    except KeyboardInterrupt as cancelled:
-        terminated = isinstance(cancelled, _TerminatedError)
-        fail(Exit.TERMINATED if terminated else Exit.CANCELLED, "Cancelled.", "yellow")
-    except (typer.Exit, typer.Abort, BrokenPipeError):
-        raise
-    except OSError as error:
-        fail(Exit.ERROR, _of_system(error), "red")
-    except Exception as defect:
-        traceback.print_exc()
-        fail(Exit.DEFECT, f"A defect of perflab: {type(defect).__name__}: {defect}", "red")
 
 
 def _print_json(name: str, code: int, data: Any) -> None:
@@ -86,7 +94,10 @@ def _print_json(name: str, code: int, data: Any) -> None:
 def _print_text(answer: Answer) -> None:
     tables = Console(width=None if sys.stdout.isatty() else LOG_WIDTH, emoji=False)
     for part in answer.shown:
-        (print if isinstance(part, str) else tables.print)(part)
+        if isinstance(part, str):
+            print(lines(part))
+        else:
+            tables.print(part)
 
 
 def _of_system(error: OSError) -> str:

@@ -32,5 +32,6 @@ def fill(folder: Path, document: Path) -> Answer:
     try:
         write_atomically(document, filled(document.read_text("utf-8"), text), mode=0o644)
     except (OSError, UnicodeDecodeError) as error:
-        raise RunError(f"The document {str(document)!r} cannot be filled: {error}; name a Markdown file.") from error
+        reason = getattr(error, "strerror", None) or str(error)
+        raise RunError(f"The document {str(document)!r} cannot be filled: {reason}; name a Markdown file.") from error
     return Answer({"run": folder, "status": found.status, "written": document}, [f"filled: {document}"])

@@ -69,6 +69,8 @@ def _current(text: str | None) -> tuple[str, str | int] | None:
     if text is None:
         return None
     policy, _, size = text.partition(":")
+    if policy not in POLICIES or not size:
+        raise ConfigError(f"--current is {text!r}; write a policy and a size, as in: --current lru:50MB")
     return policy, int(size) if size.isdigit() else size
 
 

@@ -7,20 +7,12 @@ from __future__ import annotations
 
 from perflab.config.ahead import PrefetchSettings, WarmingSettings
 from perflab.config.alerts import AlertSettings
-from perflab.config.model import (
-    BenchmarkSettings,
-    CacheSettings,
-    CacheTargets,
-    ChunkSettings,
-    Config,
-    OptimizationSchedule,
-    ParallelSettings,
-    RecordSettings,
-    ResourceMonitoring,
-    Thresholds,
-    Trigger,
-)
+from perflab.config.cache import CacheSettings, CacheTargets
+from perflab.config.model import Config
+from perflab.config.record import RecordSettings
 from perflab.config.relief import ReliefSettings
+from perflab.config.schedule import OptimizationSchedule, ResourceMonitoring, Thresholds, Trigger
+from perflab.config.work import BenchmarkSettings, ChunkSettings, ParallelSettings
 
 __all__ = [
     "AlertSettings",

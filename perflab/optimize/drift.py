@@ -21,7 +21,8 @@ HISTORY = 200
 _NAMES = 256
 _CONFIDENCE = 0.99
 """There is a judgement for every `RECENT` operations of every name; two in a row must say the same."""
-_LEAST_S = 1e-9
+LEAST_S = 1e-9
+"""No duration counts as shorter: ratios are taken of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ class Drift:
                 if len(self._operations) >= _NAMES:
                     continue
                 known = self._operations[name] = _Operation()
-            known.recent.append(max(duration_s, _LEAST_S))
+            known.recent.append(max(duration_s, LEAST_S))
             if len(known.recent) >= RECENT:
                 self._judge(name, known)
 

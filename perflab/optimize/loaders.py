@@ -13,7 +13,7 @@ from perflab.cache.tiers.ahead import Reload
 from perflab.cache.tiers.terms import Terms
 from perflab.errors import ConfigError
 
-__all__ = ["Loaders"]
+__all__ = ["Loaders", "check_loader"]
 
 Rule = Callable[[Hashable], bool]
 
@@ -58,8 +58,12 @@ class Loaders:
         Raises
         ------
         ConfigError
-            If the loader is not declared free of side effects, or `ttl`, `cost` or `tier` is not allowed.
+            If the loader is not declared free of side effects, or `keys`, the loader, `ttl`, `cost` or `tier` is not
+            allowed.
         """
+        if not isinstance(keys, str) and not callable(keys):
+            raise ConfigError(f"keys is {keys!r}; it must be a prefix of text keys, or a function of a key.")
+        check_loader(loader)
         if side_effect_free is not True:
             raise ConfigError(
                 f"side_effect_free is {side_effect_free!r}; a loader is called ahead of time only if it is declared "
@@ -74,6 +78,12 @@ class Loaders:
             if rule(key):
                 return Reload(partial(loader, key), terms)
         return None
+
+
+def check_loader(loader: object) -> None:
+    """Raise ConfigError if a loader cannot be called."""
+    if not callable(loader):
+        raise ConfigError(f"The loader is {loader!r}; it must be a function that returns the value of a key.")
 
 
 def _starts_with(prefix: str, key: Hashable) -> bool:

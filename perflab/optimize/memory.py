@@ -125,7 +125,8 @@ def improve_memory(
             break
     if not found.rows:
         least = f"none of {len(settings)} settings is expected to wait {terms.band_ratio:.0%} less"
-        said = "it was cancelled." if cancelled() else f"{least}, which would be no significant change."
+        ended = "it was asked to end: memory had to be given back first, or the system was closed."
+        said = ended if cancelled() else f"{least}, which would be no significant change."
         found.rows.append(untried_memory(present, "no change", said))
     if found.present != present:
         found.watch = Watch(present, found.present, known, terms.band_ratio)

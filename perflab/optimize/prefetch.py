@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, Self
 from perflab.analyze.metrics import Metric, prefetching
 from perflab.cache.tiers.ahead import Arrived, Reload
 from perflab.config import PrefetchSettings
+from perflab.forwarding import forwarded
 from perflab.optimize.issue import Issues
-from perflab.optimize.loaders import Loaders, Rule
+from perflab.optimize.loaders import Loaders
 from perflab.optimize.pending import Pending
 from perflab.optimize.predict import Prediction, Predictor
 from perflab.optimize.result import attempt
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Prefetcher"]
 
+_PHASE = "prefetching"
 _POLL_S = 0.001
 _IDLE_POLL_S = 0.02
 _CLOSE_S = 0.3
@@ -128,24 +130,7 @@ class Prefetcher:
         """Whether so many of the prefetched keys were used as the gates ask for, or none is known to be or not."""
         return self._predictor.open
 
-    def register(
-        self,
-        keys: str | Rule,
-        loader: Callable[[Any], Any],
-        *,
-        side_effect_free: bool,
-        ttl: float | None = None,
-        cost: float | None = None,
-        tier: str = "l3",
-    ) -> None:
-        """Let `loader(key)` be called for expected keys; see `perflab.optimize.loaders.Loaders.register`.
-
-        Raises
-        ------
-        ConfigError
-            If the loader is not declared free of side effects, or `ttl`, `cost` or `tier` is not allowed.
-        """
-        self._loaders.register(keys, loader, side_effect_free=side_effect_free, ttl=ttl, cost=cost, tier=tier)
+    register = forwarded("_loaders", Loaders.register)
 
     def hint(self, key: Hashable, related_keys: Iterable[Hashable]) -> None:
         """Take the program's word that these keys may follow this one; it counts as one time they did. Never blocks."""
@@ -201,13 +186,15 @@ class Prefetcher:
         knob, on = "predictive_prefetching_enabled", self.enabled
         precision = found.get("prefetch.precision")
         if precision is None or math.isnan(precision.value):
-            return attempt(knob, "not enough data", "no prefetched entry was read or has left so far.", old=on, new=on)
+            reason = "no prefetched entry was read or has left so far."
+            return attempt(knob, "not enough data", reason, old=on, new=on, phase=_PHASE)
         return attempt(
             knob,
             "kept" if on else "rolled back",
             f"{self._said(found)}; {self.dropped} more were expected and dropped.",
             old=False,
             new=True,
+            phase=_PHASE,
             metric=precision.name,
             unit=precision.unit,
             measured=precision.value,

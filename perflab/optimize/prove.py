@@ -181,7 +181,7 @@ def prove_by_workload(
     --------
     >>> ticks = iter(range(1_000))
     >>> same = Arm(lambda: None)
-    >>> prove_by_workload(same, same, clock=lambda: float(next(ticks))).verdict
+    >>> prove_by_workload(same, same, clock=lambda: float(next(ticks)), collect=lambda: None).verdict
     'indistinguishable'
     """
     times: tuple[dict[int, float], dict[int, float]] = ({}, {})

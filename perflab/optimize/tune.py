@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["LEAST_ACCESSES", "SEARCHES", "Forecast", "Forecaster", "Search", "tune"]
+__all__ = ["LEAST_ACCESSES", "SEARCHES", "Forecast", "Forecaster", "Search", "check_search", "tune"]
 
 LEAST_ACCESSES = 200
 """Below this a hit rate's 95 % interval is wider than 14 points, and no setting can be told from another."""
@@ -135,6 +135,12 @@ class _Sampled(Forecaster):
         return super().saved(replace(setting, l1_bytes=first, l2_bytes=behind))
 
 
+def check_search(search: str) -> None:
+    """Raise ConfigError if there is no such search."""
+    if search not in SEARCHES:
+        raise ConfigError(f"search is {search!r}; it must be one of {', '.join(SEARCHES)}.")
+
+
 def tune(
     forecaster: Forecaster,
     settings: Sequence[MemorySetting],
@@ -165,8 +171,7 @@ def tune(
     PerflabError
         If numba cannot be used, or optuna is asked for and not installed.
     """
-    if search not in SEARCHES:
-        raise ConfigError(f"search is {search!r}; it must be one of {', '.join(SEARCHES)}")
+    check_search(search)
     if search == "optuna":
         from perflab.optimize.sampled import suggested
 

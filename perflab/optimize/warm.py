@@ -21,6 +21,7 @@ from perflab.config import WarmingSettings
 from perflab.errors import ConfigError
 from perflab.optimize.filling import Filling
 from perflab.optimize.idle import Idleness
+from perflab.optimize.loaders import check_loader
 from perflab.optimize.strategy import Strategy
 from perflab.record.arrow import as_text
 
@@ -119,8 +120,12 @@ class Warming:
         Raises
         ------
         ConfigError
-            If a strategy of this name was registered already, or `ttl`, `cost` or `tier` is not allowed.
+            If a strategy of this name was registered already, or `keys`, the loader, `ttl`, `cost` or `tier` is not
+            allowed.
         """
+        if isinstance(keys, str | bytes) or not (callable(keys) or isinstance(keys, Iterable)):
+            raise ConfigError(f"keys is {keys!r}; it must be a list of keys, or a function that returns one.")
+        check_loader(loader)
         if any(strategy.name == name for strategy in self._strategies):
             raise ConfigError(f"A strategy {name!r} is registered already; choose another name.")
         terms = Terms(ttl=ttl, cost=cost, tier=tier)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from perflab.analyze.intervals import Interval, shift_ratio
-from perflab.optimize.drift import HISTORY, RECENT, Slowdown
+from perflab.optimize.drift import HISTORY, LEAST_S, RECENT, Slowdown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,7 +29,6 @@ _CONFIDENCE = 0.99
 """Of all names together, at each look; two looks in a row, at other operations, must say the same."""
 _LEAST_SHARE = 0.5
 """Of the share that the known operations had before: with less of them the program does something else."""
-_LEAST_S = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +139,7 @@ def durations(operations: pd.DataFrame) -> Durations:
     import numpy as np
 
     named = operations.groupby("name", observed=True, sort=False)["duration_s"]
-    return {str(name): np.maximum(seconds.to_numpy(dtype=float), _LEAST_S) for name, seconds in named}
+    return {str(name): np.maximum(seconds.to_numpy(dtype=float), LEAST_S) for name, seconds in named}
 
 
 def _share(operations: pd.DataFrame, names: Mapping[str, object] | list[str]) -> float:

@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import BrokenExecutor, Executor, Future
+from concurrent.futures import Executor, Future
 from functools import partial
 from typing import Any, Self, TypeVar
 
-from perflab.errors import PerflabError
 from perflab.parallel.batch import Pace, Ready, batches
-from perflab.parallel.executors import Kind, shut_down, start
+from perflab.parallel.executors import Kind
 from perflab.parallel.inline import call_inline, map_inline
 from perflab.parallel.ordered import InFlight
-from perflab.parallel.peak import peak_of
 from perflab.parallel.reply import Reply
-from perflab.parallel.retired import Retired
-from perflab.parallel.task import Origin, Outcome, import_all, in_worker, run_batch, run_call
+from perflab.parallel.standing import Engaged, Standing
+from perflab.parallel.task import Origin, import_all, in_worker, run_batch, run_call
 
 __all__ = ["Kind", "Workers"]
 
@@ -77,19 +75,15 @@ class Workers:
             raise ValueError(f"in_flight is {in_flight}; it must be 1 or more")
         if kind not in ("processes", "threads"):
             raise ValueError(f"kind is {kind!r}; write 'processes' or 'threads'")
-        self.workers = workers
         self.kind: Kind = kind
         self.in_flight = in_flight or 2 * workers
         self._permits = permits
-        self._scheduler = scheduler
-        self._lock = threading.Lock()
-        self._executor: Executor | None = None
-        self._owned = True
-        self._closed = False
-        self._under_way = 0
-        self._retired = Retired()
-        self._handed: set[Future[Outcome]] = set()
-        self._peak_bytes: int | None = None
+        self._pool = Standing(kind, workers, scheduler)
+
+    @property
+    def workers(self) -> int:
+        """How many processes or threads."""
+        return self._pool.workers
 
     @classmethod
     def over(
@@ -110,7 +104,7 @@ class Workers:
         [1, 2]
         """
         self = cls(workers, in_flight=in_flight, permits=permits)
-        self._executor, self._owned = executor, False
+        self._pool.lend(executor)
         return self
 
     def map(
@@ -145,7 +139,7 @@ class Workers:
         ...     list(workers.map(len, ["one", "three"], weight=len))
         [3, 5]
         """
-        self._refuse_closed()
+        self._pool.refuse_closed()
         if self._inline():
             # Inside a worker the permit is that of the batch.
             return map_inline(fn, items, None if in_worker() else self._permits)
@@ -162,12 +156,12 @@ class Workers:
         ...     workers.submit(max, 3, 4).result()
         4
         """
-        self._refuse_closed()
+        self._pool.refuse_closed()
         if self._inline():
             return call_inline(fn, *args)
-        _, outcome = self._begin(partial(run_call, fn, args, Origin.here()))
+        _, outcome = self._pool.begin(partial(run_call, fn, args, Origin.here()))
         future: Future[R] = Reply(outcome)
-        future.add_done_callback(lambda _: self._leave())
+        future.add_done_callback(lambda _: self._pool.leave())
         return future
 
     def start(self, *modules: str) -> None:
@@ -182,7 +176,7 @@ class Workers:
         ...     list(workers.map(abs, [-1, -2]))
         [1, 2]
         """
-        self._refuse_closed()
+        self._pool.refuse_closed()
         if not self._inline():
             for _ in range(self.workers):
                 self.submit(import_all, modules)
@@ -193,8 +187,7 @@ class Workers:
         Read from each worker's `VmHWM`; pages that workers share count once for each. None if no processes were
         used or the system does not tell. After `close` it is the value at closing.
         """
-        with self._lock:
-            return self._peak_bytes if self._executor is None else peak_of(self._executor)
+        return self._pool.peak_bytes()
 
     def rest(self) -> bool:
         """End the worker processes or threads if they have nothing to do; the next use starts new ones.
@@ -207,13 +200,7 @@ class Workers:
         ...     workers.rest(), workers.submit(abs, -1).result(), workers.rest(), workers.submit(abs, -2).result()
         (False, 1, True, 2)
         """
-        with self._lock:
-            executor = self._executor
-            if executor is None or not self._owned or self._under_way:
-                return False
-            self._executor = None
-        shut_down(executor, cancel=False)
-        return True
+        return self._pool.rest()
 
     def resize(self, workers: int, in_flight: int | None = None) -> None:
         """Have another number of workers from now on; no work is lost or done twice.
@@ -243,27 +230,15 @@ class Workers:
         """
         if workers < 1:
             raise ValueError(f"workers is {workers}; it must be 1 or more")
-        with self._lock:
-            replaced = self._executor if self._owned and self._scheduler is None and workers != self.workers else None
-            if replaced is not None:
-                self._executor = None
-                self._retired.add(replaced, list(self._handed))
-            self.workers = workers
-            self.in_flight = in_flight or 2 * workers
+        self._pool.resize(workers)
+        self.in_flight = in_flight or 2 * workers
 
     def close(self, cancel: bool = False) -> None:
         """End the workers and wait for them; with `cancel`, without finishing what was handed out.
 
         A running thread cannot be ended: with threads `cancel` drops only calls that have not started.
         """
-        with self._lock:
-            self._closed = True
-            executor, self._executor = self._executor, None
-            if executor is not None and self._owned:
-                self._peak_bytes = peak_of(executor)
-        self._retired.end(cancel)
-        if executor is not None and self._owned:
-            shut_down(executor, cancel)
+        self._pool.close(cancel)
 
     def __enter__(self) -> Self:
         return self
@@ -279,105 +254,16 @@ class Workers:
         self.__init__(**state)  # type: ignore[misc]
 
     def _inline(self) -> bool:
-        alone = self.workers == 1 and self._owned and self._scheduler is None
-        return alone or in_worker()
-
-    def _refuse_closed(self) -> None:
-        if self._closed:
-            raise PerflabError("these workers are closed; create new ones")
-
-    def _enter(self) -> Executor:
-        """Return the pool, started if need be, and note that it has work until `_leave`."""
-        with self._lock:
-            self._refuse_closed()
-            pool = self._started()
-            self._under_way += 1
-            return pool
-
-    def _started(self) -> Executor:
-        if self._executor is None:
-            self._executor = start(self.kind, self.workers, self._scheduler)
-        return self._executor
-
-    def _go_on(self, pool: Executor, call: Callable[[], Outcome]) -> tuple[Executor, Future[Outcome]]:
-        """Hand over a further call of work that is under way; return the pool that took it, if its own has retired."""
-        with self._lock:
-            if pool in self._retired:
-                self._refuse_closed()
-                pool = self._started()
-        try:
-            return pool, self._hand(pool, call)
-        except RuntimeError:
-            if pool not in self._retired:  # else it retired just now
-                raise
-        return self._go_on(pool, call)
-
-    def _begin(self, call: Callable[[], Outcome], again: bool = True) -> tuple[Executor, Future[Outcome]]:
-        """Hand over the first call of some work, which is under way until `_leave`; return the pool that took it.
-
-        A pool whose worker was killed takes no call any more: then a fresh one of ours does.
-        """
-        pool = self._enter()
-        try:
-            return pool, self._hand(pool, call)
-        except BaseException as error:
-            self._leave()
-            if not (again and isinstance(error, BrokenExecutor)):
-                raise
-            self._discard(pool)
-        return self._begin(call, again=False)
-
-    def _hand(self, pool: Executor, call: Callable[[], Outcome]) -> Future[Outcome]:
-        outcome = pool.submit(call)
-        self._handed.add(outcome)
-        outcome.add_done_callback(self._handed.discard)
-        return outcome
-
-    def _leave(self) -> None:
-        with self._lock:
-            self._under_way -= 1
-
-    def _discard(self, broken: Executor) -> None:
-        """Forget a pool whose worker was killed; the next use starts a fresh one."""
-        with self._lock:
-            if not self._owned or self._executor is not broken:
-                return
-            self._executor = None
-        shut_down(broken, cancel=True)
+        return self._pool.is_alone or in_worker()
 
     def _map_batches(
         self, fn: Callable[[T], R], items: Iterable[T | Ready[R]], weight: Callable[[T], float] | None
     ) -> Iterator[R]:
-        pace, pool = Pace(self.workers), _Pool(self)
-        in_same_process = self.kind == "threads" or not self._owned
+        pace, pool = Pace(self.workers), Engaged(self._pool)
+        in_same_process = self.kind == "threads" or not self._pool.owned
         here = None if in_same_process else lambda batch: run_batch(fn, batch, Origin.here())
         in_flight: InFlight[T] = InFlight(self.in_flight, self._permits, pace, here)
         with pool:
             yield from in_flight.results(
                 batches(items, weight, pace), lambda batch: pool.submit(partial(run_batch, fn, batch, Origin.here()))
             )
-
-
-class _Pool:
-    """The executor of one map: started with its first batch, and forgotten if a worker of it is killed."""
-
-    def __init__(self, workers: Workers) -> None:
-        self._workers = workers
-        self._executor: Executor | None = None
-
-    def submit(self, call: Callable[[], Outcome]) -> Future[Outcome]:
-        if self._executor is None:
-            self._executor, outcome = self._workers._begin(call)
-        else:
-            self._executor, outcome = self._workers._go_on(self._executor, call)
-        return outcome
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if self._executor is None:
-            return
-        if kind is not None and issubclass(kind, BrokenExecutor):
-            self._workers._discard(self._executor)
-        self._workers._leave()

@@ -111,7 +111,7 @@ def _set(others: Sequence[Against]) -> Part:
 def _metrics(others: Sequence[Against]) -> Part:
     lead = (
         "A metric is lower or higher only if the two 95 % intervals share no value. The ratio's interval has the "
-        "quotients of the bounds."
+        "quotients of the bounds. What a run read or counted once has no interval."
     )
     label = "Dot plot of each metric's ratio to run A with its interval. The tables have the values."
     drawn = plotted(Picture(run_ratios({other.name: other.metrics for other in others}), label))
@@ -136,7 +136,7 @@ def _beside(other: Against, verdicts: Sequence[str]) -> Table:
             humanize(read.text(row["name"])),
             *(format_quantity(read.number(row[side]), read.text(row["unit"])) for side in ("a", "b")),
             _ratio(row["ratio"]),
-            f"{_ratio(row['low'])} to {_ratio(row['high'])}" if _finite(row["low"], row["high"]) else "–",
+            _interval(row),
             Cell(read.text(row["verdict"]), _ROLES.get(row["verdict"], "absent")),
         )
         for row in sorted(chosen, key=lambda row: verdicts.index(row["verdict"]))
@@ -166,6 +166,11 @@ def _targets(first: ReportData, others: Sequence[Against]) -> Part:
 
 def _finite(*values: Any) -> bool:
     return all(math.isfinite(read.number(value)) for value in values)
+
+
+def _interval(row: Mapping[Any, Any]) -> str:
+    known = row["verdict"] != "no interval" and _finite(row["low"], row["high"])
+    return f"{_ratio(row['low'])} to {_ratio(row['high'])}" if known else "–"
 
 
 def _ratio(value: Any) -> str:

@@ -135,6 +135,7 @@ def _tables(data: ReportData) -> Iterable[Table]:
     yield sections.slowest_keys(frames["accesses"], frames["samples"])
     yield sections.events(frames["events"])
     yield sections.optimizations(frames["optimizations"])
+    yield sections.effects(frames["optimizations"])
     yield sections.metrics(data.metrics)
 
 

@@ -231,6 +231,7 @@ def _activity(data: ReportData) -> Part:
         sections.slowest_keys(frames["accesses"], frames["samples"]),
         sections.events(frames["events"]),
         sections.optimizations(frames["optimizations"]),
+        sections.effects(frames["optimizations"]),
     )
     tried = (_plot("optimizations", data),) if frames["optimizations"]["measured"].notna().any() else ()
     return Part("activity", "What happened", "", (*map(tabled, tables), *tried))

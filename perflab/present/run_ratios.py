@@ -110,7 +110,7 @@ def _series(axes: Axes, rows: Sequence[Any], place: int, runs: int, palette: Pal
         if row is None or not row["ratio"] > 0:
             continue
         y = height + (place - (runs - 1) / 2) * 0.6 / runs
-        sure = math.isfinite(row["low"]) and math.isfinite(row["high"])
+        sure = row["verdict"] != "no interval" and math.isfinite(row["low"]) and math.isfinite(row["high"])
         if sure:
             ends = [min(max(row[end], left), right) for end in ("low", "high")]
             axes.plot(ends, [y, y], color=color, linewidth=2.2, solid_capstyle="butt")

@@ -17,7 +17,7 @@ from perflab.units import format_bytes, format_quantity, format_seconds
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["events", "metrics", "optimizations", "recommendations", "slowest", "slowest_keys", "targets"]
+__all__ = ["effects", "events", "metrics", "optimizations", "recommendations", "slowest", "slowest_keys", "targets"]
 
 _SLOWEST = 10
 _LONGEST_METHOD = 400
@@ -125,21 +125,31 @@ def events(frame: pd.DataFrame) -> Table:
 
 
 def optimizations(frame: pd.DataFrame) -> Table:
-    """Return every setting that was tried: predicted, measured, kept or rolled back."""
+    """Return every setting that was tried, what came of it, and why."""
+    body: list[tuple[Cell | str, ...]] = [
+        (
+            *(read.text(record.get(name)) or "–" for name in ("knob", "old", "new", "verdict")),
+            Cell(read.text(record.get("reason")) or "–", longest=_LONGEST_METHOD),
+        )
+        for record in read.records(frame)
+    ]
+    return table("Settings tried", ("setting", "old", "new", "verdict", "reason"), body)
+
+
+def effects(frame: pd.DataFrame) -> Table:
+    """Return what the settings that were tried changed, predicted and measured; none of which nothing is known."""
     body = []
     for record in read.records(frame):
         unit = read.text(record.get("unit"))
+        numbers = [read.number(record.get(name)) for name in ("before", "predicted", "measured", "noise_floor")]
         low, high = read.number(record.get("low")), read.number(record.get("high"))
-        names = ("before", "predicted", "measured", "noise_floor")
-        before, predicted, measured, noise = (format_quantity(read.number(record.get(name)), unit) for name in names)
-        said = [read.text(record.get(name)) or "–" for name in ("knob", "old", "new", "verdict", "metric")]
-        numbers = (before, predicted, measured, interval(low, high, unit) or "–", noise)
-        body.append((*said, *numbers, read.text(record.get("reason")) or "–"))
-    heads = (
-        "setting", "old", "new", "verdict", "metric", "before", "predicted", "measured", "95 % interval", "noise floor",
-        "reason",
-    )  # fmt: skip
-    return table("Settings tried", heads, body, numeric=("before", "predicted", "measured", "noise floor"))
+        if not any(map(math.isfinite, numbers)):
+            continue
+        *shown, noise = (format_quantity(value, unit) if math.isfinite(value) else "–" for value in numbers)
+        said = [read.text(record.get(name)) or "–" for name in ("knob", "new", "metric")]
+        body.append((*said, *shown, interval(low, high, unit) or "–", noise))
+    heads = ("setting", "new", "metric", "before", "predicted", "measured", "95 % interval", "noise floor")
+    return table("What they changed", heads, body, numeric=("before", "predicted", "measured", "noise floor"))
 
 
 def recommendations(frame: pd.DataFrame) -> Table:

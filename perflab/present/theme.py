@@ -8,12 +8,15 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import io
+import os
 import re
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from perflab.inert import lines
 from perflab.present import escape
 
 if TYPE_CHECKING:
@@ -111,10 +114,21 @@ def stylesheet() -> str:
 
 @contextmanager
 def style(palette: Palette = LIGHT) -> Iterator[None]:
-    """Apply fonts, sizes and colours to what is drawn inside; matplotlib's settings are as before on leaving."""
+    """Apply fonts, sizes and colours to what is drawn inside; matplotlib's settings are as before on leaving.
+
+    One thread draws at a time: the settings are those of the whole process.
+    """
     import matplotlib as mpl
 
-    settings: dict[Any, Any] = {
+    # The figure's own settings must not be mixed with those of the notebook it is drawn in.
+    with _turn, mpl.rc_context({**_defaults(), **_settings(palette)}), warnings.catch_warnings():
+        # A letter that DejaVu lacks is measured as a box; the reader's browser shows it from another font.
+        warnings.filterwarnings("ignore", message=r"Glyph .* missing from", category=UserWarning)
+        yield
+
+
+def _settings(palette: Palette) -> dict[Any, Any]:
+    return {
         "font.family": "sans-serif",
         "font.sans-serif": _FONTS,
         "font.size": 9.0,
@@ -140,11 +154,15 @@ def style(palette: Palette = LIGHT) -> Iterator[None]:
         "xtick.labelcolor": palette.muted,
         "ytick.labelcolor": palette.muted,
     }
-    # The figure's own settings must not be mixed with those of the notebook it is drawn in.
-    with mpl.rc_context({**_defaults(), **settings}), warnings.catch_warnings():
-        # A letter that DejaVu lacks is measured as a box; the reader's browser shows it from another font.
-        warnings.filterwarnings("ignore", message=r"Glyph .* missing from", category=UserWarning)
-        yield
+
+
+def _renew() -> None:
+    global _turn
+    _turn = threading.RLock()
+
+
+_turn = threading.RLock()
+os.register_at_fork(after_in_child=_renew)  # the thread that drew is the parent's
 
 
 def svg(figure: Figure, label: str, *, palette: Palette = LIGHT) -> str:
@@ -164,7 +182,8 @@ def svg(figure: Figure, label: str, *, palette: Palette = LIGHT) -> str:
     nothing: dict[str, None] = {"Date": None, "Creator": None, "Format": None, "Type": None}
     with style(palette):
         figure.savefig(buffer, format="svg", metadata=nothing)
-    return _named(_themed(_slim(buffer.getvalue()), palette), label)
+    # matplotlib writes a text as it is, also where a tick or a legend names what somebody recorded.
+    return _named(_themed(_slim(lines(buffer.getvalue())), palette), label)
 
 
 def _defaults() -> dict[Any, Any]:

@@ -5,12 +5,14 @@ In: a name and a key. Out: a context that times itself, knows its parent and bec
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from time import perf_counter
 from typing import Any, TypeVar
 
 from perflab.errors import PerflabError
 from perflab.record.scope import Home, Scope, number_from, operation_of, restore
+from perflab.redact import redacted
 
 __all__ = ["Home", "Operation", "number_from"]
 
@@ -90,11 +92,18 @@ class Operation(Scope):
         self._token = current.set(self._inside)
 
     def end_after(self, duration_s: float) -> None:
-        """Be an operation that ends now and took so many seconds; what it did was not recorded as its own."""
+        """Be an operation that ends now and took so many seconds; what it did was not recorded as its own.
+
+        What can be no duration is NaN.
+        """
         around = operation_of(self._home.current.get(None))
         if around is not None:
             self.around, self.parent = around, around.number
-        self.duration_s, self.ended_s = duration_s, perf_counter()
+        self.duration_s, self.ended_s = _duration(duration_s), perf_counter()
+
+    def fail(self, error: BaseException | str | None) -> None:
+        """Have failed with this error, an exception or a text; None for an operation that did not fail."""
+        self.error = self._said(error) if isinstance(error, BaseException) else error
 
     def _refuse(self) -> None:
         raise PerflabError(f"the operation {self.name!r} was entered before; begin each one by operation(...)")
@@ -102,6 +111,14 @@ class Operation(Scope):
     @staticmethod
     def _said(error: BaseException) -> str:
         try:
-            return f"{type(error).__name__}: {error}"
+            return redacted(f"{type(error).__name__}: {error}")
         except Exception:  # its own __str__ may do anything, and must not hide it
             return type(error).__name__
+
+
+def _duration(seconds: object) -> float:
+    try:
+        found = float(seconds)  # type: ignore[arg-type]  # the except clause is the check
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
+    return found if 0 <= found < math.inf else math.nan

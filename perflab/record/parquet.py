@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from perflab.owned import open_own
 from perflab.record.arrow import indexed, truths
 from perflab.record.dictionaries import compact, joined
 from perflab.record.texts import Texts
@@ -33,11 +34,10 @@ _SURELY_WHOLE = 32
 _FEW = 255
 
 
-def write_file(file: Path, tables: Iterable[pa.Table], schema: pa.Schema, *, mode: int = 0o600) -> None:
+def write_file(file: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> None:
     """Write tables one after the other into a file; a reader sees the old file or the whole new one.
 
-    No more than about a row group is in memory, so `tables` may be read as they are asked for. The umask may take
-    rights from `mode`.
+    No more than about a row group is in memory, so `tables` may be read as they are asked for.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def write_file(file: Path, tables: Iterable[pa.Table], schema: pa.Schema, *, mod
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with _replacing(file, mode) as hidden, pq.ParquetWriter(hidden, schema, **_encodings(schema)) as writer:
+    with _replacing(file) as hidden, pq.ParquetWriter(hidden, schema, **_encodings(schema)) as writer:
         for rows in _row_groups(tables):
             arrays = [_small(column) if _is_text(column.type) else column for column in rows.columns]
             writer.write_table(pa.Table.from_arrays(arrays, schema=rows.schema), row_group_size=ROW_GROUP)
@@ -154,10 +154,11 @@ def range_of(table: pa.Table) -> tuple[int, int] | None:
 
 
 @contextlib.contextmanager
-def _replacing(file: Path, mode: int) -> Iterator[Path]:
+def _replacing(file: Path) -> Iterator[Path]:
     hidden = file.with_name(f".{file.name}.{os.getpid()}-{threading.get_ident()}.tmp")
     try:
-        hidden.touch(mode)  # Arrow would make it with all rights that the umask leaves
+        hidden.unlink(missing_ok=True)
+        os.close(open_own(hidden, os.O_WRONLY | os.O_EXCL))
         yield hidden
         hidden.replace(file)
     except BaseException:

@@ -31,6 +31,7 @@ from perflab.record.sources import Accesses, Gathered, Operations
 from perflab.record.tape import Tape
 from perflab.record.tapes import Tapes
 from perflab.record.view import Frames
+from perflab.redact import redacted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -49,6 +50,8 @@ _RAW_BYTES = 16
 """A hit that is no column yet: a reference to its entry, and its time."""
 _OPERATION_BYTES = 300
 """An operation that is no column yet: the object and what it has."""
+_TELLING = frozenset({"error", "payload", "reason"})
+"""Columns whose text is somebody else's, such as an exception's."""
 
 
 class Recorder(Events):
@@ -184,7 +187,7 @@ class Recorder(Events):
         if frame == "events" and self._ring is not None:
             self._ring.write("event", str(values.get("name")))
         rows = self._gathered[frame].rows
-        rows.append((self.run_id, time.time_ns(), *map(values.get, _NAMES[frame])))
+        rows.append((self.run_id, time.time_ns(), *(_told(name, values.get(name)) for name in _NAMES[frame])))
         if len(rows) >= self._chunk_rows:
             self._logs.seal(frame)
 
@@ -218,13 +221,18 @@ class Recorder(Events):
         key: object = None,
         cache_hit: bool | None = None,
         nbytes: int | None = None,
-        error: str | None = None,
+        error: BaseException | str | None = None,
         related_keys: Iterable[object] = (),
     ) -> None:
-        """Record an operation that the caller timed itself and that ends now."""
+        """Record an operation that the caller timed itself and that ends now.
+
+        With an `error` it failed. Related keys that are a text are one key. What can be no duration, such as one below
+        zero, is a missing value.
+        """
         operation = Operation(name, key, self)
         operation.cache_hit, operation.nbytes = cache_hit, nbytes
-        operation.error, operation.related_keys = error, tuple(related_keys)
+        operation.fail(error)
+        operation.related_keys = (related_keys,) if isinstance(related_keys, str | bytes) else tuple(related_keys)
         operation.end_after(duration_s)
         self.finish(operation)
 
@@ -332,6 +340,10 @@ class Recorder(Events):
 
     def _size(self, frame: str) -> tuple[int, int]:
         return self._logs[frame].size()
+
+
+def _told(name: str, value: object) -> object:
+    return redacted(value) if name in _TELLING and isinstance(value, str) else value
 
 
 def _now() -> str:

@@ -87,6 +87,7 @@ class RunningFolder:
             action(folder)
             self.ring.close()
         except Exception as error:  # as above
+            self._note(error)
             self._warn(error)
         except BaseException:  # a second Ctrl-C; what is left can be finished once more
             self._ending = False
@@ -115,13 +116,17 @@ class RunningFolder:
         with self._lock:  # other threads may be about to meet the same error
             known, self._folder = self._folder is None, None
         self._closing.set()
-        # The ring has room also on a full disk; the folder may have, if only what failed was too large.
-        self.ring.write("event", f"the run folder cannot be written: {_reason(error)}")
+        self._note(error)
+        # The folder may have room if only what failed was too large.
         with contextlib.suppress(Exception):
             folder.update(given_up=_reason(error))
         folder.release()
         if not known:
             self._warn(error)
+
+    def _note(self, error: Exception) -> None:
+        # The ring has room also on a full disk.
+        self.ring.write("event", f"the run folder cannot be written: {_reason(error)}")
 
     def _warn(self, error: Exception) -> None:
         self._tell(_reason(error))

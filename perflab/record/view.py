@@ -5,11 +5,13 @@ In: a function from a frame's name to its Arrow table. Out: `Frames`, one DataFr
 
 from __future__ import annotations
 
-import html
+import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
+from perflab import inert
 from perflab.errors import RunError
 from perflab.record.arrow import arrow_schema
 from perflab.record.dataframe import assembled, dtypes, to_dataframe, values
@@ -19,6 +21,8 @@ from perflab.record.where import Filters, Where, check_names
 from perflab.units import format_bytes
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import pandas as pd
     import pyarrow as pa
     from pandas.api.extensions import ExtensionArray
@@ -99,7 +103,7 @@ class Frames(Mapping[str, "pd.DataFrame"]):
         return f"<Frames {', '.join(texts)}>"
 
     def _repr_html_(self) -> str:
-        sizes = ((html.escape(frame), *self._size(frame)) for frame in FRAMES)
+        sizes = ((inert.html(frame), *self._size(frame)) for frame in FRAMES)
         body = "".join(
             f"<tr><th scope='row'>{frame}</th><td>{rows:,}</td><td>{format_bytes(size)}</td></tr>"
             for frame, rows, size in sizes
@@ -163,6 +167,31 @@ class Frames(Mapping[str, "pd.DataFrame"]):
 
         return trace_of(self.select("accesses", _TRACED, **filters), source)
 
+    def newest(self, most: int) -> Frames:
+        """Return the same frames without all but about the newest `most` rows of each, to look at very many quickly.
+
+        Which rows these are is decided when a frame is first looked at, by time; rows without times are kept.
+
+        Examples
+        --------
+        >>> from perflab.record import Recorder
+        >>> recorder = Recorder()
+        >>> for key in "abc":
+        ...     recorder.access(key, "miss")
+        >>> recorder.frames.newest(2).accesses["key"].tolist()
+        ['b', 'c']
+        """
+        since = cache(lambda frame: self._since(frame, most))
+
+        def read(frame: str, columns: Sequence[str] | None = None, where: Where | None = None) -> pa.Table:
+            least, where = since(frame), where or Where()
+            if least is None or where.since is None:
+                return self._read(frame, columns=columns, where=dataclasses.replace(where, since=where.since or least))
+            found = Where(since=least).filtered(self._read(frame, where=where))
+            return found if columns is None else found.select(columns)
+
+        return Frames(read, facts=self._facts)
+
     def describe(self) -> pd.DataFrame:
         """Return the table of what is recorded: frame, column, dtype, unit, meaning, and the rows there are now."""
         import pandas as pd
@@ -192,8 +221,8 @@ class Frames(Mapping[str, "pd.DataFrame"]):
     def to_parquet(self, folder: str | Path) -> list[Path]:
         """Write one Parquet file a frame into a folder, which is made if it is missing; return the files.
 
-        A file that is there already is replaced, at once and as a whole. pandas, polars, DuckDB and dask.dataframe read
-        the files; units and meanings stand in the metadata of their fields.
+        A file that is there already is replaced, at once and as a whole; its owner alone may read it. pandas, polars,
+        DuckDB and dask.dataframe read the files; units and meanings stand in the metadata of their fields.
 
         Raises
         ------
@@ -205,11 +234,25 @@ class Frames(Mapping[str, "pd.DataFrame"]):
         try:
             target.mkdir(parents=True, exist_ok=True)
             for frame, file in zip(FRAMES, files, strict=True):
-                write_file(file, [self._read(frame)], arrow_schema(frame), mode=0o666)  # for whoever may be given it
+                write_file(file, [self._read(frame)], arrow_schema(frame))
         except OSError as error:
             reason = error.strerror or str(error)
             raise RunError(f"The folder {str(target)!r} cannot be written: {reason}; choose another folder.") from error
         return files
+
+    def _since(self, frame: str, most: int) -> datetime | None:
+        """Return the time of the oldest of the newest rows; None if there are no more, or times are missing."""
+        if self._size(frame)[0] <= most:
+            return None
+        import numpy as np
+        import pandas as pd
+
+        times = self.select(frame, ["t"])["t"].astype("int64").to_numpy()
+        if len(times) <= most:
+            return None
+        least = int(np.partition(times, -most)[-most])
+        is_missing = least == np.iinfo(np.int64).min  # what NaT is
+        return None if is_missing else pd.Timestamp(least, unit="us", tz="UTC").to_pydatetime()
 
     def _whole(self, frame: str) -> pd.DataFrame:
         if self._by_column is None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from perflab.analyze.rule import Rule, parse_rule
 from perflab.config import AlertSettings
+from perflab.redact import redacted, site_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -168,7 +169,7 @@ class Alerts:
             try:
                 self._post(self._webhook_url, payload)
             except Exception as error:  # whatever answers there, the program and the other rules go on
-                self._warn(f"An alert could not be posted to {self._webhook_url}: {error}")
+                self._warn(f"An alert could not be posted to {site_of(self._webhook_url)}: {redacted(str(error))}")
 
     def _work(self) -> None:
         wait_s = self._settings.interval_s

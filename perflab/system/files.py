@@ -14,8 +14,8 @@ from typing import Any, Literal
 
 from perflab.cache import TieredCache
 from perflab.chunk import Chunk, ChunkResult, ChunkWork, FileResult, language_of
-from perflab.chunk.cutting import Layouts
-from perflab.chunk.source import SourceLike, shown
+from perflab.chunk.processing.cutting import Layouts
+from perflab.chunk.reading.source import SourceLike, shown
 from perflab.config import Config
 from perflab.errors import SourceError
 from perflab.events import Events

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from perflab.chunk import Chunk, chunks
-from perflab.chunk.operations import function_of
+from perflab.chunk.operations.operations import function_of
 from perflab.config import Config
 from perflab.system.corpus import expanded, process_all
 from perflab.system.files import FileWork
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from perflab.chunk import ChunkResult, FileResult
-    from perflab.chunk.source import SourceLike
+    from perflab.chunk.reading.source import SourceLike
 
 __all__ = ["Files"]
 

@@ -128,8 +128,8 @@ def benchmark(
     Raises
     ------
     BenchmarkError
-        If the workload is unknown or a size out of bounds, an arm fails, the arms' outputs differ, or their source
-        changes meanwhile.
+        If the workload is unknown or a size out of bounds, an option is given that this kind of benchmark has not, an
+        arm fails, the arms' outputs differ, or their source changes meanwhile.
 
     Examples
     --------
@@ -142,17 +142,33 @@ prefetch, warm, tune, or give two functions.
     config = config or Config()
     folder, before = (None if path is None else Path(path) for path in (run_dir, resume))
     kept = _Kept(folder, before, tuple(targets))
-    if isinstance(workload, str) and (optimized is None or ":" not in workload):
+    own: dict[str, object] = {
+        "setup": setup,
+        "state": state if state != "any" else None,
+        "clock": clock if clock != "auto" else None,
+    }
+    own |= {"collects_garbage": collects_garbage, "memory": memory, "budget_s": budget_s, "timeout_s": timeout_s}
+    sizes: dict[str, Any] = {"quick": quick, "files": files, "documents": documents, "defects": defects}
+    if isinstance(workload, str) and ":" not in workload:
+        known_workloads([workload])
+        _refuse_given(f"The workload {workload!r} decides itself on", {"optimized": optimized, **own})
         path = None if source is None else Path(source)
-        scale = Scale.of(config, path, pairs=pairs, quick=quick, files=files, documents=documents, defects=defects)
+        scale = Scale.of(config, path, pairs=pairs, **sizes)
         scale = scale if states is None else replace(scale, states=tuple(states))
         return _benchmark_workloads([workload], config, scale, path, kept, on_step)
     if optimized is None:
         raise BenchmarkError("A function alone cannot be compared; give a second one, or the name of a workload.")
+    _refuse_given("Two things of your own have no", {"source": source, **sizes, "states": states})
     start = {"setup": setup, "state": state, "clock": clock, "collects_garbage": collects_garbage}
     name, arms = pair_of(workload, optimized, **start)  # type: ignore[arg-type]  # options by name
     limits = {"pairs": pairs, "budget_s": budget_s, "timeout_s": timeout_s}
     return _benchmark_arms(name, arms, config, limits, memory, kept, on_step)
+
+
+def _refuse_given(why: str, options: Mapping[str, object]) -> None:
+    given = [name for name, value in options.items() if value is not None and value is not False]
+    if given:
+        raise BenchmarkError(f"{why} {' and '.join(given)}; leave {'it' if len(given) == 1 else 'them'} out.")
 
 
 def benchmark_workloads(

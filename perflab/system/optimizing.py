@@ -9,10 +9,11 @@ import datetime as dt
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, get_args
 
 from perflab import compiled
-from perflab.config import Config
+from perflab.config import Config, Trigger
+from perflab.errors import ConfigError
 from perflab.events import Events
 from perflab.host import Monitor
 from perflab.optimize import OptimizationResult, Prefetcher
@@ -25,7 +26,7 @@ from perflab.optimize.price import observed
 from perflab.optimize.prove import PAIRS
 from perflab.optimize.result import WATCH
 from perflab.optimize.setting import MemorySetting
-from perflab.optimize.tune import Search
+from perflab.optimize.tune import Search, check_search
 from perflab.optimize.work import Workbench, Workload, improve_work, untried_work
 from perflab.system.background import Background
 
@@ -34,7 +35,10 @@ if TYPE_CHECKING:
 
     from perflab.record import Frames, Recorder
 
-__all__ = ["Optimizing", "quiet"]
+__all__ = ["TRIGGERS", "Optimizing", "quiet"]
+
+TRIGGERS: tuple[str, ...] = ("manual", *get_args(Trigger))
+"""Why an optimization may be done."""
 
 _RESTS = "what was applied last was taken back; nothing is tried until the program reads other keys."
 
@@ -106,7 +110,7 @@ class Optimizing:
         Parameters
         ----------
         trigger
-            Why it is done.
+            Why it is done: one of `TRIGGERS`.
         workload
             `workload(system)` does what is to become faster, the same each time, with the system that it is given: one
             of its own, with empty caches, so often as the pairs need.
@@ -118,9 +122,12 @@ class Optimizing:
 
         Raises
         ------
+        ConfigError
+            If there is no such trigger or search, `workload` cannot be called, or `pairs` is no count.
         PerflabError
             If an optimization is running already, or the system is closed.
         """
+        _check(trigger, workload, search, pairs)
         with ExitStack() as turn:
             with self._keeper.paused():
                 turn.enter_context(self._single.turn())
@@ -217,6 +224,18 @@ class Optimizing:
 
     def _cancelled(self) -> bool:
         return self._single.stopping
+
+
+def _check(trigger: object, workload: object, search: str, pairs: object) -> None:
+    if trigger not in TRIGGERS:
+        raise ConfigError(f"The trigger is {trigger!r}; it must be one of {', '.join(TRIGGERS)}.")
+    if workload is not None and not callable(workload):
+        raise ConfigError(
+            f"The workload is {workload!r}; give a function that does the work with the system it is given."
+        )
+    if not isinstance(pairs, int) or pairs < 1:
+        raise ConfigError(f"pairs is {pairs!r}; it must be a whole number, 1 or more.")
+    check_search(search)
 
 
 def quiet(config: Config) -> Config:

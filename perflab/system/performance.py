@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from perflab.cache import build_tiers, cached
 from perflab.config import Config
+from perflab.config.shown import public_settings
 from perflab.errors import PerflabError
 from perflab.events import Events
+from perflab.forwarding import forwarded
 from perflab.host import Monitor
 from perflab.optimize import AutoOptimizer
 from perflab.record import Frames, Operation
@@ -26,7 +28,6 @@ from perflab.system.alerts import Alerts, newest_metrics
 from perflab.system.apply import apply
 from perflab.system.background import Background
 from perflab.system.files import FileWork
-from perflab.system.forwarding import forwarded
 from perflab.system.hotset import HotSet
 from perflab.system.large_files import Files
 from perflab.system.memory import load_frames
@@ -167,7 +168,7 @@ class PerformanceSystem:
             self._refuse_closed()
             changed = apply(self, self.config, config)
             self._config = config
-            self._info = {**self._info, "config": config.model_dump(mode="json")}
+            self._info = {**self._info, "config": public_settings(config)}
             self._recorder.note(config=self._info["config"])
         if changed:
             self._events.emit("config_changed", changed=list(changed))
@@ -206,11 +207,18 @@ class PerformanceSystem:
         *,
         key: Hashable = None,
         cache_hit: bool | None = None,
+        nbytes: int | None = None,
+        error: BaseException | str | None = None,
         related_keys: Iterable[Hashable] = (),
     ) -> None:
-        """Record an operation that the caller timed; `related_keys` are hints to the prefetcher."""
-        related = tuple(related_keys)
-        self._recorder.record_operation(name, duration_s, key=key, cache_hit=cache_hit, related_keys=related)
+        """Record an operation that the caller timed; `related_keys` are hints to the prefetcher.
+
+        With an `error`, an exception or a text, it failed. A duration below zero or without end is a missing value.
+        """
+        related = (related_keys,) if isinstance(related_keys, str | bytes) else tuple(related_keys)
+        self._recorder.record_operation(
+            name, duration_s, key=key, cache_hit=cache_hit, nbytes=nbytes, error=error, related_keys=related
+        )
         if related:
             self.prefetch.hint(name if key is None else key, related)
 

@@ -46,11 +46,14 @@ class WorkerSystem:
         *,
         key: Hashable = None,
         cache_hit: bool | None = None,
+        nbytes: int | None = None,
+        error: BaseException | str | None = None,
         related_keys: Iterable[Hashable] = (),
     ) -> None:
         """Record an operation that the caller timed; `related_keys` are recorded, and no prefetcher is told of them."""
-        related = tuple(related_keys)
-        self._recorder.record_operation(name, duration_s, key=key, cache_hit=cache_hit, related_keys=related)
+        self._recorder.record_operation(
+            name, duration_s, key=key, cache_hit=cache_hit, nbytes=nbytes, error=error, related_keys=related_keys
+        )
 
     def __reduce__(self) -> tuple[Any, ...]:
         return arrive, (self._recorder,)

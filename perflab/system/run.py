@@ -5,16 +5,17 @@ In: a run folder, or the frames of a system that is still at work. Out: `Run`.
 
 from __future__ import annotations
 
-import html
 import os
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from perflab import inert
 from perflab.analyze import GUIDE_TARGETS, Target, config_targets
 from perflab.analyze.targets import targets_for
 from perflab.config import Config
+from perflab.config.shown import public_settings
 from perflab.errors import ConfigError, RunError
 from perflab.record import Frames
 from perflab.record.flight import RING
@@ -100,6 +101,10 @@ class Run:
         recorded = self.frames.targets
         return recorded if len(recorded) else judge(self.metrics(), self._bounds())
 
+    def newest(self, most: int) -> Run:
+        """Return the run with about its newest `most` rows of each frame alone; see `Frames.newest`."""
+        return Run(self.info, self.frames.newest(most), self._folder)
+
     def report(self, path: str | os.PathLike[str]) -> Path:
         """Write a report and return its path; the suffix chooses the format: .html, .md or .json.
 
@@ -153,13 +158,11 @@ class Run:
         return f"<Run {self.info.get('run_id')} {self.status} {self.frames!r}{ending}>"
 
     def _repr_html_(self) -> str:
-        counts = "".join(f"<tr><th scope='row'>{frame}</th><td>{len(rows)}</td></tr>" for frame, rows in self._rows())
-        head = html.escape(f"Run {self.info.get('run_id')}, {self.status}")
-        ending = f"<p>{html.escape(self.ending)}</p>" if self.ending else ""
+        known = self.frames.describe().drop_duplicates("frame")[["frame", "rows"]].itertuples(index=False)
+        counts = "".join(f"<tr><th scope='row'>{frame}</th><td>{rows}</td></tr>" for frame, rows in known)
+        head = inert.html(f"Run {self.info.get('run_id')}, {self.status}")
+        ending = f"<p>{inert.html(self.ending)}</p>" if self.ending else ""
         return f"<table><caption>{head}</caption><tbody>{counts}</tbody></table>{ending}"
-
-    def _rows(self) -> list[tuple[str, pd.DataFrame]]:
-        return list(self.frames.items())
 
     def _last_events(self) -> Flight:
         return Flight() if self._folder is None else read_ring(self._folder / RING)
@@ -224,5 +227,10 @@ def describe_run(config: Config, label: str | None = None) -> dict[str, Any]:
 
     host = facts()
     versions = {"python": host["python"], **host.pop("packages")}  # type: ignore[dict-item]  # a mapping of texts
-    settings = config.model_dump(mode="json")
-    return {"label": label, "config": settings, "host": host, "versions": versions, "seed": config.benchmark.seed}
+    return {
+        "label": label,
+        "config": public_settings(config),
+        "host": host,
+        "versions": versions,
+        "seed": config.benchmark.seed,
+    }

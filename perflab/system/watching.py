@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from perflab.chunk.manifest import content_digest
+from perflab.chunk.edits.manifest import content_digest
 from perflab.errors import SourceError
 
 __all__ = ["Changes", "watch"]

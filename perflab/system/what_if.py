@@ -5,14 +5,13 @@ In: a trace. Out: `WhatIf`: curves, hit rates, saved seconds, surfaces, recommen
 
 from __future__ import annotations
 
-import html
 import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from perflab import compiled
+from perflab import compiled, inert
 from perflab.analyze.curve import Curve, grid, lru_curve, simulated_curve
 from perflab.analyze.recommend import Objective, Recommendation
 from perflab.analyze.simulate.workload import Unit, Workload
@@ -92,7 +91,7 @@ class WhatIf:
         return f"<WhatIf by {self.unit} over {self.trace!r}{now}>"
 
     def _repr_html_(self) -> str:
-        return f"<p>{html.escape(repr(self))}</p>{self.trace._repr_html_()}"
+        return f"<p>{inert.html(repr(self))}</p>{self.trace._repr_html_()}"
 
     def curve(self, policy: str, sizes: Sequence[int | str] | None = None) -> Curve:
         """Return hit rates by size, ready to be read off in microseconds (`Curve.at`).

@@ -5,12 +5,12 @@ In: arrays of equal length. Out: `Trace`, with a look at its head, its facts, a 
 
 from __future__ import annotations
 
-import html
 import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from perflab import inert
 from perflab.errors import ConfigError, SourceError
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ class Trace:
         return f"<Trace of {len(self):,} accesses to {self.keys:,} keys{beside}, from {self.source}>"
 
     def _repr_html_(self) -> str:
-        return f"<p>{html.escape(repr(self))}</p>{self.describe().to_html(escape=True, na_rep='unknown')}"
+        return f"<p>{inert.html(repr(self))}</p>{self.describe().to_html(escape=True, na_rep='unknown')}"
 
     def head(self, count: int = 5) -> pd.DataFrame:
         """Return the first accesses: `key`, `time` (s), `size` (bytes), `cost` (s), `operation`; NA if not known."""

@@ -19,7 +19,8 @@ from perflab.units import format_seconds
 from perflab.widgets.controls import Controls
 from perflab.widgets.following import Following
 from perflab.widgets.panel import Panel, button, figure, markup, row
-from perflab.workloads.staging import STATES
+from perflab.workloads.reads import READ_WORKLOADS
+from perflab.workloads.staging import STATES, WORKLOADS
 
 if TYPE_CHECKING:
     from perflab.system import PerformanceSystem, Run
@@ -68,12 +69,12 @@ class Benchmarks(Panel):
         self._source = source
         self.background: Detached | None = None
         self._seen = (-1, "")
-        self._controls = Controls(_schemas(list(self._functions), self._config), lambda: None)
+        self._controls = Controls(_schemas(list(self._functions), self._config), lambda: None, self)
         self.form = self._controls.form
         self.run_button = button("Run", self.run, self, is_main=True)
         self.cancel_button = button("Cancel", self.cancel, self, hint="End it; what was measured is kept")
         self._bar, self._chart, self._table = markup(""), markup(""), markup("")
-        self._following = Following(self._look, self.fail, lambda: _LOOK_S)
+        self._following = Following(self.guarded(self._look), lambda: _LOOK_S)
         beside = row([self._bar, self._chart, self._table], "beside")
         actions = row([self.run_button, self.cancel_button])
         self.fill(row([row([self.form, actions], "beside"), beside], "columns"))
@@ -191,7 +192,7 @@ def _by_name(functions: Mapping[str, Callable[[], Any]] | Iterable[Callable[[], 
 
 
 def _schemas(own: list[str], config: Config) -> Mapping[str, Mapping[str, Any]]:
-    workloads = ["document-creation", "cross-validation", _OWN]
+    workloads = [*WORKLOADS, *READ_WORKLOADS, _OWN]
     side: dict[str, Any] = {"enum": own} if len(own) > 1 else {"type": "string"}
     pairs = {"type": "integer", "minimum": 1, "maximum": 200}
     unset = f"unset: {config.benchmark.pairs} for workloads, 48 to 96 for functions"
@@ -201,12 +202,16 @@ def _schemas(own: list[str], config: Config) -> Mapping[str, Mapping[str, Any]]:
             "default": _OWN if len(own) > 1 else workloads[0],
             "description": "what is measured",
         },
-        "scale": {"enum": [_QUICK, _FULL], "default": _QUICK, "description": "of a built-in workload"},
+        "scale": {
+            "enum": [_QUICK, _FULL],
+            "default": _QUICK,
+            "description": f"of a built-in workload; of {', '.join(READ_WORKLOADS)} the number of pairs alone",
+        },
         "states": {
             "type": "array",
             "items": {"enum": list(STATES)},
             "default": list(STATES),
-            "description": "of a built-in workload: with nothing kept, with all kept, and after one edit",
+            "description": f"of {' and '.join(WORKLOADS)}: with nothing kept, with all kept, and after one edit",
         },
         "baseline": {**side, "default": own[0] if own else "", "description": "own function, or module:function"},
         "optimized": {**side, "default": own[-1] if own else "", "description": "what is held against the baseline"},

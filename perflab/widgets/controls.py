@@ -12,6 +12,7 @@ from typing import Any
 from perflab.units import parse_bytes
 from perflab.widgets.fields import Field, Shown, control, nearest, shown
 from perflab.widgets.form import Form
+from perflab.widgets.panel import Panel
 
 __all__ = ["Controls"]
 
@@ -25,6 +26,8 @@ class Controls:
         A JSON schema a name, with `default` and `description`; a `title` gives another label.
     on_change
         Called when values changed and all are right.
+    panel
+        Whose controls they are.
 
     Attributes
     ----------
@@ -35,14 +38,14 @@ class Controls:
 
     Examples
     --------
-    >>> made = Controls({"window_s": {"type": "number", "maximum": 600, "default": 60}}, lambda: None)
+    >>> made = Controls({"window_s": {"type": "number", "maximum": 600, "default": 60}}, lambda: None, Panel("", ""))
     >>> made.form.put("window_s", "5"); made.values
     {'window_s': 5.0}
     >>> made.form.put("window_s", "long"); made.values, made.form.messages
     ({'window_s': 5.0}, {'window_s': "'long' is no number; write one such as 60."})
     """
 
-    def __init__(self, schemas: Mapping[str, Mapping[str, Any]], on_change: Callable[[], object]) -> None:
+    def __init__(self, schemas: Mapping[str, Mapping[str, Any]], on_change: Callable[[], object], panel: Panel) -> None:
         self._fields = {name: _titled(control(name, "", schema), schema) for name, schema in schemas.items()}
         self._schemas, self._on_change = schemas, on_change
         self.values: dict[str, Any] = {name: schema.get("default") for name, schema in schemas.items()}
@@ -52,6 +55,7 @@ class Controls:
             {name: shown(fields[name], value) for name, value in self.values.items()},
             self._positions(),
             self._edited,
+            panel,
         )
 
     def set(self, name: str, value: Any) -> None:

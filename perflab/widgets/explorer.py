@@ -22,7 +22,7 @@ from perflab.widgets.exporting import FORMATS, export_run
 from perflab.widgets.listing import Listing
 from perflab.widgets.panel import Panel, button, figure, markup, row
 from perflab.widgets.redraw import Latest
-from perflab.widgets.rows import newest, shown_rows
+from perflab.widgets.rows import newest, newest_part, shown_rows
 from perflab.widgets.stored import explained_miss, metric_table, run_folders, runs_table, settings_table
 
 if TYPE_CHECKING:
@@ -62,15 +62,16 @@ class Explorer(Panel):
         self._one = _as_run(runs_dir)
         self._runs_dir = Path(Config().record.runs_dir if runs_dir is None else str(runs_dir))
         self.selected: list[str] = []
-        self.runs = Listing.of(self.guarded(self.pick))
-        self.rows = Listing.of(self.guarded(self.explain))
-        self._controls = Controls(_schemas(), self._drill)
+        self.runs = Listing.of(self.pick, self)
+        self.rows = Listing.of(self.explain, self)
+        self._controls = Controls(_schemas(), self._drill, self)
         self.form = self._controls.form
-        self._exports = Controls(_export_schemas(), lambda: None)
+        self._exports = Controls(_export_schemas(), lambda: None, self)
         self.export_form = self._exports.form
         self._compared, self._plot, self._why = markup(""), markup(""), markup("")
         self.missed: dict[str, tuple[str, datetime]] = {}
-        self._latest = Latest(self._draw, self.fail)
+        self._drawn: tuple[Any, ...] | None = None
+        self._latest = Latest(self.guarded(self._draw))
         self._about = markup("")
         self.export_buttons = [
             button(kind, partial(self.export, kind), self, hint=f"Write run A as {kind}") for kind in FORMATS
@@ -139,11 +140,13 @@ class Explorer(Panel):
         if len(self.selected) < 2:
             self._compared.value = ""
             return
-        compared = compare(*self.selected)
+        parts = [newest_part(open_run(folder)) for folder in self.selected]
+        compared = compare(*(run for run, _ in parts))
         left, right = settings_table(compared), metric_table(compared)
         none = _said("Source, host and settings are the same: time alone lies between the runs.")
+        notes = "".join(_said(f"Run {name}: {said}") for name, (_, said) in zip("AB", parts, strict=True) if said)
         self._compared.value = (
-            f'<div class="charts"><div>{left.html() if left else none}</div><div>{right.html()}</div></div>'
+            f'<div class="charts"><div>{left.html() if left else none}</div><div>{right.html()}</div></div>{notes}'
         )
         self.say("Run B is held against run A.")
 
@@ -154,6 +157,7 @@ class Explorer(Panel):
         run = self._run()
         if run is None:
             self._about.value = self.rows.html = self._plot.value = self._why.value = ""
+            self._drawn = None
             return
         self._about.value = f"<h4>Inside {'the run' if self._one else 'run A'}: {escape.html(_named(run))}</h4>"
         frame = str(values["frame"])
@@ -162,8 +166,14 @@ class Explorer(Panel):
         table = shown_rows(frame, shown, f"Newest rows of {frame}", note, self._misses if frame == "accesses" else _no)
         self.rows.html = table.html() if table else _said(f"No row of {frame} passes the filters.")
         self._why.value = _said("Pick a key in a row of a miss to be told why it missed.") if self.missed else ""
-        plot = str(values["plot"])
-        self._plot.value = "" if plot == _NONE else figure(run.plot(plot).svg())
+        self._draw_plot(run, str(values["plot"]))
+
+    def _draw_plot(self, run: Run, plot: str) -> None:
+        # One of a run that is over stays as it is, whatever rows are filtered below it.
+        wanted = (run.info.get("run_id"), run.status, plot)
+        if wanted != self._drawn or run.status == "running":
+            self._plot.value = _plotted(run, plot)
+        self._drawn = wanted
 
     def _misses(self, place: int, row: Mapping[str, Any]) -> str:
         """Return what a row of a miss picks."""
@@ -172,6 +182,13 @@ class Explorer(Panel):
         name = str(place)
         self.missed[name] = str(row["key"]), row["t"]
         return name
+
+
+def _plotted(run: Run, plot: str) -> str:
+    if plot == _NONE:
+        return ""
+    part, left_out = newest_part(run)
+    return figure(part.plot(plot).svg()) + (_said(left_out) if left_out else "")
 
 
 def _as_run(source: Any) -> Run | None:

@@ -17,9 +17,7 @@ class Following:
     Parameters
     ----------
     look
-        Returns whether to go on. What it raises goes to `failed`, and the looking goes on.
-    failed
-        Called with an exception of `look`.
+        Returns False if it was the last. It is guarded: one that failed returned None, and the looking goes on.
     every_s
         Returns the seconds between two looks.
     wait
@@ -31,7 +29,7 @@ class Following:
     >>> def look():
     ...     left[0] -= 1
     ...     return left[0] > 0
-    >>> following = Following(look, print, lambda: 0.001)
+    >>> following = Following(look, lambda: 0.001)
     >>> following.start(); following.join(5)
     >>> left
     [0]
@@ -39,13 +37,12 @@ class Following:
 
     def __init__(
         self,
-        look: Callable[[], bool],
-        failed: Callable[[Exception], object],
+        look: Callable[[], bool | None],
         every_s: Callable[[], float],
         *,
         wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
     ) -> None:
-        self._look, self._failed, self._every_s, self._wait = look, failed, every_s, wait
+        self._look, self._every_s, self._wait = look, every_s, wait
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -74,10 +71,7 @@ class Following:
 
     def _work(self, stopping: threading.Event) -> None:
         while not stopping.is_set():
-            try:
-                if not self._look():
-                    return
-            except Exception as error:  # the next look may succeed
-                self._failed(error)
+            if self._look() is False:
+                return
             if self._wait(stopping, self._every_s()):
                 return

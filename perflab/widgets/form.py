@@ -13,6 +13,7 @@ import anywidget
 import traitlets
 
 from perflab.widgets.fields import Field, Shown
+from perflab.widgets.panel import Panel
 
 __all__ = ["Form"]
 
@@ -51,11 +52,12 @@ class Form(anywidget.AnyWidget):
         values: Mapping[str, Shown],
         positions: Mapping[str, int],
         on_edit: Callable[[Mapping[str, Shown]], object],
+        panel: Panel,
         *,
         opened: Sequence[str] = (),
         searchable: bool = False,
     ) -> Form:
-        """Return a form that calls `on_edit` with all values when one was set, by hand or in code."""
+        """Return a form of a panel that calls `on_edit` with all values when one was set, by hand or in code."""
         made = cls(
             fields=[field.traits() for field in fields],
             values=dict(values),
@@ -63,8 +65,8 @@ class Form(anywidget.AnyWidget):
             opened=list(opened),
             searchable=searchable,
         )
-        made.observe(lambda change: on_edit(change["new"]), "values")
-        made.observe(lambda change: made._take(change["new"]), "edits")
+        made.observe(panel.guarded(lambda change: on_edit(change["new"])), "values")
+        made.observe(panel.guarded(lambda change: made._take(change["new"])), "edits")
         return made
 
     def put(self, path: str, value: Shown) -> None:

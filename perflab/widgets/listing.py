@@ -11,6 +11,8 @@ from importlib.resources import files
 import anywidget
 import traitlets
 
+from perflab.widgets.panel import Panel
+
 __all__ = ["Listing"]
 
 _SCRIPT = files("perflab.widgets").joinpath("listing.js").read_text("utf-8")
@@ -33,10 +35,10 @@ class Listing(anywidget.AnyWidget):
     picked = traitlets.Dict().tag(sync=True)
 
     @classmethod
-    def of(cls, on_pick: Callable[[str], object]) -> Listing:
-        """Return an empty listing that calls `on_pick` with what a click picks."""
+    def of(cls, on_pick: Callable[[str], object], panel: Panel) -> Listing:
+        """Return an empty listing of a panel that calls `on_pick` with what a click picks."""
         made = cls()
-        made.observe(lambda change: on_pick(str(change["new"]["pick"])), "picked")
+        made.observe(panel.guarded(lambda change: on_pick(str(change["new"]["pick"]))), "picked")
         return made
 
     def pick(self, what: str) -> None:

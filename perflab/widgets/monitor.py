@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 from perflab.present import escape
 from perflab.present.live import cpu_chart, hit_rate_chart, memory_chart
 from perflab.present.read import number
-from perflab.present.sections import optimizations
+from perflab.present.sections import effects, optimizations
 from perflab.units import format_quantity
 from perflab.widgets.controls import Controls
 from perflab.widgets.following import Following
 from perflab.widgets.panel import Panel, button, figure, markup, row
 from perflab.widgets.prediction import tile, tiles
-from perflab.widgets.rows import shown_rows
+from perflab.widgets.rows import newest_frames, shown_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,12 +65,12 @@ class Monitor(Panel):
         self._managed: deque[tuple[float, float]] = deque()
         self._reads: deque[tuple[float, Counter[str]]] = deque()
         self._last: Any = None
-        self._controls = Controls(_schemas(window_s), self._redraw)
+        self._controls = Controls(_schemas(window_s), self._redraw, self)
         self.form = self._controls.form
         self.pause_button = button("Pause", self.pause, self)
         self._tiles, self._charts, self._relief = markup(""), markup(""), markup("")
         self.fill(row([self.form, self.pause_button]), self._tiles, self._charts, self._relief)
-        self._following = Following(self._look, self.fail, self._pace)
+        self._following = Following(self.guarded(self._look), self._pace)
         self._begin()
 
     @property
@@ -148,8 +148,13 @@ class Monitor(Panel):
 
     def _read(self) -> Counter[str]:
         """Return the hits by tier, and the misses, since the last look."""
-        since = {} if self._last is None else {"since": self._last}
-        rows = self._system.frames.select("accesses", ["t", "event", "tier"], event=("hit", "miss"), **since)
+        frames, since = self._system.frames, self._last
+        if since is None:
+            # What was recorded before the window is in no chart, and there may be very much of it.
+            frames, left_out = newest_frames(frames)
+            since = f"-{self._window_s:g}s"
+            self.say(left_out and f"At the start: {left_out}")
+        rows = frames.select("accesses", ["t", "event", "tier"], event=("hit", "miss"), since=since)
         if self._last is not None:
             rows = rows[rows["t"] > self._last]
         if len(rows) and not rows["t"].isna().all():
@@ -197,11 +202,12 @@ class Monitor(Panel):
         since = f"-{window_s:g}s"
         events = self._system.frames.select("events", ["t", "name", "payload"], since=since).tail(_EVENTS)
         tried = self._system.frames.optimizations
-        steps = optimizations(tried[tried["trigger"] == "memory_pressure"].tail(_EVENTS))
+        relief = tried[tried["trigger"] == "memory_pressure"].tail(_EVENTS)
+        steps, changed = optimizations(relief), effects(relief)
         happened = shown_rows("events", events, "Events of the window")
         return (
             happened.html() if happened else _none("No event in the window."),
-            replace(steps, caption="Relief of memory, step by step").html()
+            replace(steps, caption="Relief of memory, step by step").html() + (changed.html() if changed else "")
             if steps
             else _none("No relief was needed."),
         )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, ParamSpec
+from typing import Any, ParamSpec, TypeVar
 
 import ipywidgets as widgets
 
@@ -18,6 +18,7 @@ from perflab.widgets.look import Look
 __all__ = ["Panel", "button", "figure", "markup", "row"]
 
 P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Panel:
@@ -61,15 +62,19 @@ class Panel:
         said = str(error) if isinstance(error, PerflabError) else f"{type(error).__name__}: {error}"
         self.say(said.partition("\n")[0], is_wrong=True)
 
-    def guarded(self, callback: Callable[P, object]) -> Callable[P, None]:
-        """Return a callback whose exception becomes the status line; a notebook would show nothing of it."""
+    def guarded(self, callback: Callable[P, R]) -> Callable[P, R | None]:
+        """Return a callback whose exception becomes the status line; a notebook would show nothing of it.
+
+        Whatever a browser, a system or a thread calls goes through here. A call that failed returns None.
+        """
 
         @functools.wraps(callback)
-        def call(*args: P.args, **kwargs: P.kwargs) -> None:
+        def call(*args: P.args, **kwargs: P.kwargs) -> R | None:
             try:
-                callback(*args, **kwargs)
+                return callback(*args, **kwargs)
             except Exception as error:
                 self.fail(error)
+                return None
 
         return call
 

@@ -15,7 +15,7 @@ from perflab.present.theme import VERDICTS
 from perflab.system.traces import whatif, with_setting
 from perflab.trace import Setting
 from perflab.units import format_bytes, format_seconds
-from perflab.widgets.rows import since_newest
+from perflab.widgets.rows import newest_frames
 
 if TYPE_CHECKING:
     from perflab.analyze.curve import Curve
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["MOST_ACCESSES", "Asked", "Prediction", "memory_tile", "tile", "tiles"]
 
-_MOST_ROWS = 2_000_000
 MOST_ACCESSES = 500_000
 """Accesses that a panel looks at: the newest. Curves of more take longer than a hand waits."""
 
@@ -79,12 +78,9 @@ class Prediction:
     @classmethod
     def of_frames(cls, source: PerformanceSystem | Run) -> Prediction:
         """Return the answers about what a system or a run read; of very many rows the newest are read alone."""
-        frames = source.frames
-        since = since_newest(frames, "accesses", _MOST_ROWS)
-        trace = with_setting(frames.trace("the recorded reads", since=since), source.config)
-        made = cls(trace)
-        if since is not None:
-            made.note = f"Of very many rows the newest {_MOST_ROWS:,} were looked at. {made.note}".rstrip()
+        frames, left_out = newest_frames(source.frames)
+        made = cls(with_setting(frames.trace("the recorded reads"), source.config))
+        made.note = f"{left_out} {made.note}".strip()
         return made
 
     @property

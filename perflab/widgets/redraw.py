@@ -20,16 +20,14 @@ class Latest(Generic[T]):
     Parameters
     ----------
     draw
-        Called in the background with a wish. What it raises goes to `failed`.
-    failed
-        Called with an exception of `draw`.
+        Called in the background with a wish; guarded, as nobody would hear of what it raises.
     start
         Starts a thread for a function; a test may call the function at once.
 
     Examples
     --------
     >>> drawn = []
-    >>> latest = Latest(drawn.append, print, start=lambda work: work())
+    >>> latest = Latest(drawn.append, start=lambda work: work())
     >>> latest.want(1)
     >>> latest.want(2)
     >>> drawn
@@ -39,11 +37,10 @@ class Latest(Generic[T]):
     def __init__(
         self,
         draw: Callable[[T], object],
-        failed: Callable[[Exception], object],
         *,
         start: Callable[[Callable[[], None]], object] | None = None,
     ) -> None:
-        self._draw, self._failed = draw, failed
+        self._draw = draw
         self._start = _begin if start is None else start
         self._lock = threading.Lock()
         self._wishes: list[T] = []
@@ -67,10 +64,7 @@ class Latest(Generic[T]):
 
     def _work(self) -> None:
         while (wish := self._next()) is not None:
-            try:
-                self._draw(wish[0])
-            except Exception as error:  # one failing drawing must not end the redrawing
-                self._failed(error)
+            self._draw(wish[0])
 
     def _next(self) -> list[T] | None:
         with self._lock:

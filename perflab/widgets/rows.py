@@ -1,31 +1,52 @@
 """Rows of a frame in a panel: the newest ones, as few as a page can hold, and said so.
 
-In: frames, filters. Out: a DataFrame, a `Table`, and a sentence on what is left out.
+In: a run or its frames, filters. Out: a part of it, a DataFrame, a `Table`, and a sentence on what is left out.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from perflab.present.read import records, text
 from perflab.present.tables import Cell, Table, table
 from perflab.record import Frames
 from perflab.record.frames import columns as columns_of
+from perflab.system.run import Run
 from perflab.units import format_quantity
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["MOST_ROWS", "newest", "shown_rows", "since_newest"]
+    from perflab.system import PerformanceSystem
+
+__all__ = ["MOST_READ", "MOST_ROWS", "counted", "newest", "newest_frames", "newest_part", "shown_rows"]
 
 MOST_ROWS = 200
 """Rows that a panel shows."""
 
-_MOST_READ = 1_000_000
-"""Rows that a panel reads to look among; a frame of more is looked at from where its newest million begins."""
+MOST_READ = 1_000_000
+"""Rows of a frame that a panel reads; of a frame of more it looks at the newest million."""
+
+
+def newest_part(source: PerformanceSystem | Run) -> tuple[Run, str]:
+    """Return a run with as many rows as a panel waits for, and a sentence on what is left out; empty if nothing is.
+
+    A run of many millions of rows takes gigabytes, and most of a minute, to be judged or drawn whole.
+    """
+    run = source if isinstance(source, Run) else source.run
+    _, left_out = newest_frames(run.frames)
+    return (run.newest(MOST_READ) if left_out else run), left_out
+
+
+def newest_frames(frames: Frames) -> tuple[Frames, str]:
+    """Return frames as `newest_part` does a run."""
+    large = {frame: rows for frame, rows in counted(frames).items() if rows > MOST_READ}
+    if not large:
+        return frames, ""
+    parts = [f"of {rows:,} rows of {frame} the newest {MOST_READ:,}" for frame, rows in large.items()]
+    return frames.newest(MOST_READ), f"Looked at: {', '.join(parts)}."
 
 
 def newest(
@@ -42,29 +63,18 @@ def newest(
     most
         How many to return.
     """
-    held = dict(filters)
-    since = since_newest(frames, frame, _MOST_READ)
-    said = ""
-    if since is not None:
-        held["since"] = since
-        said = f" Looked at: the newest {_MOST_READ:,} rows of the frame."
-    found = frames.select(frame, list(columns), **held)
+    is_large = counted(frames)[frame] > MOST_READ
+    said = f" Looked at: the newest {MOST_READ:,} rows of the frame." if is_large else ""
+    found = (frames.newest(MOST_READ) if is_large else frames).select(frame, list(columns), **filters)
     if len(found) > most:
         return found.tail(most), f"The newest {most:,} of {len(found):,} rows.{said}"
     return found, f"{len(found):,} row{'s' * (len(found) != 1)}.{said}"
 
 
-def since_newest(frames: Frames, frame: str, most: int) -> datetime | None:
-    """Return the time of the oldest of so many newest rows; None if there are no more, or times are missing.
-
-    Little is read for it: counts, and where there are more rows, their times.
-    """
-    described = frames.describe()
-    total = int(described.loc[described["frame"] == frame, "rows"].iloc[0])
-    if total <= most:
-        return None
-    since = frames.select(frame, ["t"])["t"].iloc[-most]
-    return None if str(since) == "NaT" else since.to_pydatetime()
+def counted(frames: Frames) -> dict[str, int]:
+    """Return how many rows each frame has; little is read for it."""
+    described = frames.describe().drop_duplicates("frame")
+    return {str(frame): int(rows) for frame, rows in zip(described["frame"], described["rows"], strict=True)}
 
 
 def shown_rows(

@@ -17,7 +17,7 @@ from perflab.present.verdicts import counts
 from perflab.widgets.listing import Listing
 from perflab.widgets.panel import Panel, button, markup, row
 from perflab.widgets.redraw import Latest
-from perflab.widgets.rows import newest, shown_rows
+from perflab.widgets.rows import newest, newest_part, shown_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,8 +47,8 @@ class Targets(Panel):
             raise ConfigError(f"A targets panel was given a {type(source).__name__}; give it a system or a run.")
         self._source = source
         self._tally, self._behind = markup(""), markup("")
-        self.cards = Listing.of(self.guarded(self.show_rows))
-        self._latest = Latest(self._judge, self.fail)
+        self.cards = Listing.of(self.show_rows, self)
+        self._latest = Latest(self.guarded(self._judge))
         again = button("Judge again", self.judge, self, hint="Judge what was recorded until now")
         self.fill(self._tally, self.cards, row([again]), self._behind)
         self.judge()
@@ -79,9 +79,11 @@ class Targets(Panel):
         self.say(f"{expression}: {note}")
 
     def _judge(self, _: None) -> None:
-        found = self._source.targets()
+        run, left_out = newest_part(self._source)
+        found = run.targets()
+        is_recorded = len(run.frames.targets) > 0  # then it was judged when all rows were there
         self.cards.html = cards(found) or '<p class="note">No target was judged.</p>'
-        self._tally.value = _tally(found)
+        self._tally.value = _tally(found) + ("" if is_recorded or not left_out else f'<p class="note">{left_out}</p>')
         self.say(f"{len(found)} targets were judged. Pick one to see the rows behind it.")
 
 

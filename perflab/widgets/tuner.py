@@ -66,16 +66,18 @@ class Tuner(Panel):
             config_fields(),
             self._draft.values,
             self._draft.positions,
-            self.guarded(self._edited),
+            self._edited,
+            self,
             opened=_OPEN,
             searchable=True,
         )
         self._tiles, self._chart, self._code, self._proof = (markup("") for _ in range(4))
-        self._file = Form.of([_FILE], {_FILE.path: "perflab.toml"}, {}, lambda _: None)
-        self._latest = Latest(self._draw, self.fail)
-        self._proving = Latest(self._replay, self.fail)
+        self._file = Form.of([_FILE], {_FILE.path: "perflab.toml"}, {}, lambda _: None, self)
+        self._latest = Latest(self.guarded(self._draw))
+        self._proving = Latest(self.guarded(self._replay))
         self._show()
-        self._stop = system.on("config_changed", lambda _: self._follow()) if system is not None else None
+        follow = self.guarded(lambda _: self._follow())
+        self._stop = system.on("config_changed", follow) if system is not None else None
         self._latest.want(self._draft.config)
 
     @property
@@ -129,6 +131,8 @@ class Tuner(Panel):
             self.say("Without a system nothing can be applied; the settings can be saved and copied.")
 
     def _edited(self, values: Mapping[str, Shown]) -> None:
+        if values == self._draft.values and not self._draft.messages:
+            return  # the controls were moved to where the draft is
         self._draft.edit(values)
         self._proof.value = ""  # it was of other settings
         self.form.messages = self._draft.messages
@@ -162,12 +166,12 @@ class Tuner(Panel):
         self.say(f"The replay says: {found.verdict}.")
 
     def _reset(self) -> None:
-        self._put(self._in_force)
-        self.say("Every control shows what is in force.")
+        self._put(self._in_force, "Every control shows what is in force.")
 
-    def _put(self, config: Config) -> None:
+    def _put(self, config: Config, said: str) -> None:
         self._draft = Draft(config)
-        self.form.messages = {}
+        self.form.messages, self._proof.value = {}, ""
+        self.say(said)  # before what may fail and then has the last word
         self.form.show(self._draft.values, self._draft.positions)
         self._latest.want(config)
 
@@ -175,8 +179,7 @@ class Tuner(Panel):
         """Move the controls to what is in force, as somebody changed that in code."""
         if self._system is not None and self._system.config != self._draft.config:
             self._in_force = self._system.config
-            self._put(self._in_force)
-            self.say("The system's config was changed; the controls show it.")
+            self._put(self._in_force, "The system's config was changed; the controls show it.")
 
     def _save(self) -> None:
         path = Path(self.file)
@@ -192,8 +195,8 @@ class Tuner(Panel):
 
     def _renew(self) -> None:
         self._prediction = None
-        self._latest.want(self._draft.config)
         self.say("Predicting from what was read until now.")
+        self._latest.want(self._draft.config)
 
     def _draw(self, config: Config) -> None:
         with telling(self.say):

@@ -48,11 +48,11 @@ class WhatIfPanel(Panel):
         super().__init__("What if", "what-if")
         self._source = source
         self._prediction = _prediction(source)
-        self._controls = Controls(self._schemas(target), self._changed)
+        self._controls = Controls(self._schemas(target), self._changed, self)
         self.form = self._controls.form
         self._tiles, self._chart, self._advice = markup(""), markup(""), markup("")
-        self._latest = Latest(self._draw, self.fail)
-        self._advising = Latest(self._advise, self.fail)
+        self._latest = Latest(self.guarded(self._draw))
+        self._advising = Latest(self.guarded(self._advise))
         recommend = button("Recommend", self._recommend, self, hint="The smallest setting that reaches the target")
         knee = button("Go to the knee", self._to_knee, self, hint="The size after which more room brings less")
         beside = row([self._tiles, self._chart, self._advice], "beside")

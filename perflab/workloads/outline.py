@@ -16,7 +16,7 @@ from perflab.workloads.inert import inert_code, inert_prose
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-    from perflab.chunk.grammar import Grammar
+    from perflab.chunk.languages.grammar import Grammar
 
 __all__ = ["fill"]
 
@@ -48,8 +48,8 @@ def fill(facts: FileFacts, data: bytes) -> FileFacts:
 
 
 def _symbols(facts: FileFacts, data: bytes) -> Iterator[Symbol]:
-    from perflab.chunk.grammar import grammar_of
-    from perflab.chunk.split import parse
+    from perflab.chunk.languages.grammar import grammar_of
+    from perflab.chunk.languages.parsing import parse
 
     grammar = grammar_of(facts["language"])
     tree = parse(data, grammar.load())
@@ -59,7 +59,7 @@ def _symbols(facts: FileFacts, data: bytes) -> Iterator[Symbol]:
 
 def _definitions(node: Node, data: bytes, grammar: Grammar, module: str, outer: tuple[str, ...]) -> Iterator[Symbol]:
     """Yield the named definitions inside a node, in order, and what belongs to them."""
-    from perflab.chunk.grammar import body_of, definition_of, name_of
+    from perflab.chunk.languages.grammar import body_of, definition_of, name_of
 
     for child in node.named_children:
         found = definition_of(child, grammar)

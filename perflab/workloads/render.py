@@ -38,7 +38,7 @@ def code_digest() -> str:
 
     What was cached under another digest was made by other code and is not found any more.
     """
-    import perflab.chunk.grammar
+    import perflab.chunk.languages.grammar
 
     folder = Path(__file__).parent
     digest = hashlib.sha256()
@@ -47,7 +47,7 @@ def code_digest() -> str:
     versions = (
         platform.python_version(),
         importlib.metadata.version("jinja2"),
-        perflab.chunk.grammar.chunker_version(),
+        perflab.chunk.languages.grammar.chunker_version(),
     )
     digest.update("\0".join(versions).encode())
     return digest.hexdigest()

@@ -32,6 +32,30 @@ def test_only_intervals_without_a_common_value_differ():
     assert found["high"]["w.time"] == pytest.approx(2.5 / 1.9)
 
 
+@pytest.mark.parametrize(
+    ("a", "b", "verdict"),
+    [
+        ((1.0, 1.0, 1.0), (1.01, 1.01, 1.01), "no interval"),
+        ((1.0, 1.0, 1.0), (3.0, 2.9, 3.1), "no interval"),
+        ((3.0, 2.9, 3.1), (1.0, 1.0, 1.0), "no interval"),
+        ((1.0, 1.0, 1.0), (1.0, 1.0, 1.0), "within noise"),
+        ((1.0, 1.0, 1.0), (1.1, 0.9, 1.3), "within noise"),
+        ((0.0, 0.0, 0.0), (0.02, 0.02, 0.02), "no interval"),
+    ],
+)
+def test_a_reading_without_a_width_tells_nothing_of_other_runs(a, b, verdict):
+    found = compare_metrics(table([metric("memory.current", *a)]), table([metric("memory.current", *b)]))
+    assert found["verdict"].tolist() == [verdict]
+
+
+def test_a_condition_on_exact_readings_judges_these():
+    found = compare_metrics(
+        table([metric("cache.memory", 1.0, 1.0, 1.0)]), table([metric("cache.memory", 1.2, 1.2, 1.2)])
+    )
+    assert gate(found, ["cache.memory_ratio > 1.10"])[0] == 1
+    assert gate(found, ["cache.memory_ratio > 1.30"])[0] == 0
+
+
 def test_a_metric_of_one_run_alone_is_shown_as_such():
     found = compare_metrics(A, table([metric("y.time", 1.0, 1.0, 1.0), metric("w.time", math.nan, 0, 0)]))
     assert found.set_index("name")["verdict"].to_dict() == {
@@ -59,6 +83,11 @@ def test_the_time_ratio_is_the_greatest_of_all_states():
 )
 def test_a_condition_fails_if_the_whole_interval_meets_it(condition, code):
     assert gate(compare_metrics(A, B), [condition])[0] == code
+
+
+@pytest.mark.parametrize(("name", "said"), [("w.time", "did you mean w.time_ratio"), ("q", "with _ratio behind them")])
+def test_a_condition_on_what_is_no_ratio_says_how_to_name_one(name, said):
+    assert gate(compare_metrics(A, B), [f"{name} > 1"])[1][0].endswith(said)
 
 
 def test_a_condition_that_cannot_be_read_is_refused():

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from perflab import benchmark, open_run
+from perflab import PerformanceSystem, benchmark, open_run
 from perflab.cli.app import app
 from perflab.present.result_table import BEGIN, END
 
@@ -52,6 +52,10 @@ def test_commands_are_compared_with_shell(tmp_path: Path) -> None:
     [
         (("--baseline", "a:b"), "give both --baseline and --optimized"),
         (("--baseline", "echo", "--optimized", "echo"), "'echo' names no function; write module:function"),
+        (("--baseline", "a:b", "--optimized", "a:b", "--quick"), "--quick is of the built-in workloads"),
+        (("--baseline", "a:b", "--optimized", "a:b", "--defects", 0), "--defects is of the built-in workloads"),
+        (("--budget", "0"), "--budget is of --baseline and --optimized"),
+        (("--workload", "document-creation", "--shell"), "--shell is of --baseline and --optimized"),
         (("--targets", "none.toml"), "config file 'none.toml' cannot be read"),
         (("--resume", "nowhere"), "nowhere"),
     ],
@@ -60,6 +64,20 @@ def test_what_cannot_be_measured_is_said_in_one_sentence(options: tuple[str, ...
     code, text = said("benchmark", *options)
     assert code == 2
     assert message in text
+
+
+def test_a_history_with_nothing_to_show_says_what_to_name(tmp_path: Path) -> None:
+    with PerformanceSystem(run_dir=tmp_path / "run") as system:
+        system.cache.get("key")
+    assert "name what to show, as in: --metric cache.hit_rate" in said("history", "--runs", tmp_path)[1]
+    assert "measured nothing; the names are" in said("history", "--runs", tmp_path, "--metric", "nothing")[1]
+
+
+def test_a_document_that_cannot_be_filled_is_said_in_plain_words(tmp_path: Path) -> None:
+    with PerformanceSystem(run_dir=tmp_path / "run"):
+        pass
+    code, text = said("report", tmp_path / "run", "--into", tmp_path / "none.md")
+    assert (code, "cannot be filled: No such file or directory; name a Markdown file" in text) == (2, True)
 
 
 def test_a_targets_file_without_targets_is_refused(tmp_path: Path) -> None:

@@ -83,6 +83,8 @@ def test_wrong_lines_are_told(tmp_path: Path) -> None:
         (("--policies", "lru,arc"), "it must be some of lru, fifo, clock"),
         (("--by", "pages"), "by is 'pages'; it must be one of entries, bytes"),
         (("--current", "lru:0"), "size is 0"),
+        (("--current", "lru"), "--current is 'lru'; write a policy and a size, as in: --current lru:50MB"),
+        (("--current", "arc:5"), "--current is 'arc:5'"),
         (("--format", "xlsx"), "the format is 'xlsx'"),
     ],
 )

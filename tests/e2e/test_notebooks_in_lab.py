@@ -23,7 +23,7 @@ from perflab.cli.lab import copy_notebooks, shipped
 NAMES = sorted(Path(name).name for name in shipped() if name.endswith(".ipynb"))
 # All of them take minutes: `make e2e-kernels` sets this, and every notebook runs under nbval in any case.
 ALL = bool(os.environ.get("PERFLAB_E2E_ALL"))
-CHOSEN = NAMES if ALL else [name for name in NAMES if name.startswith(("06", "08"))]
+CHOSEN = NAMES if ALL else [name for name in NAMES if name.startswith(("06", "07"))]
 
 
 @pytest.fixture(scope="module")

@@ -110,6 +110,7 @@ def test_a_disk_that_is_full_at_the_end_costs_one_warning_and_what_was_flushed_o
     assert len(found_keys(system)) == 20
     run = perflab.open_run(disk / "run")
     assert (run.status, len(run.frames.accesses)) == ("unfinished", 10)
+    assert any("No space left" in text for text in run.flight["text"])
     assert not list((disk / "run").rglob(".*.tmp"))
 
 

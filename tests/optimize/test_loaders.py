@@ -29,3 +29,12 @@ def test_a_rule_takes_keys_of_any_kind_and_the_first_one_wins():
 def test_wrong_terms_are_refused(terms):
     with pytest.raises(ConfigError):
         Loaders().register("page-", len, side_effect_free=True, **terms)
+
+
+@pytest.mark.parametrize(
+    ("keys", "loader", "message"),
+    [(None, len, "keys is None; it must be a prefix"), ("page-", None, "The loader is None; it must be a function")],
+)
+def test_what_loads_nothing_is_refused_when_it_is_registered(keys, loader, message):
+    with pytest.raises(ConfigError, match=message):
+        Loaders().register(keys, loader, side_effect_free=True)

@@ -117,6 +117,21 @@ def test_a_strategy_is_loaded_in_its_order_and_from_disk_where_disk_has_it(cache
         warming.register("mine", [], loader)
 
 
+@pytest.mark.parametrize(
+    ("keys", "loader", "message"),
+    [
+        (None, str, "keys is None; it must be a list"),
+        ("abc", str, "keys is 'abc'; it must be a list"),
+        ([1], None, "The loader is None; it must be a function"),
+    ],
+)
+def test_what_warms_nothing_is_refused_when_it_is_registered(empty, keys, loader, message):
+    warming = Warming(empty)
+    with pytest.raises(ConfigError, match=message):
+        warming.register("odd", keys, loader)
+    assert warming.progress.empty
+
+
 def test_values_of_loaders_have_the_terms_that_were_given(empty):
     warming = Warming(empty)
     warming.register("mine", ["a"], str.upper, ttl=50, cost=3, tier="l1")

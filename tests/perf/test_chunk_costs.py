@@ -23,8 +23,8 @@ from typescript_sources import typescript_sources
 
 from perflab.bench import Arm, run
 from perflab.chunk import Splitter, lay_out, split
-from perflab.chunk.grammar import definition_of, grammar_of
-from perflab.chunk.parsing import parse
+from perflab.chunk.languages.grammar import definition_of, grammar_of
+from perflab.chunk.languages.parsing import parse
 
 Say = Callable[[str], None]
 FOLDER = Path(sysconfig.get_path("stdlib"))

@@ -25,6 +25,21 @@ def test_settings_that_differ_come_first_and_are_marked() -> None:
     assert all("●" not in row[1] for row in made.cells(facts.configuration({"a": 1}, None)))
 
 
+def test_the_whole_reason_stands_beside_each_setting_and_figures_stand_apart() -> None:
+    reason = "Accesses wait 0.931 [0.774, 0.963] times as long: " + "by replay of what was recorded, " * 6
+    untried = {"knob": ["chunks.max_bytes"], "old": ["1"], "new": ["1"], "verdict": ["no change"], "reason": [reason]}
+    rows = pd.concat([made.optimizations(), made.frame("optimizations", untried)])
+    tried, changed = (made.cells(table) for table in (sections.optimizations(rows), sections.effects(rows)))
+    assert tried[-1] == ["chunks.max_bytes", "1", "1", "no change", reason]
+    assert reason.split(":")[1] in sections.optimizations(rows).html(), "nothing is left out"
+    assert [row[0] for row in changed] == ["cache.l1_bytes", "parallel.workers"]
+    assert changed[0][3:] == ["88.0 %", "94.0 %", "93.0 %", "92.0 % to 94.0 %", "0.4 %"]
+
+
+def test_nothing_that_was_tried_without_a_figure_stands_among_the_effects() -> None:
+    assert not sections.effects(made.optimizations().iloc[:0])
+
+
 @pytest.mark.parametrize(
     ("verdicts", "said"),
     [

@@ -8,8 +8,10 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -17,9 +19,11 @@ import present_frames as made
 import pytest
 
 from perflab.present import DARK, LIGHT, plots, stylesheet, svg
+from perflab.present.theme import style
 
 PROGRAM = """
 import sys
+import threading
 sys.path.insert(0, sys.argv[1])
 import hashlib, present_frames as made
 from perflab.present import plots, svg
@@ -87,3 +91,46 @@ def test_matplotlib_is_not_imported_before_it_is_needed() -> None:
     code = "import sys, perflab.present; print({'matplotlib', 'pandas', 'jinja2'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_a_figure_is_the_same_while_another_thread_finishes_one() -> None:
+    import matplotlib as mpl
+
+    entered, left, found = threading.Event(), threading.Event(), list[str]()
+
+    def draw() -> None:
+        with style():
+            entered.set()
+            assert left.wait(10)
+            found.append(mpl.rcParams["svg.fonttype"])
+
+    other = threading.Thread(target=draw)
+    with style():
+        other.start()
+        entered.wait(0.2)
+    left.set()
+    other.join(10)
+    assert found == ["none"]
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_draws_though_a_thread_of_its_parent_did(drawn: str) -> None:
+    drawing, done = threading.Event(), threading.Event()
+
+    def draw() -> None:
+        with style():
+            drawing.set()
+            assert done.wait(10)
+
+    other = threading.Thread(target=draw)
+    other.start()
+    assert drawing.wait(10)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(60)
+        os._exit(int(svg(plots.targets(made.targets()), 'Targets "so far" <b>') != drawn))
+    try:
+        assert os.waitpid(child, 0)[1] == 0
+    finally:
+        done.set()
+        other.join(10)

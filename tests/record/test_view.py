@@ -9,6 +9,8 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from record_tables import accesses, table
 
 from perflab.errors import ConfigError, RunError
@@ -39,6 +41,27 @@ def frames() -> Frames:
     return frames_of(
         {"accesses": accesses(30), "operations": table("operations", {"name": "parse", "operation_id": 1})}
     )
+
+
+@given(st.lists(st.one_of(st.none(), st.integers(0, 50)), max_size=40), st.integers(1, 40))
+def test_the_newest_rows_are_those_with_the_latest_times(seconds: list[int | None], most: int) -> None:
+    times = pa.array([None if one is None else one * 1_000_000 for one in seconds], pa.timestamp("us", tz="UTC"))
+    events = table("events", *({"name": f"event-{number}"} for number in range(len(seconds))))
+    whole = frames_of({"events": events.set_column(events.schema.get_field_index("t"), "t", times)})
+    part = whole.newest(most)
+    latest = sorted((one for one in seconds if one is not None), reverse=True)
+    if len(seconds) <= most or len(latest) < most:
+        assert part.events.equals(whole.events)
+        return
+    wanted = whole.events[whole.events["t"] >= pd.Timestamp(latest[most - 1], unit="s", tz="UTC")]
+    assert part.events["name"].tolist() == wanted["name"].tolist()
+    assert part.describe().query("frame == 'events'")["rows"].iloc[0] == len(wanted) >= most
+    middle = pd.Timestamp(25, unit="s", tz="UTC").to_pydatetime()
+    both = wanted[wanted["t"] >= middle]
+    assert part.select("events", ["name"], since=middle)["name"].tolist() == both["name"].tolist()
+    assert part.select("events", ["name"], name="event-0")["name"].tolist() == [
+        name for name in wanted["name"] if name == "event-0"
+    ]
 
 
 @pytest.mark.parametrize("frame", FRAMES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -93,3 +94,21 @@ def test_names_commands_and_arms_are_sides_too() -> None:
 
 def _two_hundred(**_: object) -> dict[str, int]:
     return {"count": 200}
+
+
+@pytest.mark.parametrize(
+    ("workload", "options", "message"),
+    [
+        ("document-creation", {"optimized": formula}, "decides itself on optimized; leave it out"),
+        ("cross-validation", {"budget_s": 0, "memory": True}, "decides itself on memory and budget_s; leave them out"),
+        ("cross-validation", {"clock": "cpu"}, "decides itself on clock"),
+        (loop, {"optimized": formula, "quick": True, "defects": 0}, "have no quick and defects; leave them out"),
+        (loop, {"optimized": formula, "states": ["warm"]}, "have no states"),
+        (loop, {"optimized": formula, "budget_s": -1}, "budget of -1 s; give 0 or more"),
+        (loop, {"optimized": formula, "timeout_s": 0}, "may take 0 s; give more than 0"),
+        (loop, {"optimized": 3}, "names the function 3; write 'module:function' or a callable"),
+    ],
+)
+def test_an_option_that_would_be_passed_over_is_refused(workload: Any, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(BenchmarkError, match=message):
+        perflab.benchmark(workload, **options)

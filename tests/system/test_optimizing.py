@@ -107,10 +107,23 @@ def test_without_a_trace_there_is_not_enough_data() -> None:
         assert system.config == Config(**QUIET)
 
 
-def test_an_unknown_search_is_refused_and_the_next_optimization_runs(system: PerformanceSystem) -> None:
-    with pytest.raises(ConfigError, match="search is 'luck'"):
-        system.optimize(search="luck")  # type: ignore[arg-type]
-    assert system.optimize().rows
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"search": "luck"}, "search is 'luck'; it must be one of halving, grid, optuna"),
+        ({"trigger": "memory_presure"}, "trigger is 'memory_presure'; it must be one of manual, memory_pressure"),
+        ({"trigger": None}, "trigger is None"),
+        ({"workload": 3}, "workload is 3; give a function"),
+        ({"pairs": 0}, "pairs is 0; it must be a whole number, 1 or more"),
+    ],
+)
+def test_what_cannot_be_asked_of_it_is_refused_and_the_next_optimization_runs(
+    asked: dict[str, Any], message: str
+) -> None:
+    with PerformanceSystem(Config(**QUIET)) as system:
+        with pytest.raises(ConfigError, match=message):
+            system.optimize(**asked)
+        assert system.optimize().rows
 
 
 def test_a_workload_runs_in_systems_of_its_own_and_decides_what_no_trace_tells(monkeypatch: pytest.MonkeyPatch) -> None:

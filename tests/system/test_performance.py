@@ -69,6 +69,17 @@ def test_operations_and_accesses_become_rows(system: PerformanceSystem) -> None:
     assert set(system.frames.accesses["operation"].astype(str)) == {"render"}
 
 
+def test_an_operation_that_the_caller_timed_can_have_failed(system: PerformanceSystem) -> None:
+    system.record_operation("save", 0.1, nbytes=7, error=OSError("full"))
+    system.record_operation("save", 0.1, error="timed out")
+    system.record_operation("save", 0.1)
+    rows = system.frames.operations
+    assert rows["ok"].tolist() == [False, False, True]
+    assert rows["error"].tolist()[:2] == ["OSError: full", "timed out"]
+    assert rows["nbytes"].tolist()[0] == 7
+    assert system.statistics()["operations"]["failed"] == 2
+
+
 def test_statistics_are_counts_over_the_frames(system: PerformanceSystem) -> None:
     for key in ("a", "b", "a", "a", "c"):
         system.cache.get_or_load(key, lambda: "value")

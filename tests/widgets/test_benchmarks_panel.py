@@ -1,13 +1,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 from panels import said, words
 
 import perflab
+from perflab import Config
+from perflab.errors import BenchmarkError
 from perflab.widgets import Benchmarks
+from perflab.workloads.reads import READ_WORKLOADS
+from perflab.workloads.staging import WORKLOADS
 
 
 def by_list() -> int:
@@ -33,6 +38,29 @@ def test_a_benchmark_runs_elsewhere_and_its_samples_come_home(tmp_path: Path) ->
     assert "Partial" not in panel.shown
     assert "Before and after" in panel.shown
     assert not panel.run_button.disabled
+
+
+@pytest.mark.parametrize("name", [*WORKLOADS, *READ_WORKLOADS])
+def test_every_workload_of_the_registry_can_be_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    begun: list[dict[str, Any]] = []
+
+    def start(folder: Path, options: dict[str, Any]) -> None:
+        begun.append(options)
+        raise BenchmarkError(f"not in {folder.name}")
+
+    monkeypatch.setattr("perflab.widgets.benchmarks.start", start)
+    panel = Benchmarks(runs_dir=tmp_path, source=tmp_path)
+    assert name in next(field for field in panel.form.fields if field["path"] == "workload")["options"]
+    panel.form.put("workload", name)
+    panel.form.put("scale", "full")
+    panel.form.put("states", ["warm"])
+    panel.form.put("pairs", "7")
+    panel.run_button.click()
+    chosen = {"workload": name, "pairs": 7, "quick": False, "states": ["warm"], "source": tmp_path}
+    assert begun == [{"config": Config(), **chosen}]
+    assert said(panel).startswith("✗ not in ")
 
 
 def test_a_cancelled_benchmark_keeps_what_it_has_and_says_so(tmp_path: Path) -> None:

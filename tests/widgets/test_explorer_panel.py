@@ -102,7 +102,7 @@ def test_a_folder_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_many_rows_are_looked_at_in_part_and_that_is_said(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("perflab.widgets.rows._MOST_READ", 300)
+    monkeypatch.setattr("perflab.widgets.rows.MOST_READ", 300)
     panel = Explorer(perflab.open_run(runs / "small"))
     assert panel.settle(60)
     assert "Looked at: the newest 300 rows of the frame." in words(panel.shown)

@@ -2,7 +2,11 @@ from __future__ import annotations
 
 import threading
 
+from panels import said
+
+from perflab.widgets.controls import Controls
 from perflab.widgets.following import Following
+from perflab.widgets.panel import Panel
 from perflab.widgets.redraw import Latest
 
 
@@ -14,7 +18,7 @@ def test_of_many_wishes_the_first_and_the_last_are_drawn() -> None:
         assert go_on.wait(10)
         drawn.append(wish)
 
-    latest = Latest(draw, print)
+    latest = Latest(draw)
     latest.want(0)
     assert begun.wait(10)
     for wish in range(1, 2_000):
@@ -25,22 +29,22 @@ def test_of_many_wishes_the_first_and_the_last_are_drawn() -> None:
 
 
 def test_a_drawing_that_fails_is_told_and_the_next_one_is_drawn() -> None:
-    problems, drawn = list[Exception](), list[int]()
+    panel, drawn = Panel("Any", "any"), list[int]()
 
     def draw(wish: int) -> None:
         drawn.append(10 // wish)
 
-    latest = Latest(draw, problems.append)
+    latest = Latest(panel.guarded(draw))
     for wish in (0, 5):
         latest.want(wish)
         assert latest.wait(10)
     assert drawn == [2]
-    assert [type(problem) for problem in problems] == [ZeroDivisionError]
+    assert said(panel).startswith("✗ ZeroDivisionError")
 
 
 def test_nothing_is_left_running_when_all_is_drawn() -> None:
     before = threading.active_count()
-    latest = Latest(lambda _: None, print)
+    latest = Latest(lambda _: None)
     latest.want(1)
     assert latest.wait(10)
     for thread in threading.enumerate():
@@ -50,7 +54,7 @@ def test_nothing_is_left_running_when_all_is_drawn() -> None:
 
 
 def test_looking_goes_on_after_a_failing_look_and_ends_when_it_is_stopped() -> None:
-    problems, looks, waits = list[Exception](), list[int](), list[float]()
+    panel, looks, waits = Panel("Any", "any"), list[int](), list[float]()
     following: Following
 
     def look() -> bool:
@@ -65,17 +69,16 @@ def test_looking_goes_on_after_a_failing_look_and_ends_when_it_is_stopped() -> N
         waits.append(seconds)
         return event.is_set()
 
-    following = Following(look, problems.append, lambda: 7.0, wait=wait)
+    following = Following(panel.guarded(look), lambda: 7.0, wait=wait)
     following.start()
     following.join(10)
     assert not following.is_on
-    assert (len(looks), len(problems), waits) == (3, 1, [7.0] * 3)
+    assert (len(looks), said(panel), waits) == (3, "✗ OSError: not now", [7.0] * 3)
 
 
 def test_an_edit_of_the_browser_changes_its_own_field_alone_and_is_answered() -> None:
-    from perflab.widgets.controls import Controls
-
-    controls = Controls({"a": {"type": "integer", "default": 1}, "b": {"type": "integer", "default": 2}}, lambda: None)
+    schemas = {"a": {"type": "integer", "default": 1}, "b": {"type": "integer", "default": 2}}
+    controls = Controls(schemas, lambda: None, Panel("Any", "any"))
     controls.form.put("b", "5")
     controls.form.edits = {"values": {"a": "7"}, "id": "form-1"}
     assert controls.values == {"a": 7, "b": 5}

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from perflab.cache.tiers.savings import load_costs
 from perflab.record.store import write_atomically
-from perflab.regular import read_regular
+from perflab.regular import check_regular, read_regular
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -114,8 +114,7 @@ def read_heat(folder: str | os.PathLike[str]) -> dict[str, Heat]:
     """
     path = Path(folder, HEAT)
     try:
-        if path.is_symlink():
-            return {}
+        check_regular(path)
         stored = json.loads(read_regular(path, _MOST_BYTES))
         return dict(_checked(stored["keys"].items())) if stored["version"] == _VERSION else {}
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):

@@ -9,7 +9,7 @@ from tiered_cases import Clock
 
 from perflab import Config
 from perflab.cache import POLICIES, build_tiers
-from perflab.config.model import Policy
+from perflab.config.cache import Policy
 from perflab.errors import ConfigError
 
 
