@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export MPLBACKEND := agg
 
-.PHONY: help benchmark test faults check docs deployment perf trust peers e2e-kernels format clean
+.PHONY: help benchmark test faults check docs deployment perf trust peers soak fuzz e2e-kernels format clean
 
 help:
 	@echo "make benchmark   measure the built-in workloads, print the verdicts, write the report"
@@ -18,6 +18,8 @@ help:
 	@echo "make perf        print perflab's own costs as paired ratios"
 	@echo "make trust       count wrong verdicts in two hundred trials of known truth"
 	@echo "make peers       print what cutting costs beside other chunkers, installed for it"
+	@echo "make soak        load one cache folder from killed, resized, relieved processes (MINUTES=10)"
+	@echo "make fuzz        try each reader with what nobody wrote, so long each (MINUTES=5)"
 	@echo "make e2e-kernels run panels and every notebook on ipykernel 6, 7.3 and 7.4 (half an hour)"
 	@echo "make clean       remove the environment and what tools left"
 
@@ -61,6 +63,14 @@ trust: $(STAMP)
 peers: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[peers]'
 	$(BIN)/python -m pytest -s -p no:cacheprovider tests/perf/test_chunk_costs.py
+
+soak: $(STAMP)
+	$(BIN)/python tests/faults/soak.py --minutes $(or $(MINUTES),10)
+
+# Without a wheel of atheris for this Python, hypothesis fuzzes alone.
+fuzz: $(STAMP)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary atheris -c constraints.txt -e '.[fuzz]' || true
+	$(BIN)/python tests/fuzz/drive.py --minutes $(or $(MINUTES),5)
 
 e2e-kernels: $(STAMP)
 	tests/e2e/kernels.sh $(BIN)/python

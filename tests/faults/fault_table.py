@@ -4,8 +4,8 @@ Always: the caller's result is returned, one warning names cause and remedy, a r
 seconds, nothing that was acknowledged is lost, and a wrong value is never returned. What is refused is refused with
 one error that says what to do.
 
-Each test of this folder names the fault that it causes, `@pytest.mark.fault("disk full during a set")`;
-`test_fault_table.py` fails where a fault has no test, or a test no fault.
+A test names the faults that it causes, `@pytest.mark.fault("disk full during a set")`; `test_fault_table.py` fails
+where a fault has no test, or a test names one that is not here.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ RECORDER = "bounded; the oldest rows are dropped and counted"
 FAULTS: dict[str, str] = {
     "killed between two system calls of a write": "acknowledged entries are intact, half-written ones swept",
     "killed while it writes": "acknowledged entries are intact, half-written ones swept",
+    "kills, evictions, clock steps and relief at once": "nothing lost, nothing wrong, no leak",
     "killed while it records": "the run opens with all that was flushed, and tells what the program was doing",
     "killed with a private folder": "the folder goes at the next start",
     "killed with workers": "no process is left",

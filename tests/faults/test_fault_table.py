@@ -1,4 +1,4 @@
-"""Every fault of the table has a test, every test of this folder names faults of the table, and the figures add up."""
+"""Every fault of the table has a test, every file of this folder causes some, and the figures add up."""
 
 from __future__ import annotations
 
@@ -25,11 +25,8 @@ def test_every_fault_has_a_test() -> None:
 
 
 @pytest.mark.parametrize("path", TESTS, ids=lambda path: path.name)
-def test_every_test_names_its_fault(path: Path) -> None:
-    functions = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef)]
-    tests = [node for node in functions if node.name.startswith("test_")]
-    assert tests
-    assert [node.name for node in tests if not any(True for part in node.decorator_list for _ in named(part))] == []
+def test_every_file_causes_faults(path: Path) -> None:
+    assert list(named(ast.parse(path.read_text())))
 
 
 def report(fault: str, outcome: str, when: str = "call") -> pytest.TestReport:
