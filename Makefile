@@ -6,11 +6,12 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export MPLBACKEND := agg
 
-.PHONY: help benchmark test check audit docs deployment perf trust peers soak fuzz e2e-kernels format clean
+.PHONY: help benchmark test faults check audit docs deployment perf trust peers soak fuzz e2e-kernels format clean
 
 help:
 	@echo "make benchmark   measure the built-in workloads, print the verdicts, write the report"
 	@echo "make test        run every test, doctest and notebook"
+	@echo "make faults      cause every fault of tests/faults/fault_table.py, and say which were survived"
 	@echo "make check       ruff, mypy --strict, import rules, notebooks without outputs"
 	@echo "make audit       ask pip-audit about every pinned version, and say which it was not answered for"
 	@echo "make docs        write the API reference to build/docs, and check its links"
@@ -35,6 +36,10 @@ benchmark: $(STAMP)
 # In the order of their folders, the quick doctests come last, so that both processes end at about the same time.
 test: $(STAMP)
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+# What a machine does not permit is skipped by name; as root on Linux all are caused.
+faults: $(STAMP)
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/faults
 
 check: $(STAMP)
 	$(BIN)/ruff check .

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import json
 import os
 import threading
 import time
@@ -25,7 +26,7 @@ from perflab.record.logs import Logs
 from perflab.record.noting import Events
 from perflab.record.operation import Operation
 from perflab.record.rows import gather
-from perflab.record.running import RunningFolder
+from perflab.record.running import LOST, RunningFolder
 from perflab.record.sources import Accesses, Gathered, Operations
 from perflab.record.tape import Tape
 from perflab.record.tapes import Tapes
@@ -339,7 +340,10 @@ class Recorder(Events):
 
     def _start(self, run_dir: Path, info: Mapping[str, Any]) -> RunningFolder:
         facts = {"run_id": self.run_id, "started": _now(), "pid": os.getpid(), **info}
-        return RunningFolder(run_dir, facts, self.flush, self._settings.flush_interval_s)
+        return RunningFolder(run_dir, facts, self.flush, self._settings.flush_interval_s, self._lose)
+
+    def _lose(self, reason: str) -> None:
+        self.add("events", name=LOST, payload=json.dumps({"reason": reason}))
 
     def _facts(self, frame: str) -> dict[str, Any]:
         ratio = self.sample_ratio if frame == "accesses" else 1.0

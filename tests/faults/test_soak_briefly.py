@@ -13,6 +13,7 @@ from soak_ledger import Ledger
 from perflab.cache import DiskCache
 
 
+@pytest.mark.fault("kills, evictions, clock steps and relief at once")
 def test_ten_seconds_are_clean() -> None:
     found = subprocess.run(
         [sys.executable, SCRIPT, "--minutes", "0.2", "--seed", "1"], capture_output=True, text=True, check=False
