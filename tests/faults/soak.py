@@ -167,9 +167,9 @@ class Soak:
                 self.ended(slot, 0)
                 raise BrokenError(f"process {process.pid} of slot {slot} ended by itself")
             steps, now = int(self.ledger.steps[slot].min()), time.monotonic()
-            before, since = self.moved[slot]
-            self.moved[slot] = (steps, now) if steps != before else (before, since)
-            if now - since > (STILL_S if self.begun(slot) else START_S):
+            if steps != self.moved[slot][0]:
+                self.moved[slot] = (steps, now)
+            elif now - self.moved[slot][1] > (STILL_S if self.begun(slot) else START_S):
                 raise BrokenError(f"a thread of slot {slot} stands still: {self.ledger.steps[slot]}\n{_asked(process)}")
 
     def check_databases(self) -> None:
