@@ -6,13 +6,14 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export MPLBACKEND := agg
 
-.PHONY: help benchmark test faults check docs deployment perf trust peers soak fuzz e2e-kernels format clean
+.PHONY: help benchmark test faults check audit docs deployment perf trust peers soak fuzz e2e-kernels format clean
 
 help:
 	@echo "make benchmark   measure the built-in workloads, print the verdicts, write the report"
 	@echo "make test        run every test, doctest and notebook"
 	@echo "make faults      cause every fault of tests/faults/fault_table.py, and say which were survived"
 	@echo "make check       ruff, mypy --strict, import rules, notebooks without outputs"
+	@echo "make audit       ask pip-audit about every pinned version, and say which it was not answered for"
 	@echo "make docs        write the API reference to build/docs, and check its links"
 	@echo "make deployment  do the Dockerfile's steps in a clean folder, and start what the image starts"
 	@echo "make perf        print perflab's own costs as paired ratios"
@@ -46,6 +47,11 @@ check: $(STAMP)
 	$(BIN)/mypy
 	PYTHONPATH=. $(BIN)/lint-imports
 	$(BIN)/nbstripout --verify notebooks/*.ipynb
+
+# Code 2: not every version could be asked about, which is a finding too.
+audit: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[audit]'
+	$(BIN)/python .ci/audit.py constraints.txt
 
 docs: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'

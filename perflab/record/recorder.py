@@ -36,6 +36,7 @@ from perflab.redact import redacted
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from perflab.record.store import RunFolder
     from perflab.record.where import Where
 
 __all__ = ["Recorder"]
@@ -294,6 +295,11 @@ class Recorder(Events):
         return self._ring.path
 
     @property
+    def sample_ratio(self) -> float:
+        """Share of the keys whose accesses are recorded."""
+        return self._settings.sample_ratio
+
+    @property
     def rows_dropped(self) -> int:
         """Rows that left memory and are in no run folder."""
         return self._logs.dropped
@@ -302,6 +308,11 @@ class Recorder(Events):
         """Add facts to the run's `run.json`, if there is one."""
         if self._running is not None:
             self._running.use(lambda folder: folder.update(**facts))
+
+    def change_folder(self, change: Callable[[RunFolder], object]) -> None:
+        """Have the run folder changed, if there is one: how a disk that fails is caused on purpose."""
+        if self._running is not None:
+            self._running.use(change)
 
     def flush(self) -> None:
         """Bring all rows into the run folder, if there is one."""
@@ -335,7 +346,7 @@ class Recorder(Events):
         self.add("events", name=LOST, payload=json.dumps({"reason": reason}))
 
     def _facts(self, frame: str) -> dict[str, Any]:
-        ratio = self._settings.sample_ratio if frame == "accesses" else 1.0
+        ratio = self.sample_ratio if frame == "accesses" else 1.0
         return {"rows_dropped": self._logs[frame].dropped, "sample_ratio": ratio}
 
     def _size(self, frame: str) -> tuple[int, int]:

@@ -40,6 +40,8 @@ def opened(path: Path) -> Iterator[tuple[Any, IO[bytes]]]:
         raise SourceError(f"{str(path)!r} is no path: it has a NUL in it; name a file that holds a trace.")
     with ExitStack() as stack:
         try:
+            if "\0" in str(path):
+                raise SourceError(f"{str(path)!r} is no path: it has a NUL in it; name a file that holds a trace.")
             if path.exists() and not path.is_file():
                 raise SourceError(f"{str(path)!r} is no file; name a file that holds a trace.")
             raw = stack.enter_context(path.open("rb"))

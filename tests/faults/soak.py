@@ -168,7 +168,11 @@ class Soak:
             before, since = self.moved[slot]
             self.moved[slot] = (steps, now) if steps != before else (before, since)
             if now - since > STILL_S:
-                raise BrokenError(f"a thread of slot {slot} stands still: {self.ledger.steps[slot]}")
+                process.send_signal(signal.SIGUSR1)
+                time.sleep(1)
+                process.kill()
+                _, said = process.communicate()
+                raise BrokenError(f"a thread of slot {slot} stands still: {self.ledger.steps[slot]}\n{said}")
 
     def check_databases(self) -> None:
         """Have sqlite look through both databases while they are at work."""

@@ -6,6 +6,7 @@ at once with 3, and stderr says what is broken.
 
 from __future__ import annotations
 
+import faulthandler
 import signal
 import sys
 import time
@@ -21,6 +22,7 @@ def main(slot: int, seed: int, folder: Path) -> None:
     from soak_work import Work
 
     warnings.simplefilter("ignore")
+    faulthandler.register(signal.SIGUSR1)  # by which the soak asks where a thread stands that does not go on
     work = Work(slot, seed, folder)
     signal.signal(signal.SIGTERM, lambda *_: work.ending.set())
     try:

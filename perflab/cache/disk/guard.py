@@ -13,7 +13,7 @@ import os
 import sqlite3
 import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -156,6 +156,30 @@ class GuardedStore:
             if store is not None:
                 with contextlib.suppress(sqlite3.Error, OSError):
                     store.close()
+
+    @contextlib.contextmanager
+    def beneath(self, change: Callable[[Backend], object]) -> Iterator[None]:
+        """Have every database that this opens changed, until the end: how a disk that fails is caused on purpose.
+
+        `change(store)` may replace methods of the store, which is closed and opened anew at the end.
+        """
+        whole = self._open
+
+        def changed(**options: bool) -> Backend:
+            store = whole(**options)
+            change(store)
+            return store
+
+        with self.lock:
+            self._open = changed  # type: ignore[assignment]  # a function where a partial was
+            change(self._opened())
+        try:
+            yield
+        finally:
+            with self.lock:
+                self._open = whole
+                if self._store is not None:
+                    self._reopen()
 
     def hold(self) -> None:
         """Wait until nothing is in flight, before a fork."""

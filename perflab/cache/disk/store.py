@@ -245,7 +245,7 @@ class Store(diskcache.Cache):  # type: ignore[misc]  # diskcache ships no types
                 self._con.rollback()
             raise
         for name in unneeded:
-            if name is not None and VALUE_FILE.fullmatch(name):
+            if isinstance(name, str) and VALUE_FILE.fullmatch(name):
                 self._disk.remove(name)
 
     def _refuse_lost(self) -> None:
