@@ -146,7 +146,6 @@ def waiting(system: PerformanceSystem) -> list[str]:
         (swallowing, "loader-raises", "returned something else"),
         (replacing_errors, "loader-raises", "ended with ValueError, which is not the fault's own"),
         (remembering, "value-flipped", "returned something else"),
-        (remembering, "cache-removed", "returned something else"),
         (poisoned, "loader-raises", "after the fault had ended it was still not right"),
         (waiting, "loader-raises", "did not end within"),
     ],
