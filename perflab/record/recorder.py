@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import json
 import os
 import threading
 import time
@@ -25,7 +26,7 @@ from perflab.record.logs import Logs
 from perflab.record.noting import Events
 from perflab.record.operation import Operation
 from perflab.record.rows import gather
-from perflab.record.running import RunningFolder
+from perflab.record.running import LOST, RunningFolder
 from perflab.record.sources import Accesses, Gathered, Operations
 from perflab.record.tape import Tape
 from perflab.record.tapes import Tapes
@@ -294,6 +295,11 @@ class Recorder(Events):
         return self._ring.path
 
     @property
+    def sample_ratio(self) -> float:
+        """Share of the keys whose accesses are recorded."""
+        return self._settings.sample_ratio
+
+    @property
     def rows_dropped(self) -> int:
         """Rows that left memory and are in no run folder."""
         return self._logs.dropped
@@ -334,10 +340,13 @@ class Recorder(Events):
 
     def _start(self, run_dir: Path, info: Mapping[str, Any]) -> RunningFolder:
         facts = {"run_id": self.run_id, "started": _now(), "pid": os.getpid(), **info}
-        return RunningFolder(run_dir, facts, self.flush, self._settings.flush_interval_s)
+        return RunningFolder(run_dir, facts, self.flush, self._settings.flush_interval_s, self._lose)
+
+    def _lose(self, reason: str) -> None:
+        self.add("events", name=LOST, payload=json.dumps({"reason": reason}))
 
     def _facts(self, frame: str) -> dict[str, Any]:
-        ratio = self._settings.sample_ratio if frame == "accesses" else 1.0
+        ratio = self.sample_ratio if frame == "accesses" else 1.0
         return {"rows_dropped": self._logs[frame].dropped, "sample_ratio": ratio}
 
     def _size(self, frame: str) -> tuple[int, int]:

@@ -55,7 +55,10 @@ def newest_metrics(frames: Frames, window_s: float) -> pd.DataFrame:
 
 @dataclass(slots=True)
 class Standing:
-    """How a rule stands: since when it has held without a break, when it was told last, and what was measured."""
+    """How a rule stands: since when it has held without a break, when it was told last, and what was measured.
+
+    A bound in another unit than the metric's is warned of once, and the rule is unavailable.
+    """
 
     rule: Rule
     state: State = "unavailable"
@@ -63,6 +66,7 @@ class Standing:
     told_s: float = -math.inf
     value: float = math.nan
     unit: str = ""
+    warned: bool = False
 
     def look(self, measured: Mapping[Any, Any] | None, now_s: float) -> Literal["firing", "resolved"] | None:
         """Take the metric as it is now and return what is to be told; what is not measured changes nothing."""
@@ -70,6 +74,9 @@ class Standing:
             self.state = self.state if self.state == "firing" else "unavailable"
             return None
         self.value, self.unit = float(measured["value"]), str(measured["unit"])
+        if not self.rule.expression.accepts(self.unit):
+            self._mismatch()
+            return None
         if not self._holds(measured):
             was, self.state, self.since_s = self.state, "no", math.nan
             return "resolved" if was == "firing" else None
@@ -86,8 +93,18 @@ class Standing:
         low, high = float(measured["low"]), float(measured["high"])
         if math.isnan(low) and math.isnan(high):  # too few for an interval: the value is all there is
             low = high = self.value
-        expression = self.rule.expression
-        return expression.accepts(self.unit) and expression.judge(low, high) == "pass"
+        return self.rule.expression.judge(low, high) == "pass"
+
+    def _mismatch(self) -> None:
+        self.state = "unavailable"
+        if not self.warned:
+            self.warned, bound = True, self.rule.expression
+            warnings.warn(
+                f"The rule {self.rule.text!r} bounds {bound.metric} in {bound.unit or 'a bare number'}, which is "
+                f"measured in {self.unit}; it is told of only with a bound in a unit of {self.unit}.",
+                RuntimeWarning,
+                stacklevel=3,
+            )
 
 
 class Alerts:

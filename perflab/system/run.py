@@ -200,9 +200,19 @@ def open_run(path: str | os.PathLike[str]) -> Run:
     info = read_info(folder)
     return Run(
         info,
-        Frames(partial(read_table, folder), by_column=partial(columns_of, folder), sizes=partial(size_of, folder)),
+        Frames(
+            partial(read_table, folder),
+            by_column=partial(columns_of, folder),
+            facts=partial(_facts, info),
+            sizes=partial(size_of, folder),
+        ),
         folder,
     )
+
+
+def _facts(info: Mapping[str, Any], frame: str) -> dict[str, Any]:
+    settings = (info.get("config") or {}).get("record") or {}
+    return {"sample_ratio": settings.get("sample_ratio", 1.0)} if frame == "accesses" else {}
 
 
 def check_report_path(path: str | os.PathLike[str], formats: Sequence[str] = REPORT_FORMATS) -> Path:

@@ -54,7 +54,8 @@ class WhatIf:
     Raises
     ------
     ConfigError
-        If `by` is no unit, or bytes are asked for and the trace has no sizes.
+        If `by` is no unit, bytes are asked for and the trace has no sizes, or entries are and only a share of the keys
+        was recorded.
 
     Notes
     -----
@@ -80,6 +81,11 @@ class WhatIf:
     ) -> None:
         self.trace = trace
         self.unit: Unit = by or ("entries" if trace.nbytes is None else "bytes")
+        if self.unit == "entries" and trace.sample_ratio < 1:
+            raise ConfigError(
+                f"by is 'entries', and {trace.sample_ratio:.3g} of the keys were recorded; ask by='bytes', which are "
+                "scaled up, or record all keys with record.sample_ratio = 1."
+            )
         self._work = Workload.of(trace, self.unit)
         self._workers = workers
         self._curves: dict[str, Curve] = {}

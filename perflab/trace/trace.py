@@ -76,6 +76,8 @@ class Trace:
         What of its file was passed over.
     setting : Setting or None
         The cache that the accesses were recorded with.
+    sample_ratio : float
+        Share of the keys that were recorded. Below 1 each value stands for several, and `nbytes` are theirs together.
 
     Raises
     ------
@@ -99,6 +101,7 @@ class Trace:
     source: str = "memory"
     wrong: WrongLines = field(default_factory=WrongLines)
     setting: Setting | None = None
+    sample_ratio: float = 1.0
 
     def __post_init__(self) -> None:
         for name in ("nbytes", "times", "costs", "operations"):

@@ -20,10 +20,11 @@ from typing import TypeVar
 from perflab.cache.disk.folder import DATABASE, delete_files, exclusive
 from perflab.cache.disk.forking import enlist
 from perflab.cache.disk.opening import Backend, is_damage, open_store, reason_of
+from perflab.cache.disk.readonly import NoStore
 from perflab.cache.disk.room import Left
 from perflab.cache.disk.rows import Row
 from perflab.cache.disk.safe_disk import RefusedRowError
-from perflab.cache.disk.store import Store
+from perflab.cache.disk.store import LostDatabaseError, Store
 from perflab.errors import StoreError
 
 __all__ = ["GuardedStore"]
@@ -125,7 +126,8 @@ class GuardedStore:
         self._report(key, "quarantine", reason)
         self._warn(
             f"quarantine: {reason}",
-            f"A value in the cache {str(self.folder)!r} was refused, removed and counted as a miss: {error}",
+            f"A value in the cache {str(self.folder)!r} was refused, removed and counted as a miss: "
+            f"{str(error).removesuffix('.')}; check the disk, and who may write to the folder.",
         )
         self.drop((key,), only)
 
@@ -217,8 +219,8 @@ class GuardedStore:
         return self._store
 
     def _repair(self, error: sqlite3.Error | OSError) -> bool:
-        """Put a broken database aside, or follow one that was deleted; False if the error is of another kind."""
-        vanished = not os.path.lexists(self.folder / DATABASE)
+        """Put a broken database aside, or leave one that was deleted; False if the error is of another kind."""
+        vanished = isinstance(error, LostDatabaseError) or not os.path.lexists(self.folder / DATABASE)
         if not (is_damage(error) or vanished):
             return False
         self._reopen(suspect=not vanished)
@@ -227,7 +229,11 @@ class GuardedStore:
     def _reopen(self, *, suspect: bool = False) -> None:
         with contextlib.suppress(sqlite3.Error, OSError):
             self._opened().close()
-        self._store = self._open(suspect=suspect)
+        try:
+            self._store = self._open(suspect=suspect)
+        except StoreError as error:  # who opened the cache would have been told; who uses it goes on without
+            self._store = NoStore(OSError(str(error)))
+            self._tell(reason_of(error), f"{str(error).removesuffix('.')}; until then nothing is stored.")
 
     def _begin_anew(self) -> None:
         with contextlib.suppress(sqlite3.Error, OSError):
@@ -251,7 +257,7 @@ class GuardedStore:
         self._warn(
             reason,
             f"The cache folder {str(self.folder)!r} failed ({reason}: {error}); what it cannot store or read is "
-            "computed again. Free space, allow access or choose another folder.",
+            "computed again. Free space, allow access, raise the limit or choose another folder.",
         )
 
     def _tell(self, reason: str, message: str) -> None:
