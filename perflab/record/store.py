@@ -254,8 +254,8 @@ def _attempted(path: Path, frame: str, read: Callable[[list[Path]], T]) -> T:
         return read(_files(path, frame))
     except (OSError, pa.ArrowException) as error:
         raise RunError(
-            f"The frame {frame!r} of the run {str(path)!r} cannot be read: {str(error).rstrip('.')}; move its file away "
-            "to read the others."
+            f"The frame {frame!r} of the run {str(path)!r} cannot be read: {str(error).rstrip('.')}; move its file "
+            "away to read the others."
         ) from error
 
 
