@@ -42,9 +42,9 @@ def read_regular(path: str | os.PathLike[str], limit_bytes: int) -> bytes:
     return content
 
 
-def check_regular(path: Path) -> None:
-    """Raise an OSError if a path is no regular file, or a symbolic link to one."""
-    _check(path.lstat().st_mode, path)
+def check_regular(path: Path, *, links: bool = False) -> None:
+    """Raise an OSError if a path is no regular file; a symbolic link to one is none, unless `links` are followed."""
+    _check((path.stat() if links else path.lstat()).st_mode, path)
 
 
 def _check(mode: int, path: str | os.PathLike[str]) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import json
 import os
 import threading
 import time
@@ -25,7 +26,7 @@ from perflab.record.logs import Logs
 from perflab.record.noting import Events
 from perflab.record.operation import Operation
 from perflab.record.rows import gather
-from perflab.record.running import RunningFolder
+from perflab.record.running import LOST, RunningFolder
 from perflab.record.sources import Accesses, Gathered, Operations
 from perflab.record.tape import Tape
 from perflab.record.tapes import Tapes
@@ -35,6 +36,7 @@ from perflab.redact import redacted
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from perflab.record.store import RunFolder
     from perflab.record.where import Where
 
 __all__ = ["Recorder"]
@@ -307,6 +309,11 @@ class Recorder(Events):
         if self._running is not None:
             self._running.use(lambda folder: folder.update(**facts))
 
+    def change_folder(self, change: Callable[[RunFolder], object]) -> None:
+        """Have the run folder changed, if there is one: how a disk that fails is caused on purpose."""
+        if self._running is not None:
+            self._running.use(change)
+
     def flush(self) -> None:
         """Bring all rows into the run folder, if there is one."""
         if self._running is not None:
@@ -333,7 +340,10 @@ class Recorder(Events):
 
     def _start(self, run_dir: Path, info: Mapping[str, Any]) -> RunningFolder:
         facts = {"run_id": self.run_id, "started": _now(), "pid": os.getpid(), **info}
-        return RunningFolder(run_dir, facts, self.flush, self._settings.flush_interval_s)
+        return RunningFolder(run_dir, facts, self.flush, self._settings.flush_interval_s, self._lose)
+
+    def _lose(self, reason: str) -> None:
+        self.add("events", name=LOST, payload=json.dumps({"reason": reason}))
 
     def _facts(self, frame: str) -> dict[str, Any]:
         ratio = self.sample_ratio if frame == "accesses" else 1.0

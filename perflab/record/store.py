@@ -18,6 +18,7 @@ from perflab.errors import RunError
 from perflab.owned import make_folder, open_own, refusal
 from perflab.record.arrow import arrow_schema
 from perflab.record.by_column import Made, Make, by_column
+from perflab.record.footer import opened
 from perflab.record.frames import FRAMES
 from perflab.record.parquet import write_file
 from perflab.record.rows import gather, pieces
@@ -277,7 +278,5 @@ def _inside(file: Path) -> Path:
 
 
 def _facts(file: Path) -> pq.FileMetaData:
-    import pyarrow.parquet as pq
-
-    with pq.ParquetFile(file) as opened:
-        return opened.metadata
+    with opened(file) as stored:
+        return stored.metadata

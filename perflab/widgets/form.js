@@ -31,6 +31,9 @@ function sender(model, form, shown) {
     answered,
     waits: (path) => path in pending || path in under_way,
     send(path, value) {
+      // Enter is a key and a change: sent twice, the second one would come after the click on a button that follows.
+      const sent = path in pending ? pending[path] : under_way[path];
+      if (JSON.stringify(sent) === JSON.stringify(value)) return;
       pending[path] = value;
       flush();
     },

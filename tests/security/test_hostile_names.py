@@ -70,7 +70,6 @@ def html_is_inert(path: Path) -> None:
     text = path.read_text("utf-8")
     hostile.check_html(text)
     assert "Content-Security-Policy\" content=\"default-src 'none'" in text
-    assert not re.search(r"""<[^>]*(href|src|action)=["']?(?!data:,")\w+:|url\(["']?\w+:""", text)
 
 
 def markdown_is_inert(path: Path) -> None:

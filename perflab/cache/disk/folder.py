@@ -16,7 +16,18 @@ from pathlib import Path
 from perflab.errors import StoreError
 from perflab.owned import make_folder, refusal
 
-__all__ = ["DATABASE", "alive", "claim", "delete_files", "exclusive", "expanded", "orphans", "put_aside", "value_files"]
+__all__ = [
+    "DATABASE",
+    "alive",
+    "claim",
+    "delete_database",
+    "delete_files",
+    "exclusive",
+    "expanded",
+    "orphans",
+    "put_aside",
+    "value_files",
+]
 
 DATABASE = "cache.db"
 LOCK_S = 4.0
@@ -101,8 +112,13 @@ def delete_files(path: Path) -> None:
     """Delete the database and the value files of a folder; what was put aside stays."""
     for name in value_files(path):
         (path / name).unlink(missing_ok=True)
-    for suffix in ("-wal", "-shm", ""):
-        path.joinpath(DATABASE + suffix).unlink(missing_ok=True)
+    delete_database(path / DATABASE)
+
+
+def delete_database(path: Path) -> None:
+    """Delete a database with the files that belong to it, also those of one that was never finished."""
+    for suffix in (".new-journal", ".new", "-wal", "-shm", ""):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
 def value_files(path: Path) -> list[str]:

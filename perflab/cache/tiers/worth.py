@@ -5,6 +5,7 @@ In: how often and when a key was read, what its load costs, its bytes. Out: expe
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import statistics
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from perflab.cache.tiers.savings import load_costs
-from perflab.owned import open_own
+from perflab.record.store import write_atomically
 from perflab.regular import check_regular, read_regular
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def heat_of(accesses: pd.DataFrame) -> dict[str, Heat]:
 
 
 def write_heat(folder: str | os.PathLike[str], found: Mapping[str, Heat]) -> None:
-    """Keep what was learned beside the disk tier, with half of what was known before; a full disk keeps nothing.
+    """Keep what was learned beside the disk tier, with half of what was known before, if the disk takes it.
 
     Two processes that end at once leave what the last one knows.
     """
@@ -102,14 +103,8 @@ def write_heat(folder: str | os.PathLike[str], found: Mapping[str, Heat]) -> Non
             uses=heat.uses + earlier.uses, cost_s=earlier.cost_s if heat.cost_s is None else heat.cost_s
         )
     most = sorted(merged.items(), key=lambda item: -item[1].uses)[:_MOST_KEYS]
-    path = Path(folder, HEAT)
-    part = path.with_suffix(f".{os.getpid()}")
-    try:
-        with os.fdopen(open_own(part, os.O_WRONLY | os.O_TRUNC), "w", encoding="utf-8") as file:
-            json.dump({"version": _VERSION, "keys": dict(most)}, file)
-        part.replace(path)
-    except OSError:
-        part.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        write_atomically(Path(folder, HEAT), json.dumps({"version": _VERSION, "keys": dict(most)}))
 
 
 def read_heat(folder: str | os.PathLike[str]) -> dict[str, Heat]:
