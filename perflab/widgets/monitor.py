@@ -5,6 +5,7 @@ In: a system at work. Out: a panel that draws itself anew until it is paused or 
 
 from __future__ import annotations
 
+import json
 import time
 import weakref
 from collections import Counter, deque
@@ -204,7 +205,7 @@ class Monitor(Panel):
         tried = self._system.frames.optimizations
         relief = tried[tried["trigger"] == "memory_pressure"].tail(_EVENTS)
         steps, changed = optimizations(relief), effects(relief)
-        happened = shown_rows("events", events, "Events of the window")
+        happened = shown_rows("events", events.assign(payload=events["payload"].map(_in_words)), "Events of the window")
         return (
             happened.html() if happened else _none("No event in the window."),
             replace(steps, caption="Relief of memory, step by step").html() + (changed.html() if changed else "")
@@ -216,6 +217,13 @@ class Monitor(Panel):
 def _schemas(window_s: float) -> dict[str, dict[str, Any]]:
     window = {"type": "number", "minimum": 5, "maximum": 3600, "default": window_s}
     return {"window_s": {**window, "title": "window", "description": "seconds that the charts show"}}
+
+
+def _in_words(payload: object) -> str:
+    """Return what an event says, which is recorded as JSON, for people."""
+    said = json.loads(payload) if isinstance(payload, str) else {}
+    shown = {name: f"{value:.3g}" if isinstance(value, float) else value for name, value in said.items()}
+    return ", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in shown.items())
 
 
 def _none(said: str) -> str:
