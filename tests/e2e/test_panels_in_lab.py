@@ -398,7 +398,7 @@ def test_a_run_outlives_the_page_and_the_kernel(dashboard: Dashboard, pictures: 
     dashboard.restart()
     dashboard.run_all()
     assert dashboard.ask("benchmarks.background.folder") == str(folder.relative_to(dashboard.lab.root))
-    expect(dashboard.status("benchmarks")).to_contain_text("Finished: ", timeout=60_000)
+    expect(dashboard.status("benchmarks")).to_contain_text("Finished: ", timeout=180_000)
     run = perflab.open_run(folder)
     assert run.status == "finished"
     expect(dashboard.status("benchmarks")).to_contain_text(f"Finished: {len(run.frames.samples)} samples are kept")
