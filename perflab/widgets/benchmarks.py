@@ -54,6 +54,11 @@ class Benchmarks(Panel):
         Folder of run folders; by default that of the config.
     source
         Source tree of the built-in workloads; by default the standard library.
+
+    Raises
+    ------
+    BenchmarkError
+        If something among the functions cannot be called.
     """
 
     def __init__(
@@ -199,6 +204,10 @@ class Benchmarks(Panel):
 def _by_name(functions: Mapping[str, Callable[[], Any]] | Iterable[Callable[[], Any]]) -> dict[str, Callable[[], Any]]:
     if isinstance(functions, Mapping):
         return dict(functions)
+    if not isinstance(functions, Iterable) or not all(map(callable, functions := list(functions))):
+        raise BenchmarkError(
+            f"A panel of benchmarks was given {functions!r}; give it functions: Benchmarks([one, two])."
+        )
     return {getattr(function, "__name__", repr(function)): function for function in functions}
 
 

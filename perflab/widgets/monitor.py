@@ -20,7 +20,7 @@ from perflab.present.sections import effects, optimizations
 from perflab.units import format_quantity
 from perflab.widgets.controls import Controls
 from perflab.widgets.following import Following
-from perflab.widgets.panel import Panel, button, figure, markup, row
+from perflab.widgets.panel import Panel, button, figure, markup, need_system, row
 from perflab.widgets.prediction import tile, tiles
 from perflab.widgets.rows import newest_frames, shown_rows
 
@@ -51,6 +51,11 @@ class Monitor(Panel):
         Seconds between two drawings; by default the interval of the system's own monitor.
     clock
         Seconds that never go back.
+
+    Raises
+    ------
+    ConfigError
+        If it is given no system.
     """
 
     def __init__(
@@ -61,6 +66,7 @@ class Monitor(Panel):
         every_s: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        need_system(system, "monitor")
         super().__init__("Monitor", "monitor")
         self._system, self._every_s, self._clock = system, every_s, clock
         self._managed: deque[tuple[float, float]] = deque()
@@ -131,6 +137,7 @@ class Monitor(Panel):
         if self.is_closed:
             return False
         if self._system.is_closed:
+            self.look()
             self.say("The system is closed; this is how it ended.")
             return False
         self.look()
