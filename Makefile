@@ -6,17 +6,21 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export MPLBACKEND := agg
 
-.PHONY: help benchmark test check docs deployment perf trust peers e2e-kernels format clean
+.PHONY: help benchmark test faults check audit docs deployment perf trust peers soak fuzz e2e-kernels format clean
 
 help:
 	@echo "make benchmark   measure the built-in workloads, print the verdicts, write the report"
 	@echo "make test        run every test, doctest and notebook"
+	@echo "make faults      cause every fault of tests/faults/fault_table.py, and say which were survived"
 	@echo "make check       ruff, mypy --strict, import rules, notebooks without outputs"
+	@echo "make audit       ask pip-audit about every pinned version, and say which it was not answered for"
 	@echo "make docs        write the API reference to build/docs, and check its links"
 	@echo "make deployment  do the Dockerfile's steps in a clean folder, and start what the image starts"
 	@echo "make perf        print perflab's own costs as paired ratios"
 	@echo "make trust       count wrong verdicts in two hundred trials of known truth"
 	@echo "make peers       print what cutting costs beside other chunkers, installed for it"
+	@echo "make soak        load one cache folder from killed, resized, relieved processes (MINUTES=10)"
+	@echo "make fuzz        try each reader with what nobody wrote, so long each (MINUTES=5)"
 	@echo "make e2e-kernels run panels and every notebook on ipykernel 6, 7.3 and 7.4 (half an hour)"
 	@echo "make clean       remove the environment and what tools left"
 
@@ -33,12 +37,21 @@ benchmark: $(STAMP)
 test: $(STAMP)
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
+# What a machine does not permit is skipped by name; as root on Linux all are caused.
+faults: $(STAMP)
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/faults
+
 check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	PYTHONPATH=. $(BIN)/lint-imports
 	$(BIN)/nbstripout --verify notebooks/*.ipynb
+
+# Code 2: not every version could be asked about, which is a finding too.
+audit: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[audit]'
+	$(BIN)/python .ci/audit.py constraints.txt
 
 docs: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
@@ -56,6 +69,14 @@ trust: $(STAMP)
 peers: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[peers]'
 	$(BIN)/python -m pytest -s -p no:cacheprovider tests/perf/test_chunk_costs.py
+
+soak: $(STAMP)
+	$(BIN)/python tests/faults/soak.py --minutes $(or $(MINUTES),10)
+
+# Without a wheel of atheris for this Python, hypothesis fuzzes alone.
+fuzz: $(STAMP)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary atheris -c constraints.txt -e '.[fuzz]' || true
+	$(BIN)/python tests/fuzz/drive.py --minutes $(or $(MINUTES),5)
 
 e2e-kernels: $(STAMP)
 	tests/e2e/kernels.sh $(BIN)/python

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from perflab.config import Config as Config
     from perflab.errors import PerflabError as PerflabError
     from perflab.system import BenchmarkResult as BenchmarkResult
+    from perflab.system import ChaosResult as ChaosResult
     from perflab.system import PerformanceSystem as PerformanceSystem
     from perflab.system import Run as Run
     from perflab.system import RunComparison as RunComparison
     from perflab.system import benchmark as benchmark
+    from perflab.system import chaos as chaos
     from perflab.system import compare as compare
     from perflab.system import history as history
     from perflab.system import open_run as open_run
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BenchmarkResult",
+    "ChaosResult",
     "Config",
     "PerflabError",
     "PerformanceSystem",
@@ -35,6 +38,7 @@ __all__ = [
     "RunComparison",
     "Trace",
     "benchmark",
+    "chaos",
     "compare",
     "history",
     "isolated_cache",
@@ -45,6 +49,7 @@ __all__ = [
 
 _HOMES = {
     "BenchmarkResult": "perflab.system",
+    "ChaosResult": "perflab.system",
     "Config": "perflab.config",
     "PerflabError": "perflab.errors",
     "PerformanceSystem": "perflab.system",
@@ -52,6 +57,7 @@ _HOMES = {
     "RunComparison": "perflab.system",
     "Trace": "perflab.trace",
     "benchmark": "perflab.system",
+    "chaos": "perflab.system",
     "compare": "perflab.system",
     "history": "perflab.system",
     "isolated_cache": "perflab.cache",

@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 import inspect
 import logging
+import os
+import stat
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -142,6 +144,16 @@ def _compiled(function: Callable[..., Any], inline: Literal["never", "always"] =
     import numba
 
     try:
-        return numba.njit(cache=True, nogil=True, inline=inline)(function)
+        compiled = numba.njit(cache=True, nogil=True, inline=inline)(function)
     except RuntimeError:  # neither the package's folder nor one of the user's can be written
         return numba.njit(nogil=True, inline=inline)(function)
+    # What is kept there is code, in pickles: nobody else may have put it there.
+    return compiled if _is_safe(compiled.stats.cache_path) else numba.njit(nogil=True, inline=inline)(function)
+
+
+def _is_safe(folder: str | None) -> bool:
+    """Return whether this user and the system alone can write what numba keeps in a folder."""
+    if folder is None:
+        return True
+    found = Path(folder).stat()
+    return found.st_uid in (0, os.geteuid()) and not found.st_mode & stat.S_IWOTH

@@ -18,10 +18,13 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-__all__ = ["ENOUGH", "mean", "quantile", "share_of_runs"]
+__all__ = ["ENOUGH", "mean", "quantile", "share_of_runs", "share_of_sampled"]
 
 ENOUGH = 6
 """Fewest runs of each stratum that are resampled."""
+
+_ENOUGH_SAMPLED = 30
+"""Fewest sampled clusters for a normal interval."""
 
 _RESAMPLES = 2000
 _BOOTSTRAP = "bootstrap percentile interval over runs"
@@ -76,6 +79,47 @@ def share_of_runs(
             return Interval(float(hits.sum() / total), low, high, total, how)
     why = "too few runs to resample" if drawn is None else "all runs agree"
     return _of_one_run(int(hits.sum()), total, runs, why, confidence)
+
+
+def share_of_sampled(
+    counts: Sequence[int] | Ints, totals: Sequence[int] | Ints, sampled: float, confidence: float = 0.95
+) -> Interval:
+    """Return the pooled share of all clusters, estimated from a part of them, such as keys chosen by their hash.
+
+    The ratio estimate with its linearized variance and the correction for a finite population (Cochran, "Sampling
+    Techniques", 1977, 6.3 and 9A.1); bounds by the normal distribution, NaN below 30 clusters. A few clusters with
+    most of the observations make them too narrow.
+
+    Parameters
+    ----------
+    counts, totals
+        Of each cluster that was drawn.
+    sampled
+        Share of the clusters that were drawn.
+    confidence
+        Confidence of the interval.
+
+    Examples
+    --------
+    >>> found = share_of_sampled([1, 2] * 30, [2, 2] * 30, 0.1)
+    >>> found.value, round(found.low, 2), round(found.high, 2)
+    (0.75, 0.69, 0.81)
+    """
+    import numpy as np
+    from scipy.special import ndtri
+
+    hits, sizes = np.asarray(counts, dtype=np.float64), np.asarray(totals, dtype=np.float64)
+    clusters, total = len(sizes), float(sizes.sum())
+    if not total:
+        return share(0, 0, confidence)
+    value = float(hits.sum()) / total
+    what = f"{hits.sum():.0f} of {total:.0f} to {clusters} keys"
+    if clusters < _ENOUGH_SAMPLED:
+        return Interval(value, math.nan, math.nan, int(total), f"{what}; too few keys for an interval")
+    scatter = float(((hits - value * sizes) ** 2).sum()) * clusters / (clusters - 1)
+    spread = float(ndtri(0.5 + confidence / 2)) * math.sqrt((1 - sampled) * scatter) / total
+    how = f"{what}; ratio estimate of a sample of keys"
+    return Interval(value, max(0.0, value - spread), min(1.0, value + spread), int(total), how)
 
 
 def mean(

@@ -108,9 +108,9 @@ class Arm:
                 raise BenchmarkError(
                     f"The arm {self.name!r} has the {name} {value!r}; allowed are {', '.join(allowed)}."
                 )
-        for function in (self.target, self.setup):
+        for function in (self.target, *(() if self.setup is None else (self.setup,))):
             named = isinstance(function, str) and ":" in function
-            if function is not None and not callable(function) and not named:
+            if not callable(function) and not named:
                 raise BenchmarkError(
                     f"The arm {self.name!r} names the function {function!r}; write 'module:function' or a callable."
                 )

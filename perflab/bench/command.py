@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import subprocess
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from perflab.errors import BenchmarkError
 __all__ = ["Command", "execute"]
 
 _SHELL = "/bin/sh"
+_ASSIGNMENT = re.compile(r"\w+=")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,8 @@ class Command:
     @property
     def __name__(self) -> str:
         """The program's name, for a label."""
-        return os.path.basename(self.line.split()[0])  # noqa: PTH119  # of a word, which need not be a path
+        words = [word for word in self.line.split() if not _ASSIGNMENT.match(word)] or ["command"]
+        return os.path.basename(words[0])  # noqa: PTH119  # of a word, which need not be a path
 
 
 def execute(line: str) -> Outcome:

@@ -47,6 +47,10 @@ def encode_key(key: Hashable) -> bytes:
 def decode_key(data: bytes) -> Hashable:
     """Return the key that `encode_key` wrote; StoreError if these are not its bytes."""
     key: Hashable = codec.decode(data)
+    try:
+        hash(key)
+    except TypeError as error:
+        raise StoreError(f"The stored key is of the type {type(key).__qualname__}, which no key has.") from error
     return key
 
 

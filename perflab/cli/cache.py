@@ -17,17 +17,19 @@ from perflab.errors import ConfigError
 from perflab.present.escape import visible
 from perflab.units import format_bytes, parse_bytes
 
-__all__ = ["clear", "disk_folder", "inspect", "run_prune", "run_verify"]
+__all__ = ["clear", "disk_folder", "inspect", "kept_folder", "run_prune", "run_verify"]
 
 _SHOWN = 20
 
 
 def disk_folder(folder: Path | None, config_file: Path | None) -> Path:
-    """Return the folder that is meant: the one that is named, the config's, or that of `perflab optimize-files`."""
-    if folder is not None:
-        return folder
-    config = Config.load(config_file)
-    return config.cache.l3_dir or config.record.runs_dir.parent / "cache"
+    """Return the folder that is meant: the one that is named, or that of commands."""
+    return folder if folder is not None else kept_folder(Config.load(config_file))
+
+
+def kept_folder(config: Config, runs: Path | None = None) -> Path:
+    """Return the folder in which commands keep what they computed: the config's, or one beside the runs."""
+    return config.cache.l3_dir or (runs or config.record.runs_dir).parent / "cache"
 
 
 def inspect(folder: Path) -> Answer:

@@ -19,6 +19,7 @@ from rich.console import Console
 from perflab.cli.answer import Answer, plain
 from perflab.cli.codes import Exit
 from perflab.errors import PerflabError
+from perflab.inert import lines
 
 __all__ = ["LOG_WIDTH", "Give", "aside", "ending"]
 
@@ -81,7 +82,7 @@ class _LastWord(NamedTuple):
         if self.as_json:
             _print_json("error", code, {"command": self.command, "error": sentence})
         else:
-            aside.print(sentence, style=style, markup=False, highlight=False, soft_wrap=True)
+            aside.print(lines(sentence), style=style, markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(int(code))
 
 
@@ -93,7 +94,10 @@ def _print_json(name: str, code: int, data: Any) -> None:
 def _print_text(answer: Answer) -> None:
     tables = Console(width=None if sys.stdout.isatty() else LOG_WIDTH, emoji=False)
     for part in answer.shown:
-        (print if isinstance(part, str) else tables.print)(part)
+        if isinstance(part, str):
+            print(lines(part))
+        else:
+            tables.print(part)
 
 
 def _of_system(error: OSError) -> str:

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from perflab.cli.answer import Answer, table
+from perflab.cli.cache import kept_folder
 from perflab.cli.codes import Exit
 from perflab.config import Config
 from perflab.system.checkup import checkup
@@ -21,7 +22,8 @@ _MARKS = {"works": "✓", "limited": "–", "fails": "✗"}
 
 def run(config_file: Path | None) -> Answer:
     """Look at everything that perflab needs or can use."""
-    found = checkup(Config.load(config_file))
+    config = Config.load(config_file)
+    found = checkup(config.replace(cache={"l3_dir": kept_folder(config)}))
     cells = [(finding.name, f"{_MARKS[finding.state]} {finding.state}", finding.found) for finding in found]
     remedies = [f"{finding.name}: {finding.remedy}" for finding in found if finding.remedy]
     counts = Counter(str(finding.state) for finding in found)

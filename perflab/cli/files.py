@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
+from perflab.chunk import OPERATIONS
 from perflab.cli.answer import Answer, rows
+from perflab.cli.cache import kept_folder
 from perflab.cli.codes import Exit
 from perflab.config import Config
 from perflab.errors import ConfigError
@@ -33,10 +35,11 @@ def run(paths: Sequence[str], files: str | None, operation: str, config_file: Pa
     named = [*paths, *(name.strip() for name in (files or "").split(",") if name.strip())]
     if not named:
         raise ConfigError("no files are named; name some, as in: perflab optimize-files 'src/**/*.py'")
+    if operation not in OPERATIONS:
+        raise ConfigError(f"--operation is {operation!r}; it must be one of {', '.join(OPERATIONS)}.")
     config = Config.load(config_file)
     runs_dir = runs or config.record.runs_dir
-    if config.cache.l3_dir is None:  # what was computed is to be found the next time
-        config = config.replace(cache={"l3_dir": runs_dir.parent / "cache"})
+    config = config.replace(cache={"l3_dir": kept_folder(config, runs)})
     folder = new_run_dir(runs_dir, "optimize-files")
     with PerformanceSystem(config, run_dir=folder, label="optimize-files") as system:
         found = system.optimize_files(named, operation, errors="collect", progress=sys.stderr.isatty())

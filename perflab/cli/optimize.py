@@ -16,6 +16,7 @@ from perflab.cli.answer import Answer, plain, table
 from perflab.cli.codes import Exit
 from perflab.cli.status import last_folder
 from perflab.config import Config
+from perflab.config.shown import public_settings
 from perflab.optimize import OptimizationResult
 from perflab.present.escape import visible
 from perflab.system.rehearsal import rehearse
@@ -33,7 +34,7 @@ def run(source: Path | None, config_file: Path | None, runs: Path | None) -> Ans
     path = source or last_folder(runs or (config or Config.load()).record.runs_dir)
     chosen, result = rehearse(path, config)
     found = json.loads(result.to_json())
-    data = {"source": path, "config": chosen.model_dump(mode="json"), **found}
+    data = {"source": path, "config": public_settings(chosen), **found}
     too_little = all(row["verdict"] == _TOO_LITTLE for row in result.rows if row["knob"].startswith("cache."))
     return Answer(data, list(_lines(path, result, found)), Exit.UNCLEAR if too_little else Exit.DONE)
 

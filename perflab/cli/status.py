@@ -14,6 +14,7 @@ from typing import Any
 
 from perflab.cache.disk.survey import Survey, survey
 from perflab.cli.answer import Answer
+from perflab.cli.cache import kept_folder
 from perflab.cli.codes import Exit
 from perflab.config import Config
 from perflab.errors import PerflabError, RunError
@@ -58,7 +59,7 @@ def run(config_file: Path | None, runs: Path | None, fresh_s: float | None = Non
     found = stored_runs(folder, passed_over)
     last = max(found, key=lambda stored: stored.started, default=None)
     running = [stored for stored in found if stored.status == "running"]
-    cache = _disk_tier(config.cache.l3_dir or folder.parent / "cache")
+    cache = _disk_tier(kept_folder(config, folder))
     problems = list(_problems(last, running, fresh_s))
     told = None if last is None else {**asdict(last), "targets": _verdicts(last.folder), "report": _report(last.folder)}
     data = {

@@ -26,5 +26,6 @@ class AlertSettings(Settings):
     window_s: Seconds = Field(60.0, description="newest rows that the metrics are of; seconds")
     webhook_url: _Url | None = Field(
         None,
+        repr=False,
         description="address that each alert is posted to as JSON, such as http://127.0.0.1:9093/hook; unset: none",
     )

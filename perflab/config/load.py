@@ -9,16 +9,17 @@ import json
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel
 
 from perflab.errors import ConfigError
+from perflab.regular import read_regular
 
 __all__ = ["ALIASES", "read_environment", "read_toml", "variables"]
 
 PREFIX = "PERFLAB_"
+_MOST_BYTES = 1_000_000
 ALIASES: Mapping[str, tuple[str, ...]] = {
     "PERFLAB_AUTO_OPTIMIZE": ("enable_auto_optimization",),
     "PERFLAB_CACHE_SIZE": ("cache_targets", "max_memory_bytes"),
@@ -35,10 +36,10 @@ def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
         If the file cannot be read, or is no TOML.
     """
     try:
-        content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        content = tomllib.loads(read_regular(path, _MOST_BYTES).decode("utf-8"))
     except OSError as error:
         raise ConfigError(f"The config file {str(path)!r} cannot be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"The config file {str(path)!r} is no valid TOML: {error}.") from error
     tool = content.get("tool")
     own = tool.get("perflab") if isinstance(tool, dict) else None

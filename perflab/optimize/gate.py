@@ -17,7 +17,8 @@ class Gate:
     """Measures the precision of the last issued keys; closes below `off`, and opens again above `on`.
 
     While closed, one prediction in `probe` is still issued, so that a change for the better is seen. The gate starts
-    open and is not judged before `least` outcomes.
+    open and is not judged before `least` outcomes. It closes too once nobody has heard what became of `outcomes` keys
+    in a row, as of a program that reads faster than it can be followed.
 
     Examples
     --------
@@ -35,7 +36,7 @@ class Gate:
         self._off, self._on, self._probe, self._least = off, on, probe, least
         self._outcomes: deque[bool] = deque(maxlen=outcomes)
         self._late: deque[bool] = deque(maxlen=least)
-        self._asked = 0
+        self._asked = self._unheard = 0
 
     @property
     def precision(self) -> float | None:
@@ -66,8 +67,15 @@ class Gate:
         """Take note of a prediction whose key was read before it could be issued."""
         self._late.append(True)
 
+    def unheard(self) -> None:
+        """Take note of an issued key of which it will not be known if it was right."""
+        self._unheard += 1
+        if self._unheard >= (self._outcomes.maxlen or 0):
+            self.open = False
+
     def judge(self, right: bool, *, late: bool = False) -> None:
         """Take the outcome of an issued key, and if it was read before it had come."""
+        self._unheard = 0
         self._outcomes.append(right)
         self._late.append(late)
         precision = self.precision

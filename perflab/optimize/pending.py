@@ -93,8 +93,15 @@ class Pending:
             while self._issued and next(iter(self._issued.values())).at <= self._reads - self._patience:
                 self._end(next(iter(self._issued)), right=False)
 
+    def lose(self) -> None:
+        """Give up on all verdicts, as there were reads that nobody heard of, and tell the gates that."""
+        with self._lock:
+            for issued in self._issued.values():
+                issued.prediction.gate.unheard()
+        self.forget()
+
     def forget(self) -> None:
-        """Give up on all verdicts: there were reads that nobody heard of."""
+        """Give up on all verdicts: what waited to be fetched was dropped."""
         with self._lock:
             self._issued.clear()
             self.nbytes = 0

@@ -56,7 +56,7 @@ class Predictor:
     def open(self) -> bool:
         """Whether what was predicted so far is worth going on; a predictor without an outcome says nothing of it."""
         gates = (self.association_gate, self.stride_gate)
-        judged = [gate.open for gate in gates if gate.precision is not None]
+        judged = [gate.open for gate in gates if gate.precision is not None or not gate.open]
         return any(judged) or not judged
 
     def take(self, stream: Hashable, key: Hashable) -> list[Prediction]:

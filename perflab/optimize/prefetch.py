@@ -247,7 +247,7 @@ class Prefetcher:
         """Hear all reads of a stream, and learn from the last ones."""
         stream, keys, gap = heard
         if gap:
-            self._pending.forget()
+            self._pending.lose()
         if gap or len(keys) > most:
             self._predictor.interrupt(stream)
         for key in keys[:-most]:

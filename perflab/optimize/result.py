@@ -6,13 +6,13 @@ In: attempts, each with its measured effect. Out: rows of the `optimizations` fr
 from __future__ import annotations
 
 import datetime as dt
-import html
 import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from perflab import inert
 from perflab.optimize.plan import Plan
 from perflab.record import columns
 from perflab.record.vocabulary import Verdict
@@ -143,10 +143,10 @@ class OptimizationResult:
     def _repr_html_(self) -> str:
         head = "".join(f"<th scope='col'>{name}</th>" for name in _SHOWN)
         body = "".join(f"<tr>{_cells(row)}</tr>" for row in self.rows)
-        phases = "".join(f"<li>{html.escape(str(phase))}</li>" for phase in self.plan.phases)
+        phases = "".join(f"<li>{inert.html(str(phase))}</li>" for phase in self.plan.phases)
         plan = f"<ol class='perflab-plan'>{phases}</ol>" if phases else ""
         return (
-            f"{plan}<table class='perflab-optimization'><caption>{html.escape(self._head())}</caption>"
+            f"{plan}<table class='perflab-optimization'><caption>{inert.html(self._head())}</caption>"
             f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
         )
 
@@ -180,7 +180,7 @@ def _effect(row: Mapping[str, Any]) -> str:
 
 
 def _cells(row: Mapping[str, Any]) -> str:
-    return "".join(f"<td>{html.escape(_cell(row, name))}</td>" for name in _SHOWN)
+    return "".join(f"<td>{inert.html(_cell(row, name))}</td>" for name in _SHOWN)
 
 
 def _cell(row: Mapping[str, Any], name: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -31,7 +31,6 @@ _RESTART_BYTES = 900_000
 _RESTART_READS = (10_000, 12_500)
 """Where the first process ends, and the second one."""
 _VALUE = "x" * 100
-Sleep = Callable[[float], object]
 
 
 def plain_reads(name: str, run: str, **program: Any) -> Outcome:

@@ -88,7 +88,15 @@ def _of_system(accesses: pd.DataFrame) -> Table:
     heads = ("tier", *_heads(seen))
     total = int(((happened == "hit") | (happened == "miss")).sum())
     body = _tiers(accesses, seen) if len(accesses) else []
-    return table("Cache by tier", heads, body, numeric=heads[1:], note=f"n = {total:,} accesses. {_note(seen)}")
+    note = f"n = {total:,} accesses{_of_all(accesses)}. {_note(seen)}"
+    return table("Cache by tier", heads, body, numeric=heads[1:], note=note)
+
+
+def _of_all(accesses: pd.DataFrame) -> str:
+    """Say what is not among the rows: keys that were not sampled, and rows that were dropped."""
+    sampled, dropped = accesses.attrs.get("sample_ratio", 1.0), accesses.attrs.get("rows_dropped", 0)
+    keys = f" to {sampled:.3g} of the keys, which alone were recorded" if sampled < 1 else ""
+    return f"{keys}; {dropped:,} older rows were dropped for want of memory" if dropped else keys
 
 
 def _tiers(accesses: pd.DataFrame, seen: Sequence[str]) -> list[Row]:

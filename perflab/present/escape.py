@@ -7,37 +7,13 @@ from __future__ import annotations
 
 import html as _html
 import re
-import unicodedata
+
+from perflab.inert import html, visible
 
 __all__ = ["csv_cell", "html", "html_lines", "markdown", "shorten", "storable", "visible"]
 
-# The joiners are letters' business (Persian, emoji); every other format character can reorder or hide text.
-_HARMLESS_FORMATS = frozenset("\u200c\u200d")
-_NONCHARACTERS = frozenset("\ufffe\uffff")
 _FORMULA_STARTS = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 _MARKDOWN_SIGNS = re.compile(r"([\\`*_{}\[\]|#!~$])")
-
-
-def visible(text: object) -> str:
-    r"""Return text with control, bidirectional, separator and surrogate characters written as escapes.
-
-    Examples
-    --------
-    >>> print(visible("a\x1b[31m\u202eb\n"))
-    a\x1b[31m\u202eb\n
-    """
-    return "".join(_visible_character(character) for character in str(text))
-
-
-def html(text: object) -> str:
-    """Return text for an HTML element or a quoted attribute.
-
-    Examples
-    --------
-    >>> html('<b title="x">')
-    '&lt;b title=&quot;x&quot;&gt;'
-    """
-    return _html.escape(visible(text), quote=True)
 
 
 def html_lines(text: str) -> str:
@@ -102,11 +78,3 @@ def shorten(text: object, limit: int) -> str:
         return shown
     head = (limit - 1) // 2
     return f"{shown[:head]}…{shown[len(shown) - (limit - 1 - head) :]}"
-
-
-def _visible_character(character: str) -> str:
-    category = unicodedata.category(character)
-    hidden = category in ("Cc", "Cs", "Zl", "Zp") or (category == "Cf" and character not in _HARMLESS_FORMATS)
-    if not hidden and character not in _NONCHARACTERS:
-        return character
-    return character.encode("unicode_escape").decode("ascii")

@@ -19,6 +19,7 @@ __all__ = ["BEGIN", "END", "filled", "result_table"]
 
 BEGIN, END = "<!-- perflab result -->", "<!-- end of perflab result -->"
 _HEADS = ("workload", "naive", "optimized, cold", "less time (95 % interval)", "warm", "after an edit", "less memory")
+_MEMORY = "Targets of memory hold the greatest peak of the optimized workloads against the greatest of the naive ones."
 
 Metrics = Mapping[Any, Mapping[Any, Any]]
 
@@ -37,7 +38,8 @@ def result_table(metrics: pd.DataFrame, targets: pd.DataFrame, info: Mapping[str
     names = [str(name).removesuffix(".time_naive") for name in known if str(name).endswith(".time_naive")]
     rows = [_row(name, known) for name in names if not math.isnan(float(known[f"{name}.time_naive"]["value"]))]
     lines = [_line(_HEADS), _line(("---", *["---:"] * (len(_HEADS) - 1))), *map(_line, rows)]
-    return "\n".join([*lines, "", _verdicts(targets), "", _where(info)])
+    more = any(_value(known, f"{name}.memory_reduction") < 0 for name in names)
+    return "\n".join([*lines, "", _verdicts(targets) + (f" {_MEMORY}" if more else ""), "", _where(info)])
 
 
 def filled(document: str, text: str) -> str:
@@ -69,12 +71,16 @@ def _row(name: str, known: Metrics) -> tuple[str, ...]:
         format_quantity(float(known[f"{name}.time"]["value"]), "s"),
         f"{_percent(reduction['value'])} ({low} to {high})",
         *(_percent(_value(known, f"{name}.{state}.time_reduction")) for state in ("warm", "incremental")),
-        _percent(_value(known, f"{name}.memory_reduction")),
+        _less(_value(known, f"{name}.memory_reduction")),
     )
 
 
 def _value(known: Metrics, name: str) -> float:
     return float(known[name]["value"]) if name in known else math.nan
+
+
+def _less(reduction: float) -> str:
+    return f"none: {1 - reduction:.1f} times as much" if reduction < 0 else _percent(reduction)
 
 
 def _percent(value: float) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from perflab.inert import visible
 from perflab.present.theme import LIGHT, Palette, style
 from perflab.units import format_quantity
 
@@ -36,7 +37,7 @@ def text_width(text: str, size: float = 9.0, weight: str = "normal") -> float:
     if not text:
         return 0.0
     face = FontProperties(family="DejaVu Sans", size=size, weight=weight)
-    width, _, _ = TextToPath().get_text_width_height_descent(text, face, ismath=False)
+    width, _, _ = TextToPath().get_text_width_height_descent(visible(text), face, ismath=False)
     return float(width) * _SLACK
 
 
@@ -116,7 +117,7 @@ class Sheet:
         options.setdefault("color", self.palette.ink)
         # Digits have no descender: the plain baseline, set by hand, keeps a row's texts on one line.
         self.figure.text(
-            x / WIDTH, 1 - (y + 0.36 * size) / self.height, text, size=size, ha=align, va="baseline", **options
+            x / WIDTH, 1 - (y + 0.36 * size) / self.height, visible(text), size=size, ha=align, va="baseline", **options
         )
 
     def finish(self) -> Figure:

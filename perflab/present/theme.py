@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from perflab.inert import lines
 from perflab.present import escape
 
 if TYPE_CHECKING:
@@ -181,7 +182,8 @@ def svg(figure: Figure, label: str, *, palette: Palette = LIGHT) -> str:
     nothing: dict[str, None] = {"Date": None, "Creator": None, "Format": None, "Type": None}
     with style(palette):
         figure.savefig(buffer, format="svg", metadata=nothing)
-    return _named(_themed(_slim(buffer.getvalue()), palette), label)
+    # matplotlib writes a text as it is, also where a tick or a legend names what somebody recorded.
+    return _named(_themed(_slim(lines(buffer.getvalue())), palette), label)
 
 
 def _defaults() -> dict[Any, Any]:

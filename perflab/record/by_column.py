@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 from perflab.record.arrow import arrow_schema
+from perflab.record.footer import check_footer
 from perflab.record.order import Rising, order_of
 from perflab.record.parquet import column_pieces
 
@@ -95,6 +96,7 @@ class _Stored:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
+        check_footer(file)
         self._file = stack.enter_context(pa.OSFile(str(file)))
         self._facts = pq.ParquetFile(self._file).metadata
         self.rows: int = self._facts.num_rows
@@ -102,4 +104,4 @@ class _Stored:
     def pieces(self, field: pa.Field) -> Iterator[pa.Array]:
         import pyarrow.parquet as pq
 
-        return column_pieces(pq.ParquetFile(self._file, metadata=self._facts), field)
+        return column_pieces(pq.ParquetFile(self._file, metadata=self._facts, page_checksum_verification=True), field)

@@ -183,8 +183,8 @@ def _create(path: Path, size: int) -> mmap.mmap | None:
 
 def _off(path: Path, error: OSError) -> None:
     warnings.warn(
-        f"The flight ring {str(path)!r} cannot be made ({error.strerror or error}); "
-        "if this program dies, its last events are lost.",
+        f"The flight ring {str(path)!r} cannot be made ({error.strerror or error}); if this program dies, its last "
+        "events are lost. Free space or name another run folder.",
         RuntimeWarning,
         stacklevel=4,
     )

@@ -136,7 +136,12 @@ SCHEMA: tuple[Column, ...] = (
     ),
     *_frame(
         "events",
-        ("name", "category", "", "memory_warning, cpu_warning, optimization_complete, file_optimized, alert, ..."),
+        (
+            "name",
+            "category",
+            "",
+            "memory_warning, cpu_warning, optimization_complete, file_optimized, alert, run_folder_lost, ...",
+        ),
         ("payload", "string", "", "JSON object with the event's data"),
     ),
     *_frame(

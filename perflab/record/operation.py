@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from perflab.errors import PerflabError
 from perflab.record.scope import Home, Scope, number_from, operation_of, restore
+from perflab.redact import redacted
 
 __all__ = ["Home", "Operation", "number_from"]
 
@@ -110,7 +111,7 @@ class Operation(Scope):
     @staticmethod
     def _said(error: BaseException) -> str:
         try:
-            return f"{type(error).__name__}: {error}"
+            return redacted(f"{type(error).__name__}: {error}")
         except Exception:  # its own __str__ may do anything, and must not hide it
             return type(error).__name__
 

@@ -13,8 +13,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from perflab.owned import open_own
 from perflab.record.arrow import indexed, truths
 from perflab.record.dictionaries import compact, joined
+from perflab.record.footer import opened, seal_footer
 from perflab.record.texts import Texts
 from perflab.record.where import Where
 
@@ -46,12 +48,14 @@ def write_file(file: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> Non
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with _replacing(file) as hidden, pq.ParquetWriter(hidden, schema, **_encodings(schema)) as writer:
-        for rows in _row_groups(tables):
-            arrays = [_small(column) if _is_text(column.type) else column for column in rows.columns]
-            writer.write_table(pa.Table.from_arrays(arrays, schema=rows.schema), row_group_size=ROW_GROUP)
-            # The allocator would keep what each row group took, 40 MB and more in the end.
-            pa.default_memory_pool().release_unused()
+    with _replacing(file) as hidden:
+        with pq.ParquetWriter(hidden, schema, **_encodings(schema)) as writer:
+            for rows in _row_groups(tables):
+                arrays = [_small(column) if _is_text(column.type) else column for column in rows.columns]
+                writer.write_table(pa.Table.from_arrays(arrays, schema=rows.schema), row_group_size=ROW_GROUP)
+                # The allocator would keep what each row group took, 40 MB and more in the end.
+                pa.default_memory_pool().release_unused()
+        seal_footer(hidden)
 
 
 def read_file(file: Path, columns: Sequence[str] | None = None, where: Where | None = None) -> pa.Table:
@@ -64,42 +68,38 @@ def read_file(file: Path, columns: Sequence[str] | None = None, where: Where | N
     where
         Which rows; row groups whose statistics say that they hold none are not read.
     """
-    import pyarrow.parquet as pq
-
     # `pyarrow.parquet.read_table` and `pyarrow.dataset` would import pandas, for half a second.
-    with pq.ParquetFile(file) as opened:
-        held = opened.schema_arrow.names
+    with opened(file) as stored:
+        held = stored.schema_arrow.names
         if where is None:
-            return opened.read(None if columns is None else [name for name in columns if name in held])
+            return stored.read(None if columns is None else [name for name in columns if name in held])
         wanted = held if columns is None else [name for name in columns if name in held]
         needed = [name for name in held if name in wanted or name in where.columns]
-        return where.filtered(opened.read_row_groups(_groups(opened, where), needed)).select(wanted)
+        return where.filtered(stored.read_row_groups(_groups(stored, where), needed)).select(wanted)
 
 
 def read_groups(file: Path) -> Iterator[pa.Table]:
     """Yield the rows of a Parquet file, one row group after the other, so that memory holds no more than one."""
-    import pyarrow.parquet as pq
-
-    with pq.ParquetFile(file) as opened:
-        for group in range(opened.num_row_groups):
-            yield opened.read_row_group(group)
+    with opened(file) as stored:
+        for group in range(stored.num_row_groups):
+            yield stored.read_row_group(group)
 
 
-def column_pieces(opened: pq.ParquetFile, field: pa.Field) -> Iterator[pa.Array]:
+def column_pieces(stored: pq.ParquetFile, field: pa.Field) -> Iterator[pa.Array]:
     """Yield one column of an open file, row group by row group; one that the file lacks is missing values.
 
     Groups whose statistics say that all rows are alike are not read. Those are many: of which run a row is always, its
     thread and operation often.
     """
-    held = field.name in opened.schema_arrow.names
-    kind = opened.schema_arrow.field(field.name).type if held else field.type
-    for group in range(opened.num_row_groups):
-        alike, value = _alike(opened, group, field.name, kind) if held else (True, None)
+    held = field.name in stored.schema_arrow.names
+    kind = stored.schema_arrow.field(field.name).type if held else field.type
+    for group in range(stored.num_row_groups):
+        alike, value = _alike(stored, group, field.name, kind) if held else (True, None)
         if alike:
             # Groups of one size share one array: ten million rows that are missing would be 80 MB of zeros.
-            yield _repeated(kind, value, opened.metadata.row_group(group).num_rows)
+            yield _repeated(kind, value, stored.metadata.row_group(group).num_rows)
         else:
-            yield from opened.read_row_group(group, [field.name], use_threads=False).column(0).chunks
+            yield from stored.read_row_group(group, [field.name], use_threads=False).column(0).chunks
 
 
 @lru_cache(64)
@@ -114,10 +114,10 @@ def _repeated(kind: pa.DataType, value: str | bool | None, rows: int) -> pa.Arra
     return indexed(np.zeros(rows, np.int32), Texts.of([value]).arrow())
 
 
-def _alike(opened: pq.ParquetFile, group: int, name: str, kind: pa.DataType) -> tuple[bool, str | bool | None]:
+def _alike(stored: pq.ParquetFile, group: int, name: str, kind: pa.DataType) -> tuple[bool, str | bool | None]:
     """Return whether the statistics of a group tell its rows, and what each is: missing, a truth value, a text."""
-    facts = opened.metadata.row_group(group)
-    known = facts.column(opened.schema_arrow.get_field_index(name)).statistics
+    facts = stored.metadata.row_group(group)
+    known = facts.column(stored.schema_arrow.get_field_index(name)).statistics
     if known is None or not known.has_null_count:
         return False, None
     if known.null_count == facts.num_rows:
@@ -133,12 +133,10 @@ def _alike(opened: pq.ParquetFile, group: int, name: str, kind: pa.DataType) -> 
 
 def time_range(file: Path) -> tuple[int, int] | None:
     """Return the least and the greatest time in a file, microseconds since 1970 (UTC); None where no time is known."""
-    import pyarrow.parquet as pq
-
-    with pq.ParquetFile(file) as opened:
-        groups = [_bounds(opened, group, ("t",)) for group in range(opened.num_row_groups)]
+    with opened(file) as stored:
+        groups = [_bounds(stored, group, ("t",)) for group in range(stored.num_row_groups)]
         if not all("t" in least for least, _ in groups):
-            return range_of(opened.read(["t"]))
+            return range_of(stored.read(["t"]))
     known = [(least["t"], greatest["t"]) for least, greatest in groups if least["t"] is not None]
     return (min(least for least, _ in known), max(greatest for _, greatest in known)) if known else None
 
@@ -156,6 +154,8 @@ def range_of(table: pa.Table) -> tuple[int, int] | None:
 def _replacing(file: Path) -> Iterator[Path]:
     hidden = file.with_name(f".{file.name}.{os.getpid()}-{threading.get_ident()}.tmp")
     try:
+        hidden.unlink(missing_ok=True)
+        os.close(open_own(hidden, os.O_WRONLY | os.O_EXCL))
         yield hidden
         hidden.replace(file)
     except BaseException:
@@ -169,6 +169,7 @@ def _encodings(schema: pa.Schema) -> dict[str, Any]:
     return {
         "compression": "zstd",
         "compression_level": _LEVEL,
+        "write_page_checksum": True,
         "use_dictionary": [field.name for field in schema if field.name not in rising],
         "column_encoding": dict.fromkeys(rising, "DELTA_BINARY_PACKED"),
     }
@@ -209,16 +210,16 @@ def _row_groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
         yield pa.concat_tables(waiting)
 
 
-def _groups(opened: pq.ParquetFile, where: Where) -> list[int]:
-    bounds = (_bounds(opened, group, where.columns) for group in range(opened.num_row_groups))
+def _groups(stored: pq.ParquetFile, where: Where) -> list[int]:
+    bounds = (_bounds(stored, group, where.columns) for group in range(stored.num_row_groups))
     return [group for group, (least, greatest) in enumerate(bounds) if where.may_hold(least, greatest)]
 
 
-def _bounds(opened: pq.ParquetFile, group: int, names: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+def _bounds(stored: pq.ParquetFile, group: int, names: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return least and greatest value by column, None where all are missing; a column that does not say is left out."""
     least: dict[str, Any] = {}
     greatest: dict[str, Any] = {}
-    facts = opened.metadata.row_group(group)
+    facts = stored.metadata.row_group(group)
     for column in map(facts.column, range(facts.num_columns)):
         name, found = column.path_in_schema, column.statistics
         if name not in names or found is None:
@@ -227,13 +228,13 @@ def _bounds(opened: pq.ParquetFile, group: int, names: Sequence[str]) -> tuple[d
             least[name] = greatest[name] = None
         elif found.has_min_max and (name == "t" or isinstance(found.min, str)):
             least[name], greatest[name] = (found.min_raw, found.max_raw) if name == "t" else (found.min, found.max)
-    if not _in_microseconds(opened):
+    if not _in_microseconds(stored):
         least.pop("t", None)
     return least, greatest
 
 
-def _in_microseconds(opened: pq.ParquetFile) -> bool:
+def _in_microseconds(stored: pq.ParquetFile) -> bool:
     import pyarrow as pa
 
-    kinds = [field.type for field in opened.schema_arrow if field.name == "t"]
+    kinds = [field.type for field in stored.schema_arrow if field.name == "t"]
     return any(pa.types.is_timestamp(kind) and kind.unit == "us" for kind in kinds)

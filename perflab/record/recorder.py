@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import json
 import os
 import threading
 import time
@@ -25,15 +26,17 @@ from perflab.record.logs import Logs
 from perflab.record.noting import Events
 from perflab.record.operation import Operation
 from perflab.record.rows import gather
-from perflab.record.running import RunningFolder
+from perflab.record.running import LOST, RunningFolder
 from perflab.record.sources import Accesses, Gathered, Operations
 from perflab.record.tape import Tape
 from perflab.record.tapes import Tapes
 from perflab.record.view import Frames
+from perflab.redact import redacted
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from perflab.record.store import RunFolder
     from perflab.record.where import Where
 
 __all__ = ["Recorder"]
@@ -48,6 +51,8 @@ _RAW_BYTES = 16
 """A hit that is no column yet: a reference to its entry, and its time."""
 _OPERATION_BYTES = 300
 """An operation that is no column yet: the object and what it has."""
+_TELLING = frozenset({"error", "payload", "reason"})
+"""Columns whose text is somebody else's, such as an exception's."""
 
 
 class Recorder(Events):
@@ -183,7 +188,7 @@ class Recorder(Events):
         if frame == "events" and self._ring is not None:
             self._ring.write("event", str(values.get("name")))
         rows = self._gathered[frame].rows
-        rows.append((self.run_id, time.time_ns(), *map(values.get, _NAMES[frame])))
+        rows.append((self.run_id, time.time_ns(), *(_told(name, values.get(name)) for name in _NAMES[frame])))
         if len(rows) >= self._chunk_rows:
             self._logs.seal(frame)
 
@@ -290,6 +295,11 @@ class Recorder(Events):
         return self._ring.path
 
     @property
+    def sample_ratio(self) -> float:
+        """Share of the keys whose accesses are recorded."""
+        return self._settings.sample_ratio
+
+    @property
     def rows_dropped(self) -> int:
         """Rows that left memory and are in no run folder."""
         return self._logs.dropped
@@ -298,6 +308,11 @@ class Recorder(Events):
         """Add facts to the run's `run.json`, if there is one."""
         if self._running is not None:
             self._running.use(lambda folder: folder.update(**facts))
+
+    def change_folder(self, change: Callable[[RunFolder], object]) -> None:
+        """Have the run folder changed, if there is one: how a disk that fails is caused on purpose."""
+        if self._running is not None:
+            self._running.use(change)
 
     def flush(self) -> None:
         """Bring all rows into the run folder, if there is one."""
@@ -325,14 +340,21 @@ class Recorder(Events):
 
     def _start(self, run_dir: Path, info: Mapping[str, Any]) -> RunningFolder:
         facts = {"run_id": self.run_id, "started": _now(), "pid": os.getpid(), **info}
-        return RunningFolder(run_dir, facts, self.flush, self._settings.flush_interval_s)
+        return RunningFolder(run_dir, facts, self.flush, self._settings.flush_interval_s, self._lose)
+
+    def _lose(self, reason: str) -> None:
+        self.add("events", name=LOST, payload=json.dumps({"reason": reason}))
 
     def _facts(self, frame: str) -> dict[str, Any]:
-        ratio = self._settings.sample_ratio if frame == "accesses" else 1.0
+        ratio = self.sample_ratio if frame == "accesses" else 1.0
         return {"rows_dropped": self._logs[frame].dropped, "sample_ratio": ratio}
 
     def _size(self, frame: str) -> tuple[int, int]:
         return self._logs[frame].size()
+
+
+def _told(name: str, value: object) -> object:
+    return redacted(value) if name in _TELLING and isinstance(value, str) else value
 
 
 def _now() -> str:

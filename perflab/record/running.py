@@ -17,7 +17,11 @@ from typing import Any
 from perflab.record.flight import RING, FlightRing
 from perflab.record.store import RunFolder
 
-__all__ = ["RunningFolder"]
+__all__ = ["GOES_ON", "LOST", "RunningFolder"]
+
+LOST = "run_folder_lost"
+"""The event of a run folder that takes no more rows."""
+GOES_ON = "recording goes on in memory; free space, allow writing, or name another folder for the next run."
 
 
 class RunningFolder:
@@ -32,6 +36,8 @@ class RunningFolder:
         interpreter ends, for the program that closes nothing.
     interval_s
         Seconds between flushes.
+    tell
+        Called once with the reason when the folder is given up.
 
     Raises
     ------
@@ -39,8 +45,16 @@ class RunningFolder:
         If the folder cannot be used.
     """
 
-    def __init__(self, path: Path, facts: Mapping[str, Any], flush: Callable[[], object], interval_s: float) -> None:
+    def __init__(
+        self,
+        path: Path,
+        facts: Mapping[str, Any],
+        flush: Callable[[], object],
+        interval_s: float,
+        tell: Callable[[str], object] = lambda _: None,
+    ) -> None:
         self._path = path
+        self._tell = tell
         self._folder: RunFolder | None = RunFolder(path, facts)
         self.ring = FlightRing(path / RING)
         self._pid = os.getpid()
@@ -115,8 +129,9 @@ class RunningFolder:
         self.ring.write("event", f"the run folder cannot be written: {_reason(error)}")
 
     def _warn(self, error: Exception) -> None:
+        self._tell(_reason(error))
         warnings.warn(
-            f"The run folder {str(self._path)!r} cannot be written ({_reason(error)}); recording goes on in memory.",
+            f"The run folder {str(self._path)!r} cannot be written ({_reason(error)}); {GOES_ON}",
             RuntimeWarning,
             stacklevel=5,
         )

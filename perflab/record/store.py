@@ -15,12 +15,16 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from perflab.errors import RunError
+from perflab.owned import make_folder, open_own, refusal
 from perflab.record.arrow import arrow_schema
 from perflab.record.by_column import Made, Make, by_column
+from perflab.record.footer import opened
 from perflab.record.frames import FRAMES
 from perflab.record.parquet import write_file
 from perflab.record.rows import gather, pieces
 from perflab.record.where import Where
+from perflab.redact import redacted_facts
+from perflab.regular import check_regular, read_regular
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,6 +37,7 @@ INFO = "run.json"
 PARTS = "parts"
 REPLACES = b"replaces"
 READ_ATTEMPTS = 5
+_MOST_INFO_BYTES = 64_000_000
 
 T = TypeVar("T")
 
@@ -50,7 +55,7 @@ class RunFolder:
     Raises
     ------
     RunError
-        If the folder holds a run already, another system writes to it, or it cannot be written.
+        If the folder holds a run already, another system writes to it, it cannot be written, or is not safe to trust.
     """
 
     def __init__(self, path: Path, info: Mapping[str, Any]) -> None:
@@ -58,7 +63,8 @@ class RunFolder:
         self._info = {"format": FORMAT, "status": "unfinished", **info}
         self._next = 0
         try:
-            (path / PARTS).mkdir(parents=True, exist_ok=True, mode=0o700)
+            _claim(path)
+            make_folder(path / PARTS)
             self._lock = _lock(path)
             self._begin()
         except OSError as error:
@@ -112,11 +118,19 @@ class RunFolder:
         self._lock.close()
 
     def _write_info(self) -> None:
-        write_atomically(self.path / INFO, json.dumps(self._info, indent=1, sort_keys=True, default=str) + "\n")
+        facts = redacted_facts(json.loads(json.dumps(self._info, default=str)))
+        write_atomically(self.path / INFO, json.dumps(facts, indent=1, sort_keys=True) + "\n")
+
+
+def _claim(path: Path) -> None:
+    make_folder(path)
+    reason = refusal(path)
+    if reason is not None:
+        raise RunError(f"The run folder {str(path)!r} is refused: {reason}.")
 
 
 def _lock(path: Path) -> IO[bytes]:
-    lock = (path / ".lock").open("wb")
+    lock = os.fdopen(open_own(path / ".lock"), "wb")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -171,11 +185,12 @@ def read_info(path: Path) -> dict[str, Any]:
         If there is no run, it cannot be read, or a newer perflab wrote it.
     """
     try:
-        info = json.loads((path / INFO).read_text(encoding="utf-8"))
+        info = json.loads(read_regular(_inside(path / INFO), _MOST_INFO_BYTES))
     except FileNotFoundError:
         raise RunError(f"{str(path)!r} holds no run; a run folder has a {INFO}.") from None
-    except (OSError, ValueError) as error:
-        raise RunError(f"{str(path / INFO)!r} cannot be read: {error}.") from error
+    except (OSError, ValueError, RecursionError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise RunError(f"{str(path / INFO)!r} cannot be read: {reason}.") from error
     if not isinstance(info, dict) or not isinstance(info.get("format"), int):
         raise RunError(f"{str(path / INFO)!r} does not say its format; it was not written by perflab.")
     if info["format"] > FORMAT:
@@ -244,17 +259,21 @@ def _attempted(path: Path, frame: str, read: Callable[[list[Path]], T]) -> T:
 
 def _files(path: Path, frame: str) -> list[Path]:
     # Parts are removed only once the whole file is there: listed in this order, rows are found in one or the other.
-    parts = sorted((path / PARTS).glob(f"{frame}-*.parquet"))
+    parts = [_inside(part) for part in sorted((path / PARTS).glob(f"{frame}-*.parquet"))]
     whole = path / f"{frame}.parquet"
-    if whole.is_file():
-        return [whole]
+    if os.path.lexists(whole):
+        return [_inside(whole)]
     facts = [_facts(part).metadata or {} for part in parts]
     replaced = {name for known in facts for name in json.loads(known.get(REPLACES, "[]"))}
     return [part for part in parts if part.name not in replaced]
 
 
-def _facts(file: Path) -> pq.FileMetaData:
-    import pyarrow.parquet as pq
+def _inside(file: Path) -> Path:
+    """Return a file of a run folder; an error if it is a pipe, or a link that leads somewhere else."""
+    check_regular(file)
+    return file
 
-    with pq.ParquetFile(file) as opened:
-        return opened.metadata
+
+def _facts(file: Path) -> pq.FileMetaData:
+    with opened(file) as stored:
+        return stored.metadata

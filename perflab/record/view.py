@@ -6,12 +6,12 @@ In: a function from a frame's name to its Arrow table. Out: `Frames`, one DataFr
 from __future__ import annotations
 
 import dataclasses
-import html
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
+from perflab import inert
 from perflab.errors import RunError
 from perflab.record.arrow import arrow_schema
 from perflab.record.dataframe import assembled, dtypes, to_dataframe, values
@@ -103,7 +103,7 @@ class Frames(Mapping[str, "pd.DataFrame"]):
         return f"<Frames {', '.join(texts)}>"
 
     def _repr_html_(self) -> str:
-        sizes = ((html.escape(frame), *self._size(frame)) for frame in FRAMES)
+        sizes = ((inert.html(frame), *self._size(frame)) for frame in FRAMES)
         body = "".join(
             f"<tr><th scope='row'>{frame}</th><td>{rows:,}</td><td>{format_bytes(size)}</td></tr>"
             for frame, rows, size in sizes
@@ -221,8 +221,8 @@ class Frames(Mapping[str, "pd.DataFrame"]):
     def to_parquet(self, folder: str | Path) -> list[Path]:
         """Write one Parquet file a frame into a folder, which is made if it is missing; return the files.
 
-        A file that is there already is replaced, at once and as a whole. pandas, polars, DuckDB and dask.dataframe read
-        the files; units and meanings stand in the metadata of their fields.
+        A file that is there already is replaced, at once and as a whole; its owner alone may read it. pandas, polars,
+        DuckDB and dask.dataframe read the files; units and meanings stand in the metadata of their fields.
 
         Raises
         ------

@@ -6,6 +6,7 @@ In: a config. Out: caches, chunks and operations that record themselves; frames,
 from __future__ import annotations
 
 from perflab.system.comparison import RunComparison, compare
+from perflab.system.faults import ChaosResult, chaos
 from perflab.system.measure import benchmark
 from perflab.system.performance import PerformanceSystem
 from perflab.system.result import BenchmarkResult
@@ -15,10 +16,12 @@ from perflab.system.traces import read_trace, whatif
 
 __all__ = [
     "BenchmarkResult",
+    "ChaosResult",
     "PerformanceSystem",
     "Run",
     "RunComparison",
     "benchmark",
+    "chaos",
     "compare",
     "history",
     "open_run",

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from perflab.analyze.rule import Rule, parse_rule
 from perflab.config import AlertSettings
+from perflab.redact import redacted, site_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +55,10 @@ def newest_metrics(frames: Frames, window_s: float) -> pd.DataFrame:
 
 @dataclass(slots=True)
 class Standing:
-    """How a rule stands: since when it has held without a break, when it was told last, and what was measured."""
+    """How a rule stands: since when it has held without a break, when it was told last, and what was measured.
+
+    A bound in another unit than the metric's is warned of once, and the rule is unavailable.
+    """
 
     rule: Rule
     state: State = "unavailable"
@@ -62,6 +66,7 @@ class Standing:
     told_s: float = -math.inf
     value: float = math.nan
     unit: str = ""
+    warned: bool = False
 
     def look(self, measured: Mapping[Any, Any] | None, now_s: float) -> Literal["firing", "resolved"] | None:
         """Take the metric as it is now and return what is to be told; what is not measured changes nothing."""
@@ -69,6 +74,9 @@ class Standing:
             self.state = self.state if self.state == "firing" else "unavailable"
             return None
         self.value, self.unit = float(measured["value"]), str(measured["unit"])
+        if not self.rule.expression.accepts(self.unit):
+            self._mismatch()
+            return None
         if not self._holds(measured):
             was, self.state, self.since_s = self.state, "no", math.nan
             return "resolved" if was == "firing" else None
@@ -85,8 +93,18 @@ class Standing:
         low, high = float(measured["low"]), float(measured["high"])
         if math.isnan(low) and math.isnan(high):  # too few for an interval: the value is all there is
             low = high = self.value
-        expression = self.rule.expression
-        return expression.accepts(self.unit) and expression.judge(low, high) == "pass"
+        return self.rule.expression.judge(low, high) == "pass"
+
+    def _mismatch(self) -> None:
+        self.state = "unavailable"
+        if not self.warned:
+            self.warned, bound = True, self.rule.expression
+            warnings.warn(
+                f"The rule {self.rule.text!r} bounds {bound.metric} in {bound.unit or 'a bare number'}, which is "
+                f"measured in {self.unit}; it is told of only with a bound in a unit of {self.unit}.",
+                RuntimeWarning,
+                stacklevel=3,
+            )
 
 
 class Alerts:
@@ -168,7 +186,7 @@ class Alerts:
             try:
                 self._post(self._webhook_url, payload)
             except Exception as error:  # whatever answers there, the program and the other rules go on
-                self._warn(f"An alert could not be posted to {self._webhook_url}: {error}")
+                self._warn(f"An alert could not be posted to {site_of(self._webhook_url)}: {redacted(str(error))}")
 
     def _work(self) -> None:
         wait_s = self._settings.interval_s

@@ -5,7 +5,6 @@ In: run folders or runs. Out: `RunComparison`: what was set differently beside w
 
 from __future__ import annotations
 
-import html
 import itertools
 import os
 import string
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from perflab import inert
 from perflab.analyze.runs import changed_settings, compare_metrics, gate
 from perflab.system.run import Run, check_report_path, open_run
 
@@ -72,12 +72,19 @@ class RunComparison:
         return f"<RunComparison of {_name(self.a)} and {_name(self.b)}\n{self.frame().to_string(index=False)}>"
 
     def _repr_html_(self) -> str:
-        head = html.escape(f"A: {_name(self.a)}, B: {_name(self.b)}")
+        head = inert.html(f"A: {_name(self.a)}, B: {_name(self.b)}")
         apart = self.differences()
         kinds = ", ".join(dict.fromkeys(apart["kind"]))
-        said = f"<p>Not one series: {kinds} differ.</p>{apart.to_html(index=False, escape=True)}" if len(apart) else ""
+        said = f"<p>Not one series: {kinds} differ.</p>{_table(apart)}" if len(apart) else ""
         shown = self.frame()[["name", "unit", "a", "b", "ratio", "low", "high", "verdict"]]
-        return f"<p>{head}</p>{said}" + str(shown.to_html(index=False, escape=True, float_format="{:.3g}".format))
+        return f"<p>{head}</p>{said}{_table(shown)}"
+
+
+def _table(frame: pd.DataFrame) -> str:
+    from perflab.present.export import inert as without_controls
+
+    shown = without_controls(frame, inert.visible)
+    return str(shown.to_html(index=False, escape=True, float_format="{:.3g}".format))
 
 
 def compare(a: str | os.PathLike[str] | Run, b: str | os.PathLike[str] | Run) -> RunComparison:

@@ -21,7 +21,9 @@ from typing import TYPE_CHECKING, Any
 
 import perflab
 from perflab.errors import BenchmarkError, RunError
+from perflab.owned import make_folder
 from perflab.record.store import is_run, read_info, write_atomically
+from perflab.regular import read_regular
 
 if TYPE_CHECKING:
     import psutil
@@ -30,6 +32,8 @@ __all__ = ["Detached", "Progress", "last_begun", "start"]
 
 _WORKER = "worker.json"
 _PROGRESS = "progress.json"
+_MODULE = "perflab.system.detached"
+_MOST_BYTES = 1_000_000
 _GRACE_S = 0.6
 """How long a cancelled worker may take to write what it has; then it is ended."""
 
@@ -141,14 +145,15 @@ class Detached:
         return status, error
 
     def _worker(self) -> psutil.Process | None:
-        """Return the worker if it lives; a number that another process took over is not it."""
+        """Return the worker if it lives; a number that another process has, or that somebody planted, is not it."""
         import psutil
 
         _reap()
         known = _read(self.folder / _WORKER)
         try:
             process = psutil.Process(int(known.get("pid", 0)))
-            is_it = abs(process.create_time() - float(known.get("created", 0))) < 1.0
+            line = process.cmdline()  # empty for a moment while it starts
+            is_it = abs(process.create_time() - float(known.get("created", 0))) < 1.0 and (not line or _MODULE in line)
             return process if is_it and process.status() != psutil.STATUS_ZOMBIE else None
         except (psutil.Error, ValueError):
             return None
@@ -181,14 +186,14 @@ def start(
     import psutil
 
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(folder)
     except OSError as error:
         raise RunError(f"The run folder {str(folder)!r} cannot be made: {error.strerror}; choose another.") from error
     with tempfile.TemporaryFile() as stdin:
         stdin.write(_packed(folder, options))
         stdin.seek(0)
         process = spawn(
-            [sys.executable, "-m", "perflab.system.detached"],
+            [sys.executable, "-m", _MODULE],
             stdin=stdin,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -234,8 +239,8 @@ def _environment() -> dict[str, str]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
+        found = json.loads(read_regular(path, _MOST_BYTES))
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -142,7 +142,11 @@ prefetch, warm, tune, or give two functions.
     config = config or Config()
     folder, before = (None if path is None else Path(path) for path in (run_dir, resume))
     kept = _Kept(folder, before, tuple(targets))
-    own: dict[str, object] = {"setup": setup, "state": state if state != "any" else None, "clock": clock if clock != "auto" else None}
+    own: dict[str, object] = {
+        "setup": setup,
+        "state": state if state != "any" else None,
+        "clock": clock if clock != "auto" else None,
+    }
     own |= {"collects_garbage": collects_garbage, "memory": memory, "budget_s": budget_s, "timeout_s": timeout_s}
     sizes: dict[str, Any] = {"quick": quick, "files": files, "documents": documents, "defects": defects}
     if isinstance(workload, str) and ":" not in workload:

@@ -96,6 +96,7 @@ class Observation:
         return {
             "session": {"run_id": recorder.run_id, "uptime_s": time.monotonic() - self._system._started},
             "rows_dropped": recorder.rows_dropped,
+            "sample_ratio": recorder.sample_ratio,
             **statistics(recorder.frames),
             "tiers": self._system.cache.stats(),
         }

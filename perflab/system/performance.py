@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from perflab.cache import build_tiers, cached
 from perflab.config import Config
+from perflab.config.shown import public_settings
 from perflab.errors import PerflabError
 from perflab.events import Events
 from perflab.forwarding import forwarded
@@ -167,7 +168,7 @@ class PerformanceSystem:
             self._refuse_closed()
             changed = apply(self, self.config, config)
             self._config = config
-            self._info = {**self._info, "config": config.model_dump(mode="json")}
+            self._info = {**self._info, "config": public_settings(config)}
             self._recorder.note(config=self._info["config"])
         if changed:
             self._events.emit("config_changed", changed=list(changed))

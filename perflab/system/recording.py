@@ -6,6 +6,7 @@ In: a folder, settings, facts. Out: a recorder into that folder; one into memory
 from __future__ import annotations
 
 import errno
+import json
 import os
 import warnings
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from typing import Any
 from perflab.config import RecordSettings
 from perflab.errors import RunError
 from perflab.record import Recorder
+from perflab.record.running import GOES_ON, LOST
 
 __all__ = ["begin_recording"]
 
@@ -39,5 +41,7 @@ def begin_recording(
         if getattr(error.__cause__, "errno", None) not in _NO_DISK:
             raise
         text = str(error).removesuffix(".")
-    warnings.warn(f"{text}; recording goes on in memory.", RuntimeWarning, stacklevel=3)
-    return Recorder(None, settings)
+    warnings.warn(f"{text}; {GOES_ON}", RuntimeWarning, stacklevel=3)
+    recorder = Recorder(None, settings)
+    recorder.add("events", name=LOST, payload=json.dumps({"reason": text}))
+    return recorder

@@ -5,7 +5,6 @@ In: comparisons and the run that recorded them. Out: ratio, interval, verdict, f
 
 from __future__ import annotations
 
-import html
 import json
 import math
 import os
@@ -13,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from perflab import inert
 from perflab.analyze import exit_code
 from perflab.analyze.pairs import Verdict
 from perflab.analyze.stability import doubts
@@ -148,11 +148,15 @@ class BenchmarkResult:
         return f"<BenchmarkResult\n{self.frame().to_string(index=False)}>"
 
     def _repr_html_(self) -> str:
+        from perflab.present.export import inert as without_controls
+
         shown = ["workload", "arm", "state", "clock", "ratio", "low", "high", "verdict", "pairs", "outputs"]
-        table = self.frame()[shown].to_html(index=False, float_format="{:.3g}".format, escape=True)
+        table = without_controls(self.frame()[shown], inert.visible).to_html(
+            index=False, float_format="{:.3g}".format, escape=True
+        )
         notes = [
-            f"<p>{html.escape(bench.workload)}, {html.escape(found.arm.label)}: may be unstable, as "
-            f"{html.escape('; '.join(said))}.</p>"
+            f"<p>{inert.html(bench.workload)}, {inert.html(found.arm.label)}: may be unstable, as "
+            f"{inert.html('; '.join(said))}.</p>"
             for bench in self.benches
             for found in bench.comparisons
             if (said := self._doubts(bench, found))

@@ -5,16 +5,17 @@ In: a run folder, or the frames of a system that is still at work. Out: `Run`.
 
 from __future__ import annotations
 
-import html
 import os
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from perflab import inert
 from perflab.analyze import GUIDE_TARGETS, Target, config_targets
 from perflab.analyze.targets import targets_for
 from perflab.config import Config
+from perflab.config.shown import public_settings
 from perflab.errors import ConfigError, RunError
 from perflab.record import Frames
 from perflab.record.flight import RING
@@ -159,8 +160,8 @@ class Run:
     def _repr_html_(self) -> str:
         known = self.frames.describe().drop_duplicates("frame")[["frame", "rows"]].itertuples(index=False)
         counts = "".join(f"<tr><th scope='row'>{frame}</th><td>{rows}</td></tr>" for frame, rows in known)
-        head = html.escape(f"Run {self.info.get('run_id')}, {self.status}")
-        ending = f"<p>{html.escape(self.ending)}</p>" if self.ending else ""
+        head = inert.html(f"Run {self.info.get('run_id')}, {self.status}")
+        ending = f"<p>{inert.html(self.ending)}</p>" if self.ending else ""
         return f"<table><caption>{head}</caption><tbody>{counts}</tbody></table>{ending}"
 
     def _last_events(self) -> Flight:
@@ -199,9 +200,19 @@ def open_run(path: str | os.PathLike[str]) -> Run:
     info = read_info(folder)
     return Run(
         info,
-        Frames(partial(read_table, folder), by_column=partial(columns_of, folder), sizes=partial(size_of, folder)),
+        Frames(
+            partial(read_table, folder),
+            by_column=partial(columns_of, folder),
+            facts=partial(_facts, info),
+            sizes=partial(size_of, folder),
+        ),
         folder,
     )
+
+
+def _facts(info: Mapping[str, Any], frame: str) -> dict[str, Any]:
+    settings = (info.get("config") or {}).get("record") or {}
+    return {"sample_ratio": settings.get("sample_ratio", 1.0)} if frame == "accesses" else {}
 
 
 def check_report_path(path: str | os.PathLike[str], formats: Sequence[str] = REPORT_FORMATS) -> Path:
@@ -226,5 +237,10 @@ def describe_run(config: Config, label: str | None = None) -> dict[str, Any]:
 
     host = facts()
     versions = {"python": host["python"], **host.pop("packages")}  # type: ignore[dict-item]  # a mapping of texts
-    settings = config.model_dump(mode="json")
-    return {"label": label, "config": settings, "host": host, "versions": versions, "seed": config.benchmark.seed}
+    return {
+        "label": label,
+        "config": public_settings(config),
+        "host": host,
+        "versions": versions,
+        "seed": config.benchmark.seed,
+    }

@@ -1,14 +1,19 @@
 """Metrics of a system at work, for a monitoring system that asks for them.
 
-In: a run that goes on. Out: an HTTP server that answers with Prometheus' text.
+In: a run that goes on. Out: an HTTP server that answers with Prometheus' text, on this machine alone unless told.
 """
 
 from __future__ import annotations
 
+import ipaddress
+import socket
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from socketserver import ThreadingMixIn
+from typing import TYPE_CHECKING, Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from perflab.errors import PerflabError
 from perflab.present.families import Family, families
@@ -23,6 +28,7 @@ __all__ = ["MetricsServer", "Snapshots"]
 
 _LEAST_AGE_S = 1.0
 _COST_SHARE = 0.05
+_REQUEST_S = 10.0
 
 
 class Snapshots:
@@ -72,8 +78,26 @@ class _Collector:
         return ()
 
 
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+class _Server6(_Server):
+    address_family = socket.AF_INET6
+
+
+class _Handler(WSGIRequestHandler):
+    timeout = _REQUEST_S  # who connects and says nothing holds a thread no longer
+
+    def log_message(self, *_: object) -> None:
+        """Write no line for each scrape."""
+
+
 class MetricsServer:
     """Answers `GET /metrics` until it is closed.
+
+    While it listens on this machine alone it answers no request that was meant for another name: a page in a browser
+    here could otherwise read it, by a name that it lets lead to this machine (DNS rebinding).
 
     Parameters
     ----------
@@ -83,7 +107,7 @@ class MetricsServer:
         0 takes a free one.
     host
         Address to listen at. Whoever can reach it can read the names of operations and targets; by default that is
-        this machine alone.
+        this machine alone, and a warning says so if it is not.
 
     Raises
     ------
@@ -92,23 +116,30 @@ class MetricsServer:
     """
 
     def __init__(self, snapshots: Callable[[], Iterable[Family]], port: int = 0, host: str = "127.0.0.1") -> None:
-        from prometheus_client import CollectorRegistry, start_http_server
-
-        registry = CollectorRegistry()
-        registry.register(_Collector(snapshots))
         try:
-            self._server, self._thread = start_http_server(port, addr=host, registry=registry)
+            kind = _Server6 if ":" in host else _Server
+            self._server = make_server(host, port, _application(snapshots, host), kind, _Handler)
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise PerflabError(
                 f"Metrics cannot be served at {host}:{port}: {reason}; choose another port, or 0 for a free one."
             ) from error
         self.host, self.port = host, int(self._server.server_address[1])
+        self._thread = threading.Thread(target=self._server.serve_forever, name="perflab-metrics", daemon=True)
+        self._thread.start()
+        if not _is_here(host):
+            warnings.warn(
+                f"Metrics are served at {self.url} to whoever can reach this address, without a password; "
+                "serve them at 127.0.0.1, which is the default, unless that is wanted.",
+                RuntimeWarning,
+                stacklevel=3,
+            )
 
     @property
     def url(self) -> str:
         """Where the metrics are."""
-        return f"http://{self.host}:{self.port}/metrics"
+        shown = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{shown}:{self.port}/metrics"
 
     def close(self) -> None:
         """Stop answering, and wait for that; a second call does nothing."""
@@ -118,3 +149,43 @@ class MetricsServer:
 
     def __repr__(self) -> str:
         return f"<MetricsServer {self.url}>"
+
+
+Application = Callable[[dict[str, Any], Callable[..., Any]], Any]
+
+
+def _application(snapshots: Callable[[], Iterable[Family]], host: str) -> Application:
+    from prometheus_client import CollectorRegistry, make_wsgi_app
+
+    registry = CollectorRegistry()
+    registry.register(_Collector(snapshots))
+    metrics: Application = make_wsgi_app(registry)
+    return _for_this_machine(metrics) if _is_here(host) else metrics
+
+
+def _for_this_machine(metrics: Application) -> Application:
+    """Refuse requests whose `Host` is not this machine."""
+
+    def answer(environ: dict[str, Any], start: Callable[..., Any]) -> Any:
+        if _is_here(_host_in(environ.get("HTTP_HOST", ""))):
+            return metrics(environ, start)
+        start("421 Misdirected Request", [("Content-Type", "text/plain; charset=utf-8")])
+        return [b"Metrics are for this machine alone: ask for 127.0.0.1 or localhost.\n"]
+
+    return answer
+
+
+def _host_in(header: str) -> str:
+    """Return the name or address in a `Host` header, without its port (RFC 9110, section 7.2)."""
+    if header.startswith("["):
+        return header[1:].partition("]")[0]
+    return header.partition(":")[0]
+
+
+def _is_here(host: str) -> bool:
+    if host.lower().rstrip(".") == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -5,11 +5,11 @@ In: a system. Out: HTML: one line, and what can be unfolded below it.
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from perflab import inert
 from perflab.system.statistics import statistics
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def system_html(system: PerformanceSystem, run_id: str) -> str:
         f"{facts['cache']['accesses']:,} accesses",
         "hit rate unavailable" if math.isnan(rate) else f"hit rate {rate:.1%}",
     ]
-    head = html.escape(f"PerformanceSystem {run_id}: {', '.join(said)}")
+    head = inert.html(f"PerformanceSystem {run_id}: {', '.join(said)}")
     return f"<p><b>{head}</b></p>{''.join(_parts(system))}"
 
 

@@ -5,14 +5,13 @@ In: a trace. Out: `WhatIf`: curves, hit rates, saved seconds, surfaces, recommen
 
 from __future__ import annotations
 
-import html
 import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from perflab import compiled
+from perflab import compiled, inert
 from perflab.analyze.curve import Curve, grid, lru_curve, simulated_curve
 from perflab.analyze.recommend import Objective, Recommendation
 from perflab.analyze.simulate.workload import Unit, Workload
@@ -55,7 +54,8 @@ class WhatIf:
     Raises
     ------
     ConfigError
-        If `by` is no unit, or bytes are asked for and the trace has no sizes.
+        If `by` is no unit, bytes are asked for and the trace has no sizes, or entries are and only a share of the keys
+        was recorded.
 
     Notes
     -----
@@ -81,6 +81,11 @@ class WhatIf:
     ) -> None:
         self.trace = trace
         self.unit: Unit = by or ("entries" if trace.nbytes is None else "bytes")
+        if self.unit == "entries" and trace.sample_ratio < 1:
+            raise ConfigError(
+                f"by is 'entries', and {trace.sample_ratio:.3g} of the keys were recorded; ask by='bytes', which are "
+                "scaled up, or record all keys with record.sample_ratio = 1."
+            )
         self._work = Workload.of(trace, self.unit)
         self._workers = workers
         self._curves: dict[str, Curve] = {}
@@ -92,7 +97,7 @@ class WhatIf:
         return f"<WhatIf by {self.unit} over {self.trace!r}{now}>"
 
     def _repr_html_(self) -> str:
-        return f"<p>{html.escape(repr(self))}</p>{self.trace._repr_html_()}"
+        return f"<p>{inert.html(repr(self))}</p>{self.trace._repr_html_()}"
 
     def curve(self, policy: str, sizes: Sequence[int | str] | None = None) -> Curve:
         """Return hit rates by size, ready to be read off in microseconds (`Curve.at`).

@@ -21,7 +21,9 @@ def trace_of(accesses: pd.DataFrame, source: str = "a recorded run") -> Trace:
     """Return the rows `hit` and `miss` of the accesses frame as a trace, in order of time where that is known.
 
     A miss does not know the size of what it missed: see `sizes_by_row`. The cost of an access is the mean of the timed
-    loads of its key.
+    loads of its key. Where `attrs` of the frame say that a share of the keys was recorded, each value stands for those
+    that were not, and has their bytes too: a cache of the whole size over it behaves as over all keys (Waldspurger et
+    al., SHARDS, FAST 2015).
 
     Examples
     --------
@@ -38,7 +40,8 @@ def trace_of(accesses: pd.DataFrame, source: str = "a recorded run") -> Trace:
     sizes = sizes_by_row(rows).to_numpy()[wanted]
     asked = rows[wanted]
     codes, labels = pd.factorize(asked["key"].astype(object))
-    nbytes = np.where(np.isnan(sizes), UNKNOWN_BYTES, sizes).astype(np.int64)
+    ratio = float(accesses.attrs.get("sample_ratio", 1.0))
+    nbytes = np.where(np.isnan(sizes), UNKNOWN_BYTES, np.rint(sizes / ratio)).astype(np.int64)
     names, operations = _operations(asked)
     costs = _costs(rows, labels)
     return Trace(
@@ -49,7 +52,8 @@ def trace_of(accesses: pd.DataFrame, source: str = "a recorded run") -> Trace:
         None if costs is None else costs[codes],
         operations,
         names,
-        source,
+        source if ratio == 1 else f"{source}, {ratio:.3g} of whose keys were recorded",
+        sample_ratio=ratio,
     )
 
 

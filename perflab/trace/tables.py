@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from perflab.errors import SourceError
+from perflab.regular import check_regular
 from perflab.trace.blocks import Progress
 from perflab.trace.lines import COLUMNS, Columns, check_ranges
 
@@ -33,6 +34,7 @@ def table_blocks(path: Path, progress: Progress | None = None) -> Iterator[Colum
     from pyarrow import parquet
 
     try:
+        check_regular(path, links=True)  # a pipe would be waited for
         file = parquet.ParquetFile(path)
         meant = _meant(path, file.schema_arrow.names)
         done = 0

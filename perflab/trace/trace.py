@@ -5,12 +5,12 @@ In: arrays of equal length. Out: `Trace`, with a look at its head, its facts, a 
 
 from __future__ import annotations
 
-import html
 import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from perflab import inert
 from perflab.errors import ConfigError, SourceError
 
 if TYPE_CHECKING:
@@ -76,6 +76,8 @@ class Trace:
         What of its file was passed over.
     setting : Setting or None
         The cache that the accesses were recorded with.
+    sample_ratio : float
+        Share of the keys that were recorded. Below 1 each value stands for several, and `nbytes` are theirs together.
 
     Raises
     ------
@@ -99,6 +101,7 @@ class Trace:
     source: str = "memory"
     wrong: WrongLines = field(default_factory=WrongLines)
     setting: Setting | None = None
+    sample_ratio: float = 1.0
 
     def __post_init__(self) -> None:
         for name in ("nbytes", "times", "costs", "operations"):
@@ -139,7 +142,7 @@ class Trace:
         return f"<Trace of {len(self):,} accesses to {self.keys:,} keys{beside}, from {self.source}>"
 
     def _repr_html_(self) -> str:
-        return f"<p>{html.escape(repr(self))}</p>{self.describe().to_html(escape=True, na_rep='unknown')}"
+        return f"<p>{inert.html(repr(self))}</p>{self.describe().to_html(escape=True, na_rep='unknown')}"
 
     def head(self, count: int = 5) -> pd.DataFrame:
         """Return the first accesses: `key`, `time` (s), `size` (bytes), `cost` (s), `operation`; NA if not known."""

@@ -111,3 +111,27 @@ def test_few_runs_count_as_one_and_one_run_is_its_accesses():
     assert (two.value, two.low) == (0.91, intervals.share(91, 100).low)
     assert "too few runs" in two.method
     assert clusters.share_of_runs([90], [100]) == intervals.share(90, 100)
+
+
+def test_the_interval_of_sampled_clusters_holds_the_share_of_all():
+    rng = np.random.default_rng(3)
+    sizes = rng.geometric(0.02, 3_000)
+    hits = np.maximum(sizes - rng.integers(1, 5, sizes.size), 0)
+    truth, held = hits.sum() / sizes.sum(), 0
+    for _ in range(300):
+        kept = rng.random(sizes.size) < 0.1
+        found = clusters.share_of_sampled(hits[kept], sizes[kept], 0.1)
+        held += found.low <= truth <= found.high
+    assert 270 <= held <= 297  # 95 % of 300, a fixed seed
+
+
+def test_few_sampled_clusters_have_a_share_and_no_interval():
+    found = clusters.share_of_sampled([1, 1], [1, 3], 0.1)
+    assert found.value == 0.5
+    assert math.isnan(found.low)
+    assert math.isnan(clusters.share_of_sampled([], [], 0.1).value)
+
+
+def test_all_clusters_have_an_exact_share():
+    found = clusters.share_of_sampled([1] * 40, [2] * 40, 1.0)
+    assert (found.low, found.value, found.high) == (0.5, 0.5, 0.5)

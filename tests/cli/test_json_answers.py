@@ -142,6 +142,19 @@ def test_doctor_and_deploy(tmp_path: Path) -> None:
     assert answered("deploy", tmp_path / "here")[1]["written"]
 
 
+def test_doctor_looks_at_the_folder_that_commands_keep_results_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shared = tmp_path / ".perflab" / "cache"
+    shared.mkdir(parents=True)
+    shared.chmod(0o777)
+    code, answer = answered("doctor")
+    tier = next(finding for finding in answer["findings"] if finding["name"] == "disk tier")
+    assert (code, tier["state"], tier["found"]) == (1, "fails", ".perflab/cache")
+    assert "everyone may write to it" in tier["remedy"]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

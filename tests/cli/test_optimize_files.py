@@ -76,8 +76,8 @@ def test_hostile_names_are_inert_text(source: Path) -> None:
     [
         ((), "no files are named"),
         (("no*.such",), "'no*.such' fits no file"),
-        (("--operation", "polish", "x.py"), "'polish' is no operation"),
-        (("--operation", "transform", "x.py"), "'transform' needs one"),
+        (("--operation", "polish", "x.py"), "--operation is 'polish'; it must be one of parse, analyze, index"),
+        (("--operation", "transform", "x.py"), "--operation is 'transform'; it must be one of"),
     ],
 )
 def test_mistakes_are_one_sentence_and_2(source: Path, arguments: tuple[str, ...], message: str) -> None:

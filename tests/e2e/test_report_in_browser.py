@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Literal
 
@@ -9,7 +10,7 @@ from playwright.sync_api import Browser
 from perflab import Config, PerformanceSystem, benchmark
 
 SIZE = {"width": 1100, "height": 900}
-PLOTS = {"live": 5, "benchmark": 5}  # one has nothing before and after, the other no trace of one cache
+PLOTS = {"live": 6, "benchmark": 5}  # one has nothing before and after, the other no trace of one cache
 
 # Text of a plot that a reader could not see: outside of its own picture.
 OUTSIDE = """() => [...document.querySelectorAll('svg[role=img]')].flatMap(svg => {
@@ -29,10 +30,13 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     source.mkdir()
     (source / "orders.py").write_text('"""Orders."""\n\n\ndef find(number):\n    return number\n')
     config = Config(benchmark={"warmup_blocks": 0}, parallel={"workers": 1})
-    with PerformanceSystem(config, label="<img src=http://example.invalid/x> & more") as system:
+    often = config.replace(resource_monitoring={"interval_s": 0.1})
+    with PerformanceSystem(often, label="<img src=http://example.invalid/x> & more") as system:
         for number in range(300):
             with system.operation("read", key=number % 7):
                 system.cache.get_or_load(f"</script>{number % 7}", lambda: "value")
+        while len(system.frames.resources) < 3:
+            time.sleep(0.05)
         live = system.report(folder / "live.html")
     measured = benchmark("document-creation", config=config, source=source, pairs=2)
     return {"live": live, "benchmark": measured.run.report(folder / "benchmark.html")}

@@ -81,6 +81,7 @@ def places(workload: Workload) -> Sequence[int]:
     return [*range(1, FIRST + 1), *range(FIRST + 1, 1 if workload.new else count + 1, 2)]
 
 
+@pytest.mark.fault("killed between two system calls of a write")
 def test_a_kill_at_each_call(workload: Workload) -> None:
     ends = workload.fail("signal=KILL", places(workload))
     assert {end.status for end in ends} == {9}
@@ -92,6 +93,7 @@ def test_a_kill_at_each_call(workload: Workload) -> None:
     assert (acknowledged[0], acknowledged[-1] > 0) == (0, not workload.new)
 
 
+@pytest.mark.fault("disk full from some system call on")
 def test_no_room_at_each_call(workload: Workload) -> None:
     ends = workload.fail("error=ENOSPC", places(workload))
     assert {end.status for end in ends} == {0}
@@ -99,6 +101,7 @@ def test_no_room_at_each_call(workload: Workload) -> None:
     assert_survived(ends)
 
 
+@pytest.mark.fault("disk full from some system call on")
 def test_no_room_from_each_call_on(workload: Workload) -> None:
     ends = workload.fail("error=ENOSPC", places(workload)[::2], ROOM, on=True)
     assert {end.status for end in ends} == {0}
@@ -106,6 +109,7 @@ def test_no_room_from_each_call_on(workload: Workload) -> None:
     assert min(acknowledged) < max(acknowledged) or workload.new
 
 
+@pytest.mark.fault("killed between two system calls of a write")
 def test_a_kill_at_each_call_of_writing_behind(tmp_path: Path) -> None:
     workload = Workload(tmp_path, in_use(tmp_path), write="behind", behind_s=3_600)
     ends = workload.fail("signal=KILL", range(1, 1 + len(workload.calls), 3))
@@ -114,6 +118,7 @@ def test_a_kill_at_each_call_of_writing_behind(tmp_path: Path) -> None:
     assert (acknowledged[0], acknowledged[-1] > 2 * len(SIZES)) == (0, True)
 
 
+@pytest.mark.fault("fsync error")
 def test_what_is_not_synced_is_not_acknowledged(tmp_path: Path) -> None:
     workload = Workload(tmp_path, in_use(tmp_path), durable=True)
     syncs = [n for n, name in enumerate(workload.calls, 1) if name in SYNCS]

@@ -72,7 +72,7 @@ def _arguments(names: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", choices=[*names, []], help="all by default")
     parser.add_argument("--minutes", type=float, default=5.0, help="for each fuzzer")
-    parser.add_argument("--at-once", type=int, default=1, help="how many fuzzers run at a time")
+    parser.add_argument("--at-once", type=int, default=2, help="how many fuzzers run at a time")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().getrandbits(32))
     return parser.parse_args()
 

@@ -10,8 +10,7 @@ from pathlib import Path
 from fuzzing import fuzzer, mutated
 from hypothesis import strategies as st
 
-from perflab.chunk import Manifest, Splitter, lay_out, split, take_manifest
-from perflab.chunk.stream import chunks, stream
+from perflab.chunk import Manifest, Splitter, chunks, lay_out, split, stream, take_manifest
 from perflab.errors import PerflabError
 
 from test_split import FRAGMENTS, LANGUAGES, SAMPLES, check  # isort: skip  # on the path since `fuzzing` was imported

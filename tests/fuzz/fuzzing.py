@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 TESTS = Path(__file__).parents[1]
 # The strategies of other tests are used here too, also where pytest did not put them on the path.
-sys.path += [str(TESTS / folder) for folder in ("cache/codec", "chunk", "config", "trace")]
+sys.path += [str(TESTS / folder) for folder in ("cache/codec", "chunk/splitting", "config")]
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,22 @@ def test_open_it_lets_all_through():
     assert all(gate.allows() for _ in range(100))
 
 
+def test_it_closes_once_nobody_has_heard_of_so_many_in_a_row_and_opens_by_verdicts():
+    gate = Gate(least=4, outcomes=8)
+    outcomes(gate, 2, 0)
+    for _ in range(7):
+        gate.unheard()
+    assert gate.open
+    gate.judge(True)
+    for _ in range(7):
+        gate.unheard()
+    assert gate.open, "a verdict begins the row anew"
+    gate.unheard()
+    assert not gate.open
+    outcomes(gate, 1, 0)
+    assert gate.open
+
+
 def test_it_looks_further_ahead_while_a_quarter_comes_late():
     gate = Gate(least=4)
     assert gate.reach(8, 8, 64) == 8

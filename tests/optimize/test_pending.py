@@ -57,9 +57,16 @@ def test_a_failed_fetch_was_wrong(gate):
 
 def test_reads_that_nobody_heard_leave_no_verdict(gate):
     pending = issued(gate, "a", "b")
-    pending.forget()
+    pending.lose()
     pending.read("a")
     assert (gate.precision, pending.nbytes) == (None, 0)
+
+
+@pytest.mark.parametrize(("end", "is_open"), [(Pending.lose, False), (Pending.forget, True)])
+def test_only_what_nobody_heard_of_counts_against_the_gate(end, is_open):
+    gate = Gate(outcomes=2)
+    end(issued(gate, "a", "b"))
+    assert gate.open is is_open
 
 
 def test_equal_keys_of_other_types_are_others(gate):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import random
 import threading
 import time
 
@@ -15,6 +16,7 @@ from perflab.errors import ConfigError
 from perflab.optimize.pending import Pending
 from perflab.optimize.prefetch import Prefetcher
 from perflab.record import Recorder
+from perflab.record.listening import HEARD
 
 NAMES = ("prefetch.issued", "prefetch.used", "prefetch.late")
 
@@ -65,6 +67,20 @@ def test_an_expected_key_comes_from_disk_before_it_is_read(cache):
     read(cache, prefetcher, "alpha")
     assert "beta" in cache.l1
     assert "unrelated" not in cache.l1
+
+
+def test_for_a_program_that_is_too_fast_to_be_followed_little_is_fetched_in_vain(memory):
+    prefetcher = Prefetcher(memory)
+    prefetcher.listen()
+    prefetcher.register("k", lambda _: "x" * 1_000, side_effect_free=True)
+    groups = random.Random(1)
+    for _ in range(30):
+        for group in groups.choices(range(300), k=HEARD // 3):  # four reads each: more than are told at once
+            for place in range(4):
+                memory.get_or_load(f"k{group}-{place}", lambda: "x" * 1_000)
+        prefetcher.step()
+    fetched, loaded = events(memory, "prefetch", "miss")
+    assert 0 < fetched < 0.03 * loaded
 
 
 def test_what_is_prefetched_is_no_access(cache):

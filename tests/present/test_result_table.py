@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 
 from perflab.analyze import judge
@@ -30,6 +31,14 @@ def test_every_measured_workload_has_a_row_of_its_figures() -> None:
     assert "| x |" not in text
     assert "Of 3 targets: 1 pass, 1 fail, 0 unclear, 1 unavailable. Missed: `w.time < 1 s` (4.00 s)" in text
     assert "Run `abc` of 2026-01-02" in text
+
+
+def test_more_memory_than_naive_is_said_in_words_and_what_the_target_then_holds() -> None:
+    of_memory = table([Metric("w.memory_reduction", -4.163, -4.3, -4.1, "ratio", "measured", "", 3)])
+    text = result_table(pd.concat([METRICS, of_memory]), TARGETS, INFO)
+    assert "| none: 5.2 times as much |" in text
+    assert "against the greatest of the naive ones" in text
+    assert "greatest of the naive" not in result_table(METRICS, TARGETS, INFO)
 
 
 def test_what_stands_between_the_marks_is_replaced_and_no_more() -> None:

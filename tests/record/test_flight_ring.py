@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import contextlib
 import errno
 import itertools
 import mmap
@@ -12,7 +11,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -267,50 +266,6 @@ def test_an_error_while_it_is_allocated_leaves_no_file(path: Path, monkeypatch: 
         ring = FlightRing(path)
     assert not ring.on
     assert not path.exists()
-
-
-@contextlib.contextmanager
-def mounted(*arguments: str) -> Iterator[None]:
-    """Mount, or skip the test by name where that is not allowed."""
-    target = arguments[-1]
-    if (
-        os.geteuid()
-        or not Path(MOUNT).exists()
-        or subprocess.run([MOUNT, *arguments], capture_output=True, check=False).returncode
-    ):
-        pytest.skip(f"mount {' '.join(arguments[:-1])} is not permitted here")
-    try:
-        yield
-    finally:
-        subprocess.run([UMOUNT, target], check=True)
-
-
-def test_a_full_disk_turns_the_ring_off_when_it_is_made(tmp_path: Path) -> None:
-    with mounted("-t", "tmpfs", "-o", "size=64k", "tmpfs", str(tmp_path)):
-        with pytest.warns(RuntimeWarning, match="No space left on device"):
-            ring = FlightRing(tmp_path / RING)
-        ring.write("event", "x")
-        assert not ring.on
-        assert list(tmp_path.iterdir()) == []
-
-
-def test_a_disk_that_fills_later_does_not_end_the_program(tmp_path: Path) -> None:
-    code = (
-        "import pathlib\n"
-        "from perflab.record.flight import FlightRing\n"
-        f"ring = FlightRing(pathlib.Path({str(tmp_path / RING)!r}))\n"
-        "try:\n"
-        f"    with open({str(tmp_path / 'filler')!r}, 'wb', buffering=0) as filler:\n"
-        "        while True:\n"
-        "            filler.write(b'x' * 512)\n"
-        "except OSError:\n"
-        "    pass\n"
-        "for number in range(2_000):\n"
-        "    ring.write('event', str(number))\n"
-    )
-    with mounted("-t", "tmpfs", "-o", "size=256k", "tmpfs", str(tmp_path)):
-        subprocess.run([sys.executable, "-c", code], check=True)
-        assert texts(tmp_path / RING) == [str(number) for number in range(2_000 - 512, 2_000)]
 
 
 def test_four_threads_lose_none_of_the_last_events(path: Path) -> None:

@@ -440,9 +440,9 @@ def test_the_frame_says_which_share_of_the_keys_it_has(ratio: float, tmp_path: P
 def test_a_flush_before_the_recorder_is_ready_ends_no_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     began = RunningFolder
 
-    def at_once(path: Path, facts: Any, flush: Any, interval_s: float) -> Any:
+    def at_once(path: Path, facts: Any, flush: Any, interval_s: float, tell: Any) -> Any:
         flush()  # as its thread may, with a short interval, before there is anything to assign
-        return began(path, facts, flush, interval_s)
+        return began(path, facts, flush, interval_s, tell)
 
     monkeypatch.setattr("perflab.record.recorder.RunningFolder", at_once)
     recorder = Recorder(tmp_path / "run")

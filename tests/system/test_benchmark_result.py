@@ -106,6 +106,7 @@ def _two_hundred(**_: object) -> dict[str, int]:
         (loop, {"optimized": formula, "states": ["warm"]}, "have no states"),
         (loop, {"optimized": formula, "budget_s": -1}, "budget of -1 s; give 0 or more"),
         (loop, {"optimized": formula, "timeout_s": 0}, "may take 0 s; give more than 0"),
+        (None, {"optimized": loop}, "names the function None"),
         (loop, {"optimized": 3}, "names the function 3; write 'module:function' or a callable"),
     ],
 )

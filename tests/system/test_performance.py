@@ -300,6 +300,12 @@ def test_the_run_folder_says_how_it_ended(tmp_path: Path, error: type[BaseExcept
     assert run.config == Config(**QUIET)
 
 
+def test_a_name_that_cannot_be_a_run_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match="Not a directory"):
+        PerformanceSystem(Config(**QUIET), run_dir=tmp_path / "file" / "run")
+
+
 def test_a_second_system_on_a_run_folder_is_refused(tmp_path: Path) -> None:
     with (
         PerformanceSystem(Config(**QUIET), run_dir=tmp_path / "run"),

@@ -5,6 +5,8 @@ In: the frames of a run. Out: the metrics frame: name, value, low, high, unit, h
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from perflab.analyze.metrics.accesses import cache
@@ -60,6 +62,13 @@ class RecordedFrames(Protocol):
         """Samples of the host."""
 
 
+def _of_keys(found: Iterable[Metric], sampled: float) -> Iterator[Metric]:
+    """Yield metrics that say of which share of the keys they are; counts are not scaled up."""
+    for metric in found:
+        known = sampled < 1 and metric.how != "unavailable"
+        yield replace(metric, method=f"{metric.method}; of the recorded {sampled:.3g} of the keys") if known else metric
+
+
 def metrics(
     frames: RecordedFrames, *, cores: int | None = None, confidence: float = 0.95, seed: int = 2026
 ) -> pd.DataFrame:
@@ -89,14 +98,13 @@ def metrics(
     """
     samples = frames.samples
     cached = cache(accesses := frames.accesses, samples, confidence, seed=seed)
+    counted = (*prefetching(accesses, samples, confidence), *warming(accesses, samples, confidence))
     return table(
         [
             *elapsed(samples, confidence),
             *memory(samples, resources := frames.resources, confidence),
             *cached,
-            *prefetching(accesses, samples, confidence),
-            *warming(accesses, samples, confidence),
-            *reads(accesses, samples, confidence),
+            *_of_keys((*counted, *reads(accesses, samples, confidence)), accesses.attrs.get("sample_ratio", 1.0)),
             *cpu(resources, samples, confidence),
             *concurrency(done := frames.operations, samples),
             *operations(done, samples, confidence),

@@ -5,12 +5,13 @@ In: the frames `accesses` and `samples`. Out: the metrics `cache.*`: of all work
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
 
 from perflab.analyze import clusters
-from perflab.analyze.intervals import observed
+from perflab.analyze.intervals import Interval, observed
 from perflab.analyze.metrics.row import Metric, Unit, measured, unavailable
 from perflab.analyze.metrics.select import good_samples, rows_of_optimized, slug, states, workloads
 from perflab.cache.tiers.stats import access_seconds
@@ -39,13 +40,22 @@ _MEMORY_TIERS = ("l1", "l2")
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """Events of some runs, what these runs are, and the stratum that each is of."""
+    """Events of some runs, what these runs are, and the stratum that each is of.
+
+    `sampled` is the share of the keys that was recorded, `dropped` the oldest rows of all that are there no more.
+    """
 
     events: pd.DataFrame
     where: str
     strata: Mapping[str, Hashable]
     confidence: float
     seed: int
+    sampled: float
+    dropped: int
+
+    @property
+    def how(self) -> Literal["measured", "estimated"]:
+        return "measured" if self.sampled == 1 else "estimated"
 
     def reads(self) -> pd.DataFrame:
         return self.events[self.events["event"].isin(_ACCESSES)]
@@ -56,12 +66,16 @@ def cache(accesses: pd.DataFrame, samples: pd.DataFrame, confidence: float = 0.9
 
     Only hits and misses are accesses; prefetches, warm-ups and loads are not. With no accesses all is unavailable.
     Accesses of one run depend on each other, and workloads differ: intervals come of resampling the runs of each
-    workload, and without enough runs there are none.
+    workload, and without enough runs there are none. Where `attrs` of the accesses say that a share of the keys was
+    recorded, all is estimated for all keys.
     """
+    sampled, dropped = float(accesses.attrs.get("sample_ratio", 1.0)), int(accesses.attrs.get("rows_dropped", 0))
 
     def rows_of(state: str | None, of: pd.DataFrame) -> _Rows:
         where = "all recorded accesses" if state is None else _RUNS.get(state, f"{state} runs")
-        return _Rows(rows_of_optimized(accesses, of, state), where, _strata(of), confidence, seed)
+        where += f" to {sampled:.3g} of the keys" if sampled < 1 else ""
+        where += f" but the oldest, {dropped} rows that were dropped" if dropped else ""
+        return _Rows(rows_of_optimized(accesses, of, state), where, _strata(of), confidence, seed, sampled, dropped)
 
     found = states(good_samples(samples, "time"))
     rows = [*_of_rows(rows_of(_chosen(found), samples))]
@@ -132,18 +146,30 @@ def _of_workload(prefix: str, by_state: Mapping[str, _Rows]) -> Iterator[Metric]
 
 
 def _share(name: str, event: str, rows: _Rows) -> Metric:
+    what = f"{'hits' if event == 'hit' else 'misses'} / accesses, {rows.where}"
+    if rows.sampled < 1:
+        return measured(name, "ratio", _share_of_keys(event, rows), what, rows.how)
     by_run = {run: read["event"] == event for run, read in rows.reads().groupby("run_id", observed=True)}
     counts, totals = [int(run.sum()) for run in by_run.values()], [len(run) for run in by_run.values()]
     strata = [rows.strata.get(str(run)) for run in by_run]
     found = clusters.share_of_runs(counts, totals, rows.confidence, strata=strata, seed=rows.seed)
-    return measured(name, "ratio", found, f"{'hits' if event == 'hit' else 'misses'} / accesses, {rows.where}")
+    return measured(name, "ratio", found, what)
+
+
+def _share_of_keys(event: str, rows: _Rows) -> Interval:
+    read = rows.reads()
+    by_key = (read["event"] == event).groupby([read["run_id"], read["key"]], observed=True).agg(["sum", "count"])
+    return clusters.share_of_sampled(
+        by_key["sum"].to_numpy(), by_key["count"].to_numpy(), rows.sampled, rows.confidence
+    )
 
 
 def _eviction_rate(rows: _Rows) -> Metric:
     # Several evictions may follow one access: this is a ratio of two counts and no share, so no binomial interval.
     evicted, total = int((rows.events["event"] == "evict").sum()), len(rows.reads())
     counted = observed(evicted / total, total, f"{evicted} for {total} accesses; a count")
-    return measured("cache.eviction_rate", "ratio", counted, f"evictions / accesses, {rows.where}")
+    found = counted if rows.sampled == 1 else replace(counted, low=math.nan, high=math.nan)
+    return measured("cache.eviction_rate", "ratio", found, f"evictions / accesses, {rows.where}", rows.how)
 
 
 def _access_times(prefix: str, rows: _Rows) -> list[Metric]:
@@ -155,8 +181,8 @@ def _access_times(prefix: str, rows: _Rows) -> list[Metric]:
     p95 = clusters.quantile(runs, 0.95, rows.confidence, strata=strata, seed=rows.seed)
     what = f"time that callers waited, {_timed(read)}{rows.where}"
     return [
-        measured(f"{prefix}.access_time_mean", "s", mean, what),
-        measured(f"{prefix}.access_time_p95", "s", p95, what),
+        measured(f"{prefix}.access_time_mean", "s", mean, what, rows.how),
+        measured(f"{prefix}.access_time_p95", "s", p95, what, rows.how),
     ]
 
 
@@ -171,7 +197,11 @@ def _memory(rows: _Rows) -> Metric:
         reason = f"no sizes of entries in the memory tiers were recorded, {rows.where}"
         return unavailable("cache.memory", "bytes", reason)
     greatest = max(greatest_bytes(_events(run)) for _, run in known.groupby("run_id", observed=True))
-    replayed = observed(greatest, len(known), f"replay of {len(known)} recorded events")
+    replayed = observed(greatest / rows.sampled, len(known), f"replay of {len(known)} recorded events")
+    if rows.sampled < 1:
+        replayed = replace(replayed, low=math.nan, high=math.nan, method=f"{replayed.method}, scaled up")
+    elif rows.dropped:
+        replayed = replace(replayed, high=math.nan, method=f"{replayed.method}, a lower bound")
     return measured("cache.memory", "bytes", replayed, f"greatest bytes in l1 and l2, {rows.where}", "estimated")
 
 

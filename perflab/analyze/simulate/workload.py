@@ -72,6 +72,8 @@ class Workload:
             raise ConfigError("by is 'bytes', and the trace has no sizes; use by='entries'")
         weights, stride = _weights(trace, unit)
         costs = np.full(1, np.nan) if trace.costs is None else np.ascontiguousarray(trace.costs, dtype=np.float64)
+        # A file may tell anything; a cost that is none counts as not known.
+        costs = np.where(np.isfinite(costs) & (costs >= 0), costs, np.nan)
         ids = np.ascontiguousarray(trace.ids, dtype=np.int32)
         priced = int(trace.costs is not None)
         return cls(unit, ids, trace.keys, weights, stride, costs, priced, trace.times, trace.labels)

@@ -9,14 +9,25 @@ import contextlib
 import fcntl
 import os
 import re
-import stat
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from perflab.errors import StoreError
+from perflab.owned import make_folder, refusal
 
-__all__ = ["DATABASE", "alive", "claim", "delete_files", "exclusive", "expanded", "orphans", "put_aside", "value_files"]
+__all__ = [
+    "DATABASE",
+    "alive",
+    "claim",
+    "delete_database",
+    "delete_files",
+    "exclusive",
+    "expanded",
+    "orphans",
+    "put_aside",
+    "value_files",
+]
 
 DATABASE = "cache.db"
 LOCK_S = 4.0
@@ -53,29 +64,10 @@ def claim(path: Path) -> None:
     OSError
         If it is missing and cannot be made.
     """
-    with contextlib.suppress(FileExistsError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.mkdir(mode=0o700)
-    found = path.lstat()
-    problem = _problem(found)
-    if problem is not None:
-        mode = stat.filemode(found.st_mode)
-        raise StoreError(
-            f"The cache folder {str(path)!r} is refused: {problem[0]} (owner uid {found.st_uid}, mode {mode}); "
-            f"{problem[1]}."
-        )
-
-
-def _problem(found: os.stat_result) -> tuple[str, str] | None:
-    if stat.S_ISLNK(found.st_mode):
-        return "it is a symbolic link", "give the folder that it points to"
-    if not stat.S_ISDIR(found.st_mode):
-        return "it is not a folder", "choose another path or move the file away"
-    if found.st_uid != os.geteuid():
-        return f"it belongs to another user than uid {os.geteuid()}", "choose a folder of your own or change its owner"
-    if found.st_mode & stat.S_IWOTH:
-        return "everyone may write to it", "take that right away with chmod o-w, or choose another folder"
-    return None
+    make_folder(path)
+    reason = refusal(path)
+    if reason is not None:
+        raise StoreError(f"The cache folder {str(path)!r} is refused: {reason}.")
 
 
 @contextlib.contextmanager
@@ -120,8 +112,13 @@ def delete_files(path: Path) -> None:
     """Delete the database and the value files of a folder; what was put aside stays."""
     for name in value_files(path):
         (path / name).unlink(missing_ok=True)
-    for suffix in ("-wal", "-shm", ""):
-        path.joinpath(DATABASE + suffix).unlink(missing_ok=True)
+    delete_database(path / DATABASE)
+
+
+def delete_database(path: Path) -> None:
+    """Delete a database with the files that belong to it, also those of one that was never finished."""
+    for suffix in (".new-journal", ".new", "-wal", "-shm", ""):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
 def value_files(path: Path) -> list[str]:

@@ -13,17 +13,18 @@ import os
 import sqlite3
 import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from perflab.cache.disk.folder import DATABASE, delete_files, exclusive
 from perflab.cache.disk.forking import enlist
 from perflab.cache.disk.opening import Backend, is_damage, open_store, reason_of
+from perflab.cache.disk.readonly import NoStore
 from perflab.cache.disk.room import Left
 from perflab.cache.disk.rows import Row
 from perflab.cache.disk.safe_disk import RefusedRowError
-from perflab.cache.disk.store import Store
+from perflab.cache.disk.store import LostDatabaseError, Store
 from perflab.errors import StoreError
 
 __all__ = ["GuardedStore"]
@@ -125,7 +126,8 @@ class GuardedStore:
         self._report(key, "quarantine", reason)
         self._warn(
             f"quarantine: {reason}",
-            f"A value in the cache {str(self.folder)!r} was refused, removed and counted as a miss: {error}",
+            f"A value in the cache {str(self.folder)!r} was refused, removed and counted as a miss: "
+            f"{str(error).removesuffix('.')}; check the disk, and who may write to the folder.",
         )
         self.drop((key,), only)
 
@@ -154,6 +156,30 @@ class GuardedStore:
             if store is not None:
                 with contextlib.suppress(sqlite3.Error, OSError):
                     store.close()
+
+    @contextlib.contextmanager
+    def beneath(self, change: Callable[[Backend], object]) -> Iterator[None]:
+        """Have every database that this opens changed, until the end: how a disk that fails is caused on purpose.
+
+        `change(store)` may replace methods of the store, which is closed and opened anew at the end.
+        """
+        whole = self._open
+
+        def changed(**options: bool) -> Backend:
+            store = whole(**options)
+            change(store)
+            return store
+
+        with self.lock:
+            self._open = changed  # type: ignore[assignment]  # a function where a partial was
+            change(self._opened())
+        try:
+            yield
+        finally:
+            with self.lock:
+                self._open = whole
+                if self._store is not None:
+                    self._reopen()
 
     def hold(self) -> None:
         """Wait until nothing is in flight, before a fork."""
@@ -193,8 +219,8 @@ class GuardedStore:
         return self._store
 
     def _repair(self, error: sqlite3.Error | OSError) -> bool:
-        """Put a broken database aside, or follow one that was deleted; False if the error is of another kind."""
-        vanished = not os.path.lexists(self.folder / DATABASE)
+        """Put a broken database aside, or leave one that was deleted; False if the error is of another kind."""
+        vanished = isinstance(error, LostDatabaseError) or not os.path.lexists(self.folder / DATABASE)
         if not (is_damage(error) or vanished):
             return False
         self._reopen(suspect=not vanished)
@@ -203,7 +229,11 @@ class GuardedStore:
     def _reopen(self, *, suspect: bool = False) -> None:
         with contextlib.suppress(sqlite3.Error, OSError):
             self._opened().close()
-        self._store = self._open(suspect=suspect)
+        try:
+            self._store = self._open(suspect=suspect)
+        except StoreError as error:  # who opened the cache would have been told; who uses it goes on without
+            self._store = NoStore(OSError(str(error)))
+            self._tell(reason_of(error), f"{str(error).removesuffix('.')}; until then nothing is stored.")
 
     def _begin_anew(self) -> None:
         with contextlib.suppress(sqlite3.Error, OSError):
@@ -227,7 +257,7 @@ class GuardedStore:
         self._warn(
             reason,
             f"The cache folder {str(self.folder)!r} failed ({reason}: {error}); what it cannot store or read is "
-            "computed again. Free space, allow access or choose another folder.",
+            "computed again. Free space, allow access, raise the limit or choose another folder.",
         )
 
     def _tell(self, reason: str, message: str) -> None:

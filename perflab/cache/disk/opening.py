@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from perflab.cache.disk.folder import DATABASE, claim, exclusive, put_aside
+from perflab.cache.disk.folder import DATABASE, claim, delete_database, exclusive, put_aside
 from perflab.cache.disk.readonly import NoStore, ReadOnlyStore
 from perflab.cache.disk.room import Left
 from perflab.cache.disk.rows import BUSY_S, Row
@@ -107,6 +107,8 @@ _REASONS = (
     ("disk i/o error", "disk error"),
     ("input/output error", "disk error"),
     ("too many open files", "out of file handles"),
+    ("file too large", "file size limit"),
+    ("is refused", "refused"),
 )
 
 
@@ -130,8 +132,16 @@ def _open_or_repair(
 def _open(path: Path, suspect: bool, make: Callable[[], Store]) -> Backend:
     if os.path.lexists(path):
         _check(path, suspect)
-    else:
+        return _swept(make)
+    try:
         _create(path)
+        return _swept(make)
+    except (sqlite3.OperationalError, OSError):
+        delete_database(path)  # on a full disk, half of one would take the last bytes for nothing
+        raise
+
+
+def _swept(make: Callable[[], Store]) -> Store:
     store = make()
     try:
         store.sweep()
@@ -153,6 +163,8 @@ def _check(path: Path, suspect: bool) -> None:
             raise sqlite3.DatabaseError("it has settings that are not its own")
         if suspect and connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
             raise sqlite3.DatabaseError("its pages do not fit together")
+        if suspect and version < SCHEMA_VERSION:
+            raise sqlite3.DatabaseError("it has lost its schema version")
     if version != SCHEMA_VERSION:
         whose = "a newer version of this package" if version > SCHEMA_VERSION else "another program"
         raise StoreError(

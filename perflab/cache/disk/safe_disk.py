@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from pathlib import Path
 
 import diskcache
@@ -71,8 +72,12 @@ class SafeDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache ships no type
         if not read and mode == MODE_RAW and type(value) is bytes and filename is None:
             return value
         if not read and mode == MODE_BINARY and isinstance(filename, str) and VALUE_FILE.fullmatch(filename):
-            handle = os.open(Path(self._directory, filename), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            # A pipe that somebody put there would be waited for without O_NONBLOCK.
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+            handle = os.open(Path(self._directory, filename), flags)
             with os.fdopen(handle, "rb") as file:
+                if not stat.S_ISREG(os.fstat(handle).st_mode):
+                    raise RefusedRowError(f"The value file {filename!r} is no regular file; it was not read.", "mode")
                 return file.read()
         raise RefusedRowError(f"A row of mode {mode!r} is not plain bytes; it was not read.", "mode")
 

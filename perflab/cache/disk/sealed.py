@@ -55,7 +55,7 @@ class SealedRows:
         self._remove = remove
         self._log = log
         self._timer = timer
-        self._wall = wall
+        self.wall = wall
         # Names this object in what it stores: for its own entries the monotonic timer is the better clock.
         self._origin = os.urandom(8)
 
@@ -88,7 +88,7 @@ class SealedRows:
         tags: tuple[str, ...] = (),
     ) -> Row:
         """Return a row for a payload that lives for some seconds from now."""
-        now, text = self._wall(), tag_text(tags)
+        now, text = self.wall(), tag_text(tags)
         times = Times(self._origin, now, now + lifetime, self._timer() + lifetime)
         return Row(key, seal(payload, key, times, cost, text), now + lifetime, name, text)
 
@@ -103,7 +103,7 @@ class SealedRows:
 
     def write(self, rows: Sequence[Row], event: str | None, instead: bytes | None = None) -> bool:
         """Store rows now, all or none, and record an event for each, and what left for them."""
-        left = self.store.write(rows, self._wall(), instead)
+        left = self.store.write(rows, self.wall(), instead)
         if left is None:
             return False
         if event is not None:
@@ -169,7 +169,7 @@ class SealedRows:
 
     def _judged(self, key: bytes, data: bytes) -> Found | None:
         try:
-            remaining, start = opened(data, key, self._origin, self._timer(), self._wall())
+            remaining, start = opened(data, key, self._origin, self._timer(), self.wall())
         except OtherVersionError:
             self.drop(key, data)
             self._log.report(key, "invalidate", "version")

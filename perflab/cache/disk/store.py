@@ -6,6 +6,7 @@ In: keys and sealed values as bytes. Out: the same bytes, within a bound; sqlite
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -33,7 +34,7 @@ from perflab.cache.disk.rows import (
 from perflab.cache.disk.safe_disk import FILE_BYTES, RefusedRowError, SafeDisk
 from perflab.errors import StoreError
 
-__all__ = ["SETTINGS", "ChangedRowError", "Store"]
+__all__ = ["SETTINGS", "ChangedRowError", "LostDatabaseError", "Store"]
 
 _PAGE_BYTES = 4_096
 _SETTINGS = {
@@ -54,6 +55,10 @@ class ChangedRowError(StoreError):
     """A row is not what it was when it was read; its value stays."""
 
 
+class LostDatabaseError(sqlite3.OperationalError):
+    """The file of the open database has no name any more: whoever opens the folder finds another one, or none."""
+
+
 class Store(diskcache.Cache):  # type: ignore[misc]  # diskcache ships no types
     """A diskcache database that holds bytes alone, through one connection a process.
 
@@ -72,6 +77,7 @@ class Store(diskcache.Cache):  # type: ignore[misc]  # diskcache ships no types
 
     _connection: sqlite3.Connection | None = None
     _fetch: Callable[..., Any] | None = None
+    _opened: os.stat_result
 
     def __init__(self, folder: Path, max_bytes: int, durable: bool) -> None:
         self._folder = folder
@@ -90,6 +96,7 @@ class Store(diskcache.Cache):  # type: ignore[misc]  # diskcache ships no types
     def _con(self) -> sqlite3.Connection:
         if self._connection is None:
             self._connection = connect(self._folder / DATABASE)
+            self._opened = (self._folder / DATABASE).stat()
             for key, value in self._settings.items():
                 if key.startswith("sqlite_"):
                     self.reset(key, value, update=False)
@@ -231,14 +238,24 @@ class Store(diskcache.Cache):  # type: ignore[misc]  # diskcache ships no types
         unneeded: list[str | None] = []
         try:
             yield unneeded
+            self._refuse_lost()
             self._sql("COMMIT")
         except BaseException:
             with contextlib.suppress(sqlite3.Error):
                 self._con.rollback()
             raise
         for name in unneeded:
-            if name is not None and VALUE_FILE.fullmatch(name):
+            if isinstance(name, str) and VALUE_FILE.fullmatch(name):
                 self._disk.remove(name)
+
+    def _refuse_lost(self) -> None:
+        # sqlite goes on in a file that was deleted or moved away, where nobody would find what was acknowledged.
+        try:
+            found = (self._folder / DATABASE).stat()
+        except FileNotFoundError:
+            raise LostDatabaseError("the database was deleted") from None
+        if not os.path.samestat(found, self._opened):
+            raise LostDatabaseError("another database has taken the place of the open one")
 
 
 def _for_size(max_bytes: int) -> dict[str, int]:

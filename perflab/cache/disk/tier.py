@@ -5,12 +5,13 @@ In: keys and plain values. Out: equal values, or a miss; never a wrong value, an
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -28,6 +29,7 @@ from perflab.errors import ConfigError
 from perflab.record import NULL_RECORDER, Recorder
 
 if TYPE_CHECKING:
+    from perflab.cache.disk.opening import Backend
     from perflab.cache.disk.rows import Row
     from perflab.cache.disk.sealed import SealedRows
 
@@ -234,6 +236,28 @@ class DiskCache(DiskReads):
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+    def beneath(self, change: Callable[[Backend], object]) -> AbstractContextManager[None]:
+        """Have the database changed until the end of the context; see `GuardedStore.beneath`."""
+        return self._rows.store.beneath(change)
+
+    @contextlib.contextmanager
+    def stepped(self, seconds: float, seen: Callable[[], object] = lambda: None) -> Iterator[None]:
+        """Let this tier's wall clock go ahead by so many seconds, or behind, until the end.
+
+        `seen` is called at each look at the clock.
+        """
+        before = self._wall
+
+        def wall() -> float:
+            seen()
+            return before() + seconds
+
+        self._wall = self._rows.wall = wall
+        try:
+            yield
+        finally:
+            self._wall = self._rows.wall = before
 
     def _open(self) -> SealedRows:
         # diskcache and sqlite are loaded with the first disk tier, not with the package.

@@ -28,8 +28,8 @@ class Ring:
     >>> ring, a, b = Ring(), Entry("a", 1, 8), Entry("b", 2, 8)
     >>> ring.append(a); ring.append(b)
     >>> unlink(a)
-    >>> [entry.key for entry in ring], ring.pop_first().key, ring.first
-    (['b'], 'b', None)
+    >>> [entry.key for entry in ring], ring.first.key
+    (['b'], 'b')
     """
 
     __slots__ = ("root",)
@@ -50,15 +50,6 @@ class Ring:
         entry.before = last
         entry.after = root
         last.after = root.before = entry
-
-    def pop_first(self) -> Entry:
-        """Remove and return the first entry of a ring that has one."""
-        root = self.root
-        entry: Entry = root.after
-        root.after = after = entry.after
-        after.before = root
-        entry.before = entry.after = None
-        return entry
 
     def __iter__(self) -> Iterator[Entry]:
         entry = self.root.after

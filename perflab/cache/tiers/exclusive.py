@@ -101,7 +101,7 @@ class Exclusive:
     def _demote(self, key: Hashable, entry: Entry) -> None:
         telling = self._telling
         mark = 0 if telling is None else telling.mark()
-        if self._l2.admit(entry, "demote", "capacity"):
+        if self._l2.max_bytes and self._l2.admit(entry, "demote", "capacity"):
             self._writes.moved(entry, self._l2)
             return
         self._recorder.access(key, "evict", "l1", entry.nbytes, reason="capacity")

@@ -44,6 +44,11 @@ class ReadThrough:
         Where `load` rows go.
     spawn
         `spawn(work)` runs a refresh in the background.
+
+    Attributes
+    ----------
+    before_load
+        Called with the key before each loader, as if it were part of it.
     """
 
     def __init__(
@@ -55,6 +60,7 @@ class ReadThrough:
         self._async_flights = AsyncSingleFlight()
         self._refreshes = Refreshes(spawn)
         self.ahead = Ahead(tiers, recorder)
+        self.before_load: Callable[[Hashable], object] = lambda _: None
         self._tasks: dict[Hashable, asyncio.Task[None]] = {}
         l3 = tiers.l3
         self._turns = Turns(l3.folder / LOCKS, self._without_lock) if l3 is not None and l3.shared else None
@@ -120,6 +126,7 @@ class ReadThrough:
     def _called(self, load: Load, loader: Callable[[], Any], terms: Terms) -> Any:
         start = perf_counter()
         try:
+            self.before_load(load.key)
             value = loader()
         except Exception as error:
             return self._failed(load, error, terms, perf_counter() - start)
@@ -134,6 +141,7 @@ class ReadThrough:
     async def _awaited(self, load: Load, loader: Callable[[], Awaitable[Any]], terms: Terms) -> Any:
         start = perf_counter()
         try:
+            self.before_load(load.key)
             value = await loader()
         except Exception as error:
             return self._failed(load, error, terms, perf_counter() - start)

@@ -5,10 +5,11 @@ In: keys, values and loaders. Out: values from the fastest tier that has them, a
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import time
-from collections.abc import Awaitable, Callable, Hashable, Iterable
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator
 from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Self
@@ -263,6 +264,15 @@ class TieredCache(TierOptions):
         self.recorder.settle()
         if self.l3 is not None:
             self.l3.close()
+
+    @contextlib.contextmanager
+    def before_loads(self, act: Callable[[Hashable], object]) -> Iterator[None]:
+        """Have `act(key)` called before each loader, as if it were part of it, until the end of the context."""
+        before, self._through.before_load = self._through.before_load, act
+        try:
+            yield
+        finally:
+            self._through.before_load = before
 
     def __enter__(self) -> Self:
         return self

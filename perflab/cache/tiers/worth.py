@@ -5,6 +5,7 @@ In: how often and when a key was read, what its load costs, its bytes. Out: expe
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import statistics
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from perflab.cache.tiers.savings import load_costs
+from perflab.record.store import write_atomically
+from perflab.regular import check_regular, read_regular
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,7 +91,7 @@ def heat_of(accesses: pd.DataFrame) -> dict[str, Heat]:
 
 
 def write_heat(folder: str | os.PathLike[str], found: Mapping[str, Heat]) -> None:
-    """Keep what was learned beside the disk tier, with half of what was known before; a full disk keeps nothing.
+    """Keep what was learned beside the disk tier, with half of what was known before, if the disk takes it.
 
     Two processes that end at once leave what the last one knows.
     """
@@ -100,13 +103,8 @@ def write_heat(folder: str | os.PathLike[str], found: Mapping[str, Heat]) -> Non
             uses=heat.uses + earlier.uses, cost_s=earlier.cost_s if heat.cost_s is None else heat.cost_s
         )
     most = sorted(merged.items(), key=lambda item: -item[1].uses)[:_MOST_KEYS]
-    path = Path(folder, HEAT)
-    part = path.with_suffix(f".{os.getpid()}")
-    try:
-        part.write_text(json.dumps({"version": _VERSION, "keys": dict(most)}), encoding="utf-8")
-        part.replace(path)
-    except OSError:
-        part.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        write_atomically(Path(folder, HEAT), json.dumps({"version": _VERSION, "keys": dict(most)}))
 
 
 def read_heat(folder: str | os.PathLike[str]) -> dict[str, Heat]:
@@ -116,9 +114,8 @@ def read_heat(folder: str | os.PathLike[str]) -> dict[str, Heat]:
     """
     path = Path(folder, HEAT)
     try:
-        if path.is_symlink() or path.stat().st_size > _MOST_BYTES:
-            return {}
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        check_regular(path)
+        stored = json.loads(read_regular(path, _MOST_BYTES))
         return dict(_checked(stored["keys"].items())) if stored["version"] == _VERSION else {}
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return {}

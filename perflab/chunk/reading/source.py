@@ -15,6 +15,7 @@ from pathlib import PurePath
 from typing import IO, Any, BinaryIO, Protocol
 
 from perflab.errors import SourceError
+from perflab.redact import redacted
 
 __all__ = ["Readable", "Source", "SourceLike", "open_source", "opened", "shown"]
 
@@ -104,15 +105,15 @@ def opened(source: SourceLike) -> Iterator[Source]:
     if isinstance(source, str | PurePath):
         with _open_url(source) if "://" in str(source) else open_source(source) as file:
             number = None if "://" in str(source) else file.fileno()
-            yield Source(str(source), file.read, number)
+            yield Source(shown(source), file.read, number)
     else:
         yield Source(shown(source), source.read)
 
 
 def shown(source: SourceLike) -> str:
-    """Return the name of a source: the path or URL itself, of an open file its name, empty if it has none."""
+    """Return the name of a source: the path, a URL without passwords, an open file's name; empty if there is none."""
     if isinstance(source, str | PurePath):
-        return str(source)
+        return redacted(str(source)) if "://" in str(source) else str(source)
     name = getattr(source, "name", "")
     return name if isinstance(name, str) else ""
 
@@ -158,5 +159,7 @@ def _open_url(url: str | PurePath) -> IO[Any]:
         file: IO[Any] = fsspec.open(str(url), "rb").open()
     except Exception as error:  # each of fsspec's file systems has errors of its own
         reason = getattr(error, "strerror", None) or error
-        raise SourceError(f"{str(url)!r} cannot be opened: {reason}; name a file that you may read") from error
+        raise SourceError(
+            f"{shown(url)!r} cannot be opened: {redacted(str(reason))}; name a file that you may read"
+        ) from error
     return file

@@ -93,6 +93,41 @@ def test_distinct_keys_stay_distinct() -> None:
     assert decode_key(encode_key(huge)) == huge
 
 
+@pytest.mark.parametrize("value", [bytearray(b"x"), [1], (1, {}), decimal.Decimal("sNaN")])
+def test_bytes_of_what_has_no_hash_are_no_key(value: object) -> None:
+    with pytest.raises(StoreError, match="no key has"):
+        decode_key(encode(value))
+
+
+PLANTED_OFFSETS = """
+import pandas as pd, pyarrow as pa, random, sys
+from perflab.cache.codec.values import decode, encode
+from perflab.errors import StoreError
+choice = random.Random(int(sys.argv[1]))
+tables = [pd.Series(["x", None, "z"]), pd.DataFrame({"a": ["u", "v"]}), pa.table({"l": [[1], None, [2, 3]]})]
+refused = 0
+for data in map(encode, tables):
+    for _ in range(400):
+        damaged = bytearray(data)
+        place = choice.randrange(20, len(data) - 4)
+        damaged[place : place + 4] = choice.choice([1, 2**31 - 1, 2**31, 2**32 - 1]).to_bytes(4, "little")
+        try:
+            repr(decode(bytes(damaged)))
+        except StoreError:
+            refused += 1
+print(refused)
+"""
+
+
+def test_tables_whose_offsets_point_elsewhere_are_refused_before_anybody_follows_them() -> None:
+    # In a process of its own: to follow one ends it.
+    command = [sys.executable, "-W", "ignore", "-c", PLANTED_OFFSETS, "1"]
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    found = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stderr
+    assert int(found.stdout) > 500
+
+
 def test_key_bytes_do_not_depend_on_the_hash_seed() -> None:
     code = (
         "from perflab.cache import encode_key;"

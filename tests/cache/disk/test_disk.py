@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 import pytest
-from disk_faults import Clock, events
+from disk_cases import Clock, events
 
 from perflab.cache import DiskCache
 from perflab.errors import ConfigError, StoreError

@@ -6,17 +6,14 @@ import contextlib
 import gc
 import multiprocessing
 import os
-import signal
 import sqlite3
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
 from typing import Literal
 
 import pytest
-from disk_faults import events, fill, mounted, python
+from disk_cases import events, python
 
 from perflab.cache import DiskCache
 from perflab.errors import ConfigError, StoreError
@@ -123,53 +120,6 @@ def test_a_program_that_ends_without_closing_loses_nothing(tmp_path: Path) -> No
     )
     with DiskCache(tmp_path / "c") as again:
         assert sorted(again) == list(range(50))
-
-
-def test_what_flush_acknowledged_survives_a_kill(tmp_path: Path) -> None:
-    code = (
-        "import os, signal, sys\nfrom perflab.cache import DiskCache\n"
-        "cache = DiskCache(sys.argv[1], write='behind', behind_s=3600)\n"
-        "cache.set_many([(n, n) for n in range(50)])\n"
-        "assert cache.flush()\n"
-        "cache['later'] = 1\n"
-        "os.kill(os.getpid(), signal.SIGKILL)\n"
-    )
-    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    ended = subprocess.run([sys.executable, "-c", code, str(tmp_path / "c")], env=environ, check=False)
-    assert ended.returncode == -signal.SIGKILL
-    with DiskCache(tmp_path / "c") as again:
-        assert again.get_many(range(50)) == list(range(50))
-        assert again.get("later") is None
-
-
-def test_a_batch_that_fails_is_told_of(tmp_path: Path) -> None:
-    recorder, place = Recorder(), tmp_path / "small"
-    place.mkdir()
-    with mounted("-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)):
-        with behind(place / "c", recorder=recorder) as cache:
-            cache["kept"], cache["replaced"] = "value", "old"
-            assert cache.flush()
-            fill(place)
-            cache.set_many([("replaced", os.urandom(9_000)), *((n, os.urandom(9_000)) for n in range(3))])
-            with pytest.warns(RuntimeWarning, match="disk full") as caught:
-                assert not cache.flush()
-            assert len(caught) == 1
-            lost = {key for key, event, reason in events(recorder) if (event, reason) == ("reject", "disk full")}
-            assert lost == {"replaced", "0", "1", "2"}
-            assert cache.get_many(["kept", "replaced", 0]) == ["value", None, None]
-            (place / "filler").unlink()
-            cache["replaced"] = "new"
-            assert cache.flush()
-        with DiskCache(place / "c") as again:
-            assert {key: again[key] for key in again} == {"kept": "value", "replaced": "new"}
-
-
-def test_a_folder_that_takes_no_writes_says_so_at_once(tmp_path: Path) -> None:
-    DiskCache(tmp_path / "c").close()
-    with mounted("--bind", str(tmp_path / "c"), str(tmp_path / "c")):
-        subprocess.run(["/bin/mount", "-o", "remount,bind,ro", str(tmp_path / "c")], check=True)
-        with pytest.warns(RuntimeWarning, match="cannot be written"), behind(tmp_path / "c") as cache:
-            assert cache.set("key", 1) is False
 
 
 def test_a_fork_leaves_each_row_to_one_side(tmp_path: Path) -> None:

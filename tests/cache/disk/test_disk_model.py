@@ -6,7 +6,7 @@ import math
 import time
 from typing import Literal
 
-from disk_faults import Clock
+from disk_cases import Clock
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule

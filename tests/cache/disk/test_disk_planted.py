@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import pickle
-import sqlite3
 from pathlib import Path
 
 import pytest
 import xxhash
-from disk_faults import LARGE, Planted, events, sql, value_file
+from disk_cases import LARGE, Planted, events, sql
 
 from perflab.cache import DiskCache
 from perflab.cache.disk.envelope import ENVELOPE_VERSION
@@ -19,33 +17,6 @@ from perflab.errors import StoreError
 from perflab.record import Recorder
 
 
-@pytest.mark.parametrize("value", ["small", LARGE], ids=["row", "file"])
-@pytest.mark.parametrize("damage", ["flip", "cut", "empty"])
-def test_damaged_values_are_misses_and_leave(tmp_path: Path, value: object, damage: str) -> None:
-    recorder = Recorder()
-    with DiskCache(tmp_path / "c", recorder=recorder) as cache:
-        cache["key"], cache["other"] = value, "fine"
-        if value is LARGE:
-            data = bytearray(value_file(tmp_path / "c").read_bytes())
-        else:
-            with contextlib.closing(sqlite3.connect(tmp_path / "c" / "cache.db")) as connection:
-                data = bytearray(connection.execute("SELECT value FROM Cache ORDER BY rowid").fetchone()[0])
-        if damage == "flip":
-            data[-3] ^= 1
-        bad = {"flip": bytes(data), "cut": bytes(data[:-3]), "empty": b""}[damage]
-        if value is LARGE:
-            value_file(tmp_path / "c").write_bytes(bad)
-        else:
-            sql(tmp_path / "c", "UPDATE Cache SET value = ? WHERE rowid = 1", bad)
-        with pytest.warns(RuntimeWarning, match="refused, removed"):
-            assert cache.get("key") is None
-        assert cache["other"] == "fine"
-        assert list(cache) == ["other"]
-        assert events(recorder)[-1] == ("key", "quarantine", "checksum")
-        cache["key"] = value
-        assert cache["key"] == value
-
-
 def test_a_value_that_was_moved_to_another_key_is_found_out(tmp_path: Path) -> None:
     with DiskCache(tmp_path / "c") as cache:
         cache["one"], cache["two"] = 1, 2
@@ -53,24 +24,6 @@ def test_a_value_that_was_moved_to_another_key_is_found_out(tmp_path: Path) -> N
         with pytest.warns(RuntimeWarning, match="checksum"):
             assert cache.get("two") is None
         assert cache["one"] == 1
-
-
-@pytest.mark.parametrize("mode", [0, 1, 2, 3, 4, 9])
-@pytest.mark.parametrize("where", ["row", "file"])
-def test_planted_pickles_never_run(tmp_path: Path, mode: int, where: str) -> None:
-    recorder, proof = Recorder(), tmp_path / "executed"
-    planted = pickle.dumps(Planted(proof))
-    with DiskCache(tmp_path / "c", recorder=recorder) as cache:
-        cache["key"] = LARGE if where == "file" else "small"
-        if where == "file":
-            value_file(tmp_path / "c").write_bytes(planted)
-            sql(tmp_path / "c", "UPDATE Cache SET mode = ?", mode)
-        else:
-            sql(tmp_path / "c", "UPDATE Cache SET mode = ?, value = ?, filename = NULL", mode, planted)
-        with pytest.warns(RuntimeWarning, match="refused"):
-            assert cache.get("key") is None
-        assert events(recorder)[-1][1] == "quarantine"
-    assert not proof.exists()
 
 
 @pytest.mark.parametrize("value", ["value || x'80'", "'text'", "1", "NULL", "zeroblob(9)"])

@@ -6,7 +6,7 @@ import contextlib
 import sqlite3
 from pathlib import Path
 
-from disk_faults import Clock, events
+from disk_cases import Clock, events
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -11,7 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from disk_faults import Planted, events, sql
+from disk_cases import Planted, events, sql
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

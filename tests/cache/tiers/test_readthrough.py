@@ -8,9 +8,7 @@ import copyreg
 import math
 import os
 import subprocess
-import sys
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
@@ -329,94 +327,6 @@ def test_a_load_that_ends_after_close_says_so() -> None:
     with pytest.raises(StoreError, match="closed"):
         cache.get_or_load("key", cache.close)
     assert cache.l1.nbytes == 0
-
-
-DYING = """
-import os, signal, sys, threading, time
-from pathlib import Path
-from perflab.cache import DiskCache, MemoryCache, TieredCache, TTLCache
-
-folder = Path(sys.argv[1])
-
-def cache():
-    return TieredCache(MemoryCache(10**6), TTLCache(10**6), DiskCache(folder / "c"))
-
-def hang():
-    (folder / "begun").touch()
-    time.sleep(1000)
-
-def load():
-    with (folder / "loads").open("a") as file:
-        file.write("load\\n")
-    return 42
-
-def child(work):
-    number = os.fork()
-    if number == 0:
-        work()
-        sys.stdout.flush()
-        os._exit(0)
-    return number
-
-def ask():
-    tiers, answers = cache(), []
-    threads = [threading.Thread(target=lambda: answers.append(tiers.get_or_load("key", load))) for _ in range(16)]
-    for thread in threads:
-        thread.start()
-    while len(tiers._through._flights._waits) < 15:
-        time.sleep(0.001)
-    (folder / f"asks-{os.getpid()}").touch()
-    for thread in threads:
-        thread.join(30)
-    print(sorted(answers))
-
-victim = child(lambda: cache().get_or_load("key", hang))
-while not (folder / "begun").exists():
-    time.sleep(0.001)
-others = [child(ask) for _ in range(2)]
-while len(list(folder.glob("asks-*"))) < 2:
-    time.sleep(0.001)
-os.kill(victim, signal.SIGKILL)
-for number in others:
-    os.waitpid(number, 0)
-"""
-
-
-def test_32_callers_in_two_processes_are_answered_by_one_load_after_the_loading_process_was_killed(
-    tmp_path: Path,
-) -> None:
-    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", DYING, str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert (done.stdout, done.stderr) == (f"{[42] * 16}\n" * 2, "")
-    assert (tmp_path / "loads").read_text() == "load\n"
-
-
-def test_32_callers_are_answered_by_one_more_load_after_the_loading_one_died() -> None:
-    with make() as cache:
-        calls: list[int] = []
-        answers: Counter[Any] = Counter()
-
-        def load() -> int:
-            calls.append(1)
-            if len(calls) == 1:
-                while len(cache._through._flights._waits) < 31:
-                    threading.Event().wait(0.001)
-                raise SystemExit
-            return 42
-
-        def ask() -> None:
-            try:
-                answers[cache.get_or_load("key", load)] += 1
-            except SystemExit:
-                answers["died"] += 1
-
-        threads = [threading.Thread(target=ask) for _ in range(32)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(30)
-        assert answers == {42: 31, "died": 1}
-        assert len(calls) == 2
 
 
 def test_a_broken_loader_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -36,6 +36,13 @@ def test_eviction_demotes_and_a_hit_promotes_exclusively() -> None:
         assert events(cache)[3] == ("a", "demote", "l2")
 
 
+def test_a_second_tier_without_room_is_not_asked_so_that_it_rejects_nothing() -> None:
+    with make(2, 0) as cache:
+        for key in "abcd":
+            cache[key] = "x"
+        assert [event for event in events(cache) if event[1] != "set"] == [("a", "evict", "l1"), ("b", "evict", "l1")]
+
+
 def test_one_row_an_access_and_the_tier_that_answered(tmp_path: Path) -> None:
     with make(disk=tmp_path / "c") as cache:
         cache["a"] = "x"

@@ -7,17 +7,16 @@ import signal
 import subprocess
 import sys
 import threading
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 import pytest
-from disk_faults import sql
 
 from perflab.cache import DiskCache
 
 
+@pytest.mark.fault("killed while it writes")
 def test_a_killed_writer_leaves_what_was_acknowledged_and_nothing_else(tmp_path: Path) -> None:
     code = (
         "import math, sys\nfrom perflab.cache import DiskCache\n"
@@ -44,6 +43,24 @@ def test_a_killed_writer_leaves_what_was_acknowledged_and_nothing_else(tmp_path:
     assert not orphan.exists()
 
 
+@pytest.mark.fault("killed while it writes")
+def test_what_flush_acknowledged_survives_a_kill(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, sys\nfrom perflab.cache import DiskCache\n"
+        "cache = DiskCache(sys.argv[1], write='behind', behind_s=3600)\n"
+        "cache.set_many([(n, n) for n in range(50)])\n"
+        "assert cache.flush()\n"
+        "cache['later'] = 1\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    ended = subprocess.run([sys.executable, "-c", code, str(tmp_path / "c")], env=environ, check=False)
+    assert ended.returncode == -signal.SIGKILL
+    with DiskCache(tmp_path / "c") as again:
+        assert again.get_many(range(50)) == list(range(50))
+        assert again.get("later") is None
+
+
 def forked(work: Callable[[int], bool], count: int) -> None:
     """Run work in children that begin together; each must say True."""
     ready, go = os.pipe()
@@ -64,6 +81,7 @@ def forked(work: Callable[[int], bool], count: int) -> None:
     assert [os.waitpid(child, 0)[1] for child in children] == [0] * count
 
 
+@pytest.mark.fault("8 processes on one folder")
 @pytest.mark.parametrize("write", ["through", "behind"])
 def test_eight_processes_lose_nothing(tmp_path: Path, write: Literal["through", "behind"]) -> None:
     def work(number: int) -> bool:
@@ -85,6 +103,7 @@ def test_eight_processes_lose_nothing(tmp_path: Path, write: Literal["through", 
         assert cache.nbytes == sum(cost for _, cost in cache.costs())
 
 
+@pytest.mark.fault("8 processes on one folder")
 def test_eight_processes_keep_the_bound(tmp_path: Path) -> None:
     def work(number: int) -> bool:
         with DiskCache(tmp_path / "c", 20_000) as cache:
@@ -101,45 +120,7 @@ def test_eight_processes_keep_the_bound(tmp_path: Path) -> None:
         assert cache.nbytes == sum(cost for _, cost in cache.costs()) <= 20_000
 
 
-class Meddler:
-    """A wall clock that lets another process act between the read of a row and what is done about it."""
-
-    def __init__(self) -> None:
-        self.now = 1_000.0
-        self.act: Callable[[], object] | None = None
-
-    def __call__(self) -> float:
-        act, self.act = self.act, None
-        if act is not None:
-            act()
-        return self.now
-
-
-@pytest.mark.parametrize("trouble", ["due", "damaged"])
-def test_what_another_process_stores_meanwhile_is_not_removed(tmp_path: Path, trouble: str) -> None:
-    wall = Meddler()
-    with DiskCache(tmp_path / "c", wall=lambda: wall.now) as other, DiskCache(tmp_path / "c", wall=wall) as cache:
-        other.set("key", "old", ttl=60)
-        if trouble == "due":
-            wall.now += 60
-        else:
-            sql(tmp_path / "c", "UPDATE Cache SET value = CAST(value || x'00' AS BLOB)")
-        wall.act = lambda: other.set("key", "new")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            assert cache.get("key") is None
-        assert (cache.get("key"), other.get("key")) == ("new", "new")
-
-
-def test_a_touch_does_not_bring_back_what_another_process_replaced(tmp_path: Path) -> None:
-    wall = Meddler()
-    with DiskCache(tmp_path / "c", wall=lambda: wall.now) as other, DiskCache(tmp_path / "c", wall=wall) as cache:
-        other["key"] = "old"
-        wall.act = lambda: other.set("key", "new")
-        assert cache.touch("key", 60)
-        assert (cache["key"], other["key"], other.ttl("key")) == ("new", "new", 60)
-
-
+@pytest.mark.fault("fork after use")
 def test_a_fork_waits_for_what_other_threads_do(tmp_path: Path) -> None:
     going = True
 
@@ -159,25 +140,3 @@ def test_a_fork_waits_for_what_other_threads_do(tmp_path: Path) -> None:
             going = False
             thread.join()
         assert cache.get_many([("child", number) for number in range(10)]) == list(range(10))
-
-
-def test_both_sides_of_a_fork_work(tmp_path: Path) -> None:
-    with DiskCache(tmp_path / "c") as cache:
-        cache["before"] = 1
-        child = os.fork()
-        if child == 0:
-            done = cache.get("before") == 1 and cache.set("child", 2)
-            os._exit(0 if done else 1)
-        assert os.waitpid(child, 0)[1] == 0
-        assert (cache["before"], cache["child"]) == (1, 2)
-        assert cache.set("after", 3)
-
-
-def test_threads_share_one_store(tmp_path: Path) -> None:
-    with DiskCache(tmp_path / "c") as cache:
-        threads = [threading.Thread(target=lambda t=t: [cache.set((t, n), n) for n in range(20)]) for t in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert len(cache) == 160

@@ -60,6 +60,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return path, before
 
 
+@pytest.mark.fault("killed while it records")
 def test_what_was_flushed_is_there_and_the_run_is_unfinished(killed: tuple[Path, str]) -> None:
     run = perflab.open_run(killed[0])
     operations = run.frames.operations.astype({"name": str})
@@ -72,6 +73,7 @@ def test_what_was_flushed_is_there_and_the_run_is_unfinished(killed: tuple[Path,
     assert run.metrics().set_index("name")["value"]["cache.hit_rate"] == 0
 
 
+@pytest.mark.fault("killed while it records")
 def test_the_flight_tells_which_operations_were_open_and_which_had_ended(killed: tuple[Path, str]) -> None:
     path, before = killed
     run = perflab.open_run(path)
@@ -92,6 +94,7 @@ def test_the_flight_tells_which_operations_were_open_and_which_had_ended(killed:
     assert "report &#x27;&lt;all&gt;&#x27;" in run._repr_html_()
 
 
+@pytest.mark.fault("killed while it records")
 def test_a_killed_run_makes_way_for_none_and_can_be_reported(killed: tuple[Path, str], tmp_path: Path) -> None:
     with pytest.raises(perflab.PerflabError, match="holds a run already"):
         perflab.PerformanceSystem(run_dir=killed[0])
@@ -145,6 +148,7 @@ for deadly in range(2, 1000, 2):
 """
 
 
+@pytest.mark.fault("killed while it records")
 def test_a_program_killed_at_steps_of_a_flush_or_of_the_end_keeps_what_it_was_told_is_kept(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", KILLED_WHILE_WRITING, str(tmp_path)], check=True, timeout=300)
     folders = sorted(tmp_path.iterdir(), key=lambda folder: int(folder.name))
@@ -174,6 +178,7 @@ def wait_for_parts(path: Path) -> None:
     raise AssertionError("nothing was flushed")
 
 
+@pytest.mark.fault("killed while it records")
 def test_a_program_killed_at_any_time_while_it_flushes_all_the_time_opens(tmp_path: Path) -> None:
     code = (
         "import pathlib, sys, time\n"

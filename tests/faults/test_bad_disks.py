@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-import os
 import shutil
 import subprocess
 import threading
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from causes import MOUNT, UMOUNT, fill, python, read_only, small_disk
+from contract import survived
 
 import perflab
 from perflab import Config, PerformanceSystem
-from perflab.config import RecordSettings
-from perflab.errors import RunError
-from perflab.record import Recorder, store
-from perflab.record.running import RunningFolder
-from perflab.record.store import RunFolder
+from perflab.record.flight import RING, FlightRing
+from perflab.record.flight_read import read_ring
 
-MOUNT, UMOUNT = "/bin/mount", "/bin/umount"
 QUIET: dict[str, Any] = {
     "resource_monitoring": {"enabled": False},
     "enable_auto_optimization": False,
@@ -35,31 +30,11 @@ QUIET: dict[str, Any] = {
 SMALL = {"chunk_rows": 100, "memory_budget_bytes": 50_000}
 
 
-@contextlib.contextmanager
-def mounted(*arguments: str) -> Iterator[Path]:
-    """Mount, or skip the test by name where that is not allowed."""
-    target = arguments[-1]
-    allowed = not os.geteuid() and Path(MOUNT).exists()
-    if not allowed or subprocess.run([MOUNT, *arguments], capture_output=True, check=False).returncode:
-        pytest.skip(f"mount {' '.join(arguments[:-1])} is not permitted here")
-    try:
-        yield Path(target)
-    finally:
-        subprocess.run([UMOUNT, "-l", target], check=False, capture_output=True)
-
-
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 1 MB."""
-    with mounted("-t", "tmpfs", "-o", "size=1m", "tmpfs", str(tmp_path)) as place:
+    with small_disk(tmp_path) as place:
         yield place
-
-
-def fill(place: Path) -> None:
-    """Leave no byte free."""
-    with (place / "filler").open("wb", buffering=0) as filler, contextlib.suppress(OSError):
-        while True:
-            filler.write(b"x" * 512)
 
 
 def make_read_only(place: Path) -> None:
@@ -71,16 +46,16 @@ def read_keys(system: PerformanceSystem, name: str, count: int) -> None:
         system.cache.get(f"{name} {number}")
 
 
+@contextlib.contextmanager
+def survived_by(system: PerformanceSystem, cause: str) -> Iterator[None]:
+    """Hold a block against the contract: a row says that the run folder is lost."""
+    with survived(f"run folder '.*run' cannot be written.*{cause}", "goes on in memory; free space"):
+        yield
+    assert system.frames.events["name"].tolist() == ["run_folder_lost"]
+
+
 def found_keys(system: PerformanceSystem) -> list[str]:
     return system.frames.accesses["key"].astype(str).tolist()
-
-
-@contextlib.contextmanager
-def one_warning(match: str) -> Iterator[None]:
-    with pytest.warns(RuntimeWarning, match=match) as caught:
-        yield
-    assert [str(warning.message) for warning in caught if "goes on in memory" not in str(warning.message)] == []
-    assert len(caught) == 1
 
 
 def wait_for(done: Callable[[], bool]) -> None:
@@ -91,13 +66,14 @@ def wait_for(done: Callable[[], bool]) -> None:
     raise AssertionError("it was waited for in vain")
 
 
+@pytest.mark.fault("recorder's disk full")
 def test_a_disk_that_fills_costs_one_warning_and_no_rows(disk: Path) -> None:
     before = set(threading.enumerate())
     system = PerformanceSystem(Config(**QUIET, record={"flush_interval_s": 0.1}), run_dir=disk / "run")
     read_keys(system, "before", 10)
     wait_for(lambda: len(perflab.open_run(disk / "run").frames.accesses) == 10)
     fill(disk)
-    with one_warning(r"run folder '.*run' cannot be written \(.*No space left on device\); recording goes on"):
+    with survived_by(system, "No space left on device"):
         read_keys(system, "after", 3_000)
         wait_for(lambda: not any(t.name == "perflab-recorder" for t in set(threading.enumerate()) - before))
         system._recorder.flush()
@@ -110,23 +86,25 @@ def test_a_disk_that_fills_costs_one_warning_and_no_rows(disk: Path) -> None:
     assert (run.status, run.frames.accesses["key"].tolist()) == ("unfinished", [f"before {n}" for n in range(10)])
 
 
+@pytest.mark.fault("recorder over its budget")
 def test_past_the_budget_rows_that_a_full_disk_does_not_take_are_counted(disk: Path) -> None:
     with PerformanceSystem(Config(**QUIET, record=SMALL), run_dir=disk / "run") as system:
         fill(disk)
-        with one_warning("No space left on device"):
+        with survived_by(system, "No space left on device"):
             read_keys(system, "key", 6_000)
         assert system.statistics()["rows_dropped"] > 0
         assert len(found_keys(system)) + system.statistics()["rows_dropped"] == 6_000
         assert found_keys(system)[-1] == "key 5999"
 
 
+@pytest.mark.fault("recorder's disk full")
 def test_a_disk_that_is_full_at_the_end_costs_one_warning_and_what_was_flushed_opens(disk: Path) -> None:
     system = PerformanceSystem(Config(**QUIET), run_dir=disk / "run")
     read_keys(system, "flushed", 10)
     system._recorder.flush()
     read_keys(system, "not flushed", 10)
     fill(disk)
-    with one_warning("No space left on device"):
+    with survived_by(system, "No space left on device"):
         system.close()
     system.close()
     assert len(found_keys(system)) == 20
@@ -136,45 +114,43 @@ def test_a_disk_that_is_full_at_the_end_costs_one_warning_and_what_was_flushed_o
     assert not list((disk / "run").rglob(".*.tmp"))
 
 
+@pytest.mark.fault("recorder's disk full")
 def test_a_disk_without_room_for_a_run_is_told_at_the_start_and_rows_stay_in_memory(disk: Path) -> None:
     fill(disk)
     with (
-        one_warning(r"run folder '.*run' cannot be written: No space left on device; recording goes on in memory\."),
+        survived("run folder '.*run' cannot be written: No space left on device", "goes on in memory; free space"),
         PerformanceSystem(Config(**QUIET), run_dir=disk / "run") as system,
     ):
         read_keys(system, "key", 10)
     assert len(found_keys(system)) == 10
+    assert system.frames.events["name"].tolist() == ["run_folder_lost"]
 
 
+@pytest.mark.fault("recorder's disk read-only")
 def test_a_read_only_disk_is_told_at_the_start_and_rows_stay_in_memory(disk: Path) -> None:
     make_read_only(disk)
     with (
-        one_warning(r"run folder '.*run' cannot be written: Read-only file system; recording goes on in memory\."),
+        survived("run folder '.*run' cannot be written: Read-only file system", "goes on in memory; free space"),
         PerformanceSystem(Config(**QUIET), run_dir=disk / "run") as system,
     ):
         read_keys(system, "key", 10)
     assert len(found_keys(system)) == 10
+    assert system.frames.events["name"].tolist() == ["run_folder_lost"]
     assert not (disk / "run").exists()
 
 
+@pytest.mark.fault("recorder's disk read-only")
 def test_a_disk_that_becomes_read_only_costs_one_warning_and_no_rows(tmp_path: Path) -> None:
     system = PerformanceSystem(Config(**QUIET), run_dir=tmp_path / "run")
     read_keys(system, "before", 10)
     system._recorder.flush()
-    with mounted("--bind", str(tmp_path), str(tmp_path)) as place:  # over the one in which files are open
-        subprocess.run([MOUNT, "-o", "remount,bind,ro", str(place)], check=True)
+    with read_only(tmp_path):  # over the one in which files are open
         read_keys(system, "after", 10)
-        with one_warning("Read-only file system"):
+        with survived_by(system, "Read-only file system"):
             system._recorder.flush()
             system.close()
     assert len(found_keys(system)) == 20
     assert len(perflab.open_run(tmp_path / "run").frames.accesses) == 10
-
-
-def test_a_name_that_cannot_be_a_folder_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(RunError, match="Not a directory"):
-        PerformanceSystem(Config(**QUIET), run_dir=tmp_path / "file" / "run")
 
 
 def unmount(place: Path) -> None:
@@ -185,6 +161,7 @@ def remove(place: Path) -> None:
     shutil.rmtree(place / "run")
 
 
+@pytest.mark.fault("recorder's disk removed")
 @pytest.mark.parametrize("lose", [unmount, remove])
 def test_a_disk_that_is_removed_costs_one_warning_and_the_rows_that_were_on_it_alone(
     disk: Path, lose: Callable[[Path], None]
@@ -197,7 +174,7 @@ def test_a_disk_that_is_removed_costs_one_warning_and_the_rows_that_were_on_it_a
     assert left == [f"before {number}" for number in range(3_000 - len(left), 3_000)]
     assert 0 < len(left) == 3_000 - system.statistics()["rows_dropped"]
     assert system.frames.describe().set_index(["frame", "column"])["rows"]["accesses", "key"] == len(left)
-    with one_warning(r"run folder '.*run' cannot be written"):
+    with survived_by(system, ""):
         read_keys(system, "after", 3_000)
         system._recorder.flush()
         system.close()
@@ -207,54 +184,48 @@ def test_a_disk_that_is_removed_costs_one_warning_and_the_rows_that_were_on_it_a
     assert len(system.frames.select("accesses", ["key"], event="miss")) == len(left)
 
 
+@pytest.mark.fault("recorder's files damaged")
 def test_a_part_that_is_damaged_ends_the_folder_and_not_the_program(tmp_path: Path) -> None:
     system = PerformanceSystem(Config(**QUIET, record=SMALL), run_dir=tmp_path / "run")
     read_keys(system, "before", 3_000)
     for part in (tmp_path / "run" / "parts").iterdir():
         part.write_bytes(b"PAR1")
-    with one_warning("cannot be written .ArrowInvalid: Parquet"):
+    with survived_by(system, "ArrowInvalid: Parquet"):
         system.close()
 
 
-def test_threads_that_meet_one_error_tell_it_once(tmp_path: Path) -> None:
-    running = RunningFolder(tmp_path / "run", {}, lambda: None, 60)
-    met = threading.Barrier(4)
-
-    def fail(_: RunFolder) -> None:
-        met.wait(60)
-        raise OSError(28, "No space left on device")
-
-    with one_warning("No space left on device"):
-        threads = [threading.Thread(target=running.use, args=(fail,)) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        running.use(fail)
-        running.finish(fail)
+@pytest.mark.fault("recorder's disk full")
+def test_a_disk_without_room_for_the_flight_ring_alone_turns_it_off(tmp_path: Path) -> None:
+    with small_disk(tmp_path, "size=64k"):
+        with survived("No space left on device", "Free space or name another run folder"):
+            ring = FlightRing(tmp_path / RING)
+        ring.write("event", "x")
+        assert not ring.on
+        assert list(tmp_path.iterdir()) == []
 
 
-def test_rows_on_their_way_into_the_finished_run_are_not_dropped_for_those_that_come_meanwhile(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    recorder = Recorder(tmp_path / "run", RecordSettings(**SMALL))
-    for number in range(300):
-        recorder.access(f"before {number}", "miss")
-    write_file, frames = store.write_file, iter(["the first"])
+RING_ON_A_DISK_THAT_FILLS = """
+import pathlib, sys
+from perflab.record.flight import FlightRing
 
-    def written_slowly(*values: Any) -> None:
-        for _ in frames:
-            for number in range(3_000):
-                recorder.access(f"meanwhile {number}", "miss")
-        write_file(*values)
+ring = FlightRing(pathlib.Path(sys.argv[1]))
+try:
+    with open(sys.argv[2], "wb", buffering=0) as filler:
+        while True:
+            filler.write(b"x" * 512)
+except OSError:
+    pass
+for number in range(2_000):
+    ring.write("event", str(number))
+"""
 
-    monkeypatch.setattr(store, "write_file", written_slowly)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        recorder.close()
-    kept = perflab.open_run(tmp_path / "run").frames.accesses["key"].tolist()
-    assert kept == [f"before {number}" for number in range(300)]
-    assert len(recorder.frames.accesses) + recorder.rows_dropped == 3_300
+
+@pytest.mark.fault("recorder's disk full")
+def test_a_disk_that_fills_under_the_flight_ring_does_not_end_the_program(tmp_path: Path) -> None:
+    with small_disk(tmp_path, "size=256k"):
+        python(RING_ON_A_DISK_THAT_FILLS, tmp_path / RING, tmp_path / "filler")
+        found = [event.text for event in read_ring(tmp_path / RING).events]
+        assert found == [str(number) for number in range(2_000 - 512, 2_000)]
 
 
 def _sorted() -> list[int]:
@@ -265,6 +236,7 @@ def _listed() -> list[int]:
     return list(range(1, 5_001))
 
 
+@pytest.mark.fault("recorder's disk full")
 def test_a_benchmark_whose_disk_fills_up_keeps_its_samples_in_memory(disk: Path) -> None:
     def fill_at_once(what: str, done: int, total: int, remaining_s: float | None) -> None:
         del what, total, remaining_s
@@ -278,18 +250,3 @@ def test_a_benchmark_whose_disk_fills_up_keeps_its_samples_in_memory(disk: Path)
     run = perflab.open_run(disk / "run")
     assert run.status != "finished"
     assert any("No space left" in text for text in run.flight["text"])
-
-
-def test_a_folder_that_takes_no_more_rows_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    recorder = Recorder(tmp_path / "run")
-    recorder.access("k", "hit")
-
-    def full(*_: Any, **__: Any) -> None:
-        raise OSError(errno.EDQUOT, "Disk quota exceeded")
-
-    monkeypatch.setattr(RunFolder, "write", full)
-    with pytest.warns(RuntimeWarning, match="Disk quota exceeded"):
-        recorder.flush()
-    assert perflab.open_run(tmp_path / "run").ending == (
-        "The run folder could not be written any more: Disk quota exceeded."
-    )
