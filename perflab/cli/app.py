@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typer
 
+from perflab.cli.chaos import ChaosCommand
 from perflab.cli.codes import epilog
 from perflab.cli.commands.disk import cache
 from perflab.cli.commands.measuring import benchmark, optimize, optimize_files, whatif
@@ -24,9 +25,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(cache, name="cache")
+app.command(cls=ChaosCommand)(benchmark)
 for command in (
     optimize,
-    benchmark,
     optimize_files,
     status,
     report,

@@ -196,6 +196,10 @@ class PerformanceSystem:
         before.close()
         self._alerts.start()
 
+    def tools(self) -> dict[str, Any]:
+        """Return what a workload works with: `cache`, `workers`, `recorder`."""
+        return {"cache": self.cache, "workers": self._workers, "recorder": self._recorder}
+
     def operation(self, name: str, key: object = None) -> Operation:
         """Return a context that records what runs inside it as one operation."""
         return Operation(name, key, self._recorder)

@@ -22,7 +22,7 @@ from perflab.parallel import Workers
 from perflab.record import NULL_RECORDER, Recorder
 from perflab.workloads.corpus import Corpus, select
 
-__all__ = ["LEVELS", "drive", "measure_concurrency"]
+__all__ = ["LEVELS", "drive", "measure_concurrency", "requests_of"]
 
 LEVELS: Final = (1, 2, 4, 8, 16)
 REQUESTS: Final = 96
@@ -77,7 +77,7 @@ def measure_concurrency(
     with tempfile.TemporaryDirectory(prefix="perflab-") as folder:
         limit = SOURCE_BYTES if source is None else None
         corpus = select(source, seed=config.benchmark.seed, limit_bytes=limit)
-        make = _requests(workload, corpus, Path(folder) / "documents")
+        make = requests_of(workload, corpus, Path(folder) / "documents")
         return [_level(number, make, Path(folder) / f"level-{number}", config, requests, recorder) for number in levels]
 
 
@@ -142,8 +142,14 @@ def _level(simultaneous: int, make: Requests, folder: Path, config: Config, requ
         return drive(simultaneous, [piece(number) for number in range(requests)])
 
 
-def _requests(workload: str, corpus: Corpus, documents: Path) -> Requests:
-    """Return a function that makes the requests, given the tools that they share."""
+def requests_of(workload: str, corpus: Corpus, documents: Path) -> Requests:
+    """Return a function that makes a workload's requests, given the tools that they share: cache, workers, recorder.
+
+    Raises
+    ------
+    BenchmarkError
+        If the workload is unknown.
+    """
     from perflab.workloads.crossvalidate import validate_optimized
     from perflab.workloads.documents import create_naive, create_optimized
 

@@ -23,7 +23,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from typer.testing import CliRunner
 
 import perflab
-from perflab import BenchmarkResult, Config, PerformanceSystem, Run, Trace
+from perflab import BenchmarkResult, ChaosResult, Config, PerformanceSystem, Run, Trace
 from perflab import widgets as perflab_widgets
 from perflab.cli.app import app
 from perflab.optimize.plan import Phase, Plan
@@ -33,6 +33,7 @@ from perflab.present.families import families
 from perflab.present.formats import EXPORTS, write_export
 from perflab.present.shown import Shown
 from perflab.present.tables import Heading, Table
+from perflab.system.faults import Survival
 from perflab.system.telemetry import observe
 
 PACKAGE = Path(perflab.__file__).parent
@@ -212,6 +213,7 @@ def test_what_notebooks_show(runs: Path, run: Run) -> None:
             perflab.whatif(trace),
             Config(alerts={"rules": ["cache.hit_rate < 80%"], "webhook_url": "http://h<b>\u202e\x1b/x"}),
             measured(),
+            ChaosResult((Survival(*[names] * 3, True, 1, False, None, names, 1, 1, 2.0, names),), 1.0),
             OptimizationResult(names, (row,), dt.datetime.now(dt.UTC), 1.0, Plan((Phase(names, names, (names,)),))),
             Shown((names,), (Table(names, (Heading(names),), ((names,),), names),)),
             system,

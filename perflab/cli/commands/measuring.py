@@ -80,6 +80,14 @@ def benchmark(
     self_check: Annotated[
         bool, typer.Option("--self-check", help="Say whether results can be trusted on this machine, instead.")
     ] = False,
+    chaos: Annotated[
+        str | None,
+        typer.Option(
+            "--chaos",
+            metavar="[NAMES]",
+            help="Cause faults instead, all or those named (disk-full,worker-killed), and say what was survived.",
+        ),
+    ] = None,
     config: ConfigFile = None,
     runs: Runs = None,
     force: Force = False,
@@ -96,6 +104,10 @@ def benchmark(
 
         if self_check:
             give(trust())
+        if chaos is not None:
+            from perflab.cli.chaos import run as cause
+
+            give(cause(chaos, workload or [], source, baseline, config))
         if concurrency:
             give(load_levels(workload or [], source, config))
         if edits:

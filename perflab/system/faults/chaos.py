@@ -38,8 +38,8 @@ def chaos(
     """Cause faults against a pipeline, and tell what it survived.
 
     The workload runs in systems of their own, with the settings of the given one and folders that go at the end:
-    nothing of the given system is touched. It runs twice without a fault, then under each fault and once more after it.
-    What it returns is compared by content.
+    nothing of the given system is touched. It runs twice without a fault, then under each fault and once more after
+    it. What it returns is compared by content.
 
     Parameters
     ----------
@@ -104,12 +104,12 @@ def _judged(fault: Fault, trial: Trial, usual: Outcome) -> tuple[bool, str]:
     if error is not None and not isinstance(error, fault.raises):
         return False, f"it ended with {type(error).__name__}, which is not the fault's own error"
     if error is None and not trial.during.equals(usual):
-        return False, "it returned something else than without the fault"
+        return False, "it returned something else than without it"
     if not trial.after.equals(usual):
         return False, "after the fault had ended it was still not right"
     if error is not None:
         return True, f"it raised {type(error).__name__}, and the next run was right"
-    return True, "it returned what it returns without the fault"
+    return True, "the same results as without it"
 
 
 def _check(cold: Outcome, warm: Outcome) -> None:

@@ -34,7 +34,8 @@ def fail_loader(system: PerformanceSystem, count: Count) -> Iterator[None]:
     """Let the first loader raise."""
 
     def act(key: Hashable) -> None:
-        if count.add() == 1:
+        if not count.times:
+            count.add()
             raise InjectedError(f"the loader of {key!r} was made to fail")
 
     with system.cache.before_loads(act):

@@ -132,11 +132,13 @@ def _takes_one(workload: Workload) -> bool:
 
 
 def _telling_rows(system: PerformanceSystem) -> int:
-    """Count the rows that tell of trouble: refused values, failed operations, events, relief, dropped rows."""
+    """Count the rows that tell of trouble: refused values, failed operations, full memory, relief, dropped rows."""
     frames = system.frames
     refused = sum(len(frames.select("accesses", ["key"], event=event)) for event in _TELLING)
     failed = int(frames.operations["error"].notna().sum())
-    return refused + failed + len(frames.events) + len(frames.optimizations) + system._recorder.rows_dropped
+    warned = len(frames.select("events", ["name"], name="memory_warning"))
+    relieved = int((frames.optimizations["trigger"] != "startup").sum())  # warming tells that it began
+    return refused + failed + warned + relieved + system._recorder.rows_dropped
 
 
 def _same(one: Any, other: Any) -> bool:
