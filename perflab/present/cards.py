@@ -6,6 +6,7 @@ In: the `targets` frame. Out: HTML, each card a button that picks its target.
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING
 
 from perflab.present import escape
@@ -51,8 +52,13 @@ def _card(row: Row) -> str:
         f'<span><span class="{role} verdict">{row.mark}</span> '
         f'<span class="muted">{escape.html(row.wanted)}</span></span>'
         f'<span class="muted small">{escape.html(escape.shorten(said, 60)) if said else "&nbsp;"}</span>'
-        f'<span class="muted small">{escape.html(escape.shorten(row.source, 40))}</span></button>'
+        f'<span class="muted small">{_breakable(escape.shorten(row.source, 60))}</span></button>'
     )
+
+
+def _breakable(name: str) -> str:
+    """Return a name that a narrow card breaks between its words."""
+    return re.sub(r"(?<=[._])(?=\w)", "<wbr>", escape.html(name))
 
 
 def _bullet(row: Row, role: str) -> str:

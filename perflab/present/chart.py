@@ -185,11 +185,13 @@ class Chart:
         return f'<path d="{around}" style="fill:{_color(role)};opacity:.18"/>'
 
     def _marks(self) -> Iterator[str]:
-        for place, mark in enumerate(self.marks):
+        for mark in self.marks:
             x, y = self._across(mark.x), self._down(mark.y)
-            at_end = x + len(mark.text) * _WIDE + 12 > self.width - _RIGHT
             yield _stroke(f"M{x:.1f} {self._foot:.1f}V{y:.1f}", "muted", 0.8)
             yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4.5" style="fill:{_color(mark.role)}"/>'
+        for place, mark in enumerate(self.marks):
+            x = self._across(mark.x)
+            at_end = x + len(mark.text) * _WIDE + 12 > self.width - _RIGHT
             # The words stand at the foot, each on a line of its own, where no curve is in the way.
             yield _text(
                 x - 6 if at_end else x + 6,

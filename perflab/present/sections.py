@@ -128,12 +128,18 @@ def optimizations(frame: pd.DataFrame) -> Table:
     """Return every setting that was tried, what came of it, and why."""
     body: list[tuple[Cell | str, ...]] = [
         (
-            *(read.text(record.get(name)) or "–" for name in ("knob", "old", "new", "verdict")),
+            *(_known(record.get(name)) for name in ("knob", "old", "new", "verdict")),
             Cell(read.text(record.get("reason")) or "–", longest=_LONGEST_METHOD),
         )
         for record in read.records(frame)
     ]
     return table("Settings tried", ("setting", "old", "new", "verdict", "reason"), body)
+
+
+def _known(value: object) -> str:
+    # Settings are kept as JSON; a step without a setting has none.
+    shown = read.text(value)
+    return "–" if shown in ("", "null") else shown
 
 
 def effects(frame: pd.DataFrame) -> Table:
@@ -146,7 +152,7 @@ def effects(frame: pd.DataFrame) -> Table:
         if not any(map(math.isfinite, numbers)):
             continue
         *shown, noise = (format_quantity(value, unit) if math.isfinite(value) else "–" for value in numbers)
-        said = [read.text(record.get(name)) or "–" for name in ("knob", "new", "metric")]
+        said = [_known(record.get(name)) for name in ("knob", "new", "metric")]
         body.append((*said, *shown, interval(low, high, unit) or "–", noise))
     heads = ("setting", "new", "metric", "before", "predicted", "measured", "95 % interval", "noise floor")
     return table("What they changed", heads, body, numeric=("before", "predicted", "measured", "noise floor"))

@@ -190,7 +190,7 @@ def read_info(path: Path) -> dict[str, Any]:
         raise RunError(f"{str(path)!r} holds no run; a run folder has a {INFO}.") from None
     except (OSError, ValueError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise RunError(f"{str(path / INFO)!r} cannot be read: {reason}.") from error
+        raise RunError(f"{str(path / INFO)!r} cannot be read: {reason}; choose a whole run.") from error
     if not isinstance(info, dict) or not isinstance(info.get("format"), int):
         raise RunError(f"{str(path / INFO)!r} does not say its format; it was not written by perflab.")
     if info["format"] > FORMAT:
@@ -254,7 +254,10 @@ def _attempted(path: Path, frame: str, read: Callable[[list[Path]], T]) -> T:
                 return read(_files(path, frame))
         return read(_files(path, frame))
     except (OSError, pa.ArrowException) as error:
-        raise RunError(f"The frame {frame!r} of the run {str(path)!r} cannot be read: {error}.") from error
+        raise RunError(
+            f"The frame {frame!r} of the run {str(path)!r} cannot be read: {str(error).rstrip('.')}; move its file "
+            "away to read the others."
+        ) from error
 
 
 def _files(path: Path, frame: str) -> list[Path]:

@@ -39,6 +39,7 @@ def table_blocks(path: Path, progress: Progress | None = None) -> Iterator[Colum
         meant = _meant(path, file.schema_arrow.names)
         done = 0
         for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=list(meant.values())):
+            batch.validate(full=True)  # what is no text, as damage makes it, is found here and not where it is used
             done += batch.num_rows
             if progress is not None:
                 progress(done, file.metadata.num_rows)

@@ -291,5 +291,5 @@ def _refuse_falling(times: Floats | None) -> None:
         at = int(falls[0]) + 1
         raise SourceError(
             f"The times of the trace go back at access {at + 1:,}, from {times[at - 1]:g} to {times[at]:g} s; "
-            "sort it by time, or read it with times=False."
+            "sort it by time, or read it with times=False (--no-times)."
         )

@@ -31,6 +31,9 @@ _LOOK_S = 0.2
 _OWN = "two functions of my own"
 _QUICK = "quick: a small source, two pairs"
 _FULL = "full"
+_OF_SOURCES = ("scale", "states")
+_OF_READS = ("scale",)
+_OF_FUNCTIONS = ("baseline", "optimized", "state", "memory")
 
 
 class Benchmarks(Panel):
@@ -51,6 +54,11 @@ class Benchmarks(Panel):
         Folder of run folders; by default that of the config.
     source
         Source tree of the built-in workloads; by default the standard library.
+
+    Raises
+    ------
+    BenchmarkError
+        If something among the functions cannot be called.
     """
 
     def __init__(
@@ -69,8 +77,9 @@ class Benchmarks(Panel):
         self._source = source
         self.background: Detached | None = None
         self._seen = (-1, "")
-        self._controls = Controls(_schemas(list(self._functions), self._config), lambda: None, self)
+        self._controls = Controls(_schemas(list(self._functions), self._config), self._show_used, self)
         self.form = self._controls.form
+        self._show_used()
         self.run_button = button("Run", self.run, self, is_main=True)
         self.cancel_button = button("Cancel", self.cancel, self, hint="End it; what was measured is kept")
         self._bar, self._chart, self._table = markup(""), markup(""), markup("")
@@ -114,6 +123,13 @@ class Benchmarks(Panel):
         found = self.background.wait(timeout_s)
         self._following.join(timeout_s)
         return found
+
+    def _show_used(self) -> None:
+        """Hide what the chosen workload does not ask for."""
+        workload = self._controls.values["workload"]
+        kinds = ((WORKLOADS, _OF_SOURCES), (READ_WORKLOADS, _OF_READS), ((_OWN,), _OF_FUNCTIONS))
+        used = next(names for known, names in kinds if workload in known)
+        self.form.unused = [name for name in self._controls.values if name not in ("workload", "pairs", *used)]
 
     def _attach(self) -> None:
         found = last_begun(self._runs_dir)
@@ -188,6 +204,10 @@ class Benchmarks(Panel):
 def _by_name(functions: Mapping[str, Callable[[], Any]] | Iterable[Callable[[], Any]]) -> dict[str, Callable[[], Any]]:
     if isinstance(functions, Mapping):
         return dict(functions)
+    if not isinstance(functions, Iterable) or not all(map(callable, functions := list(functions))):
+        raise BenchmarkError(
+            f"A panel of benchmarks was given {functions!r}; give it functions: Benchmarks([one, two])."
+        )
     return {getattr(function, "__name__", repr(function)): function for function in functions}
 
 
@@ -205,27 +225,27 @@ def _schemas(own: list[str], config: Config) -> Mapping[str, Mapping[str, Any]]:
         "scale": {
             "enum": [_QUICK, _FULL],
             "default": _QUICK,
-            "description": f"of a built-in workload; of {', '.join(READ_WORKLOADS)} the number of pairs alone",
+            "description": "how much of a source is read, and how many pairs by default",
         },
         "states": {
             "type": "array",
             "items": {"enum": list(STATES)},
             "default": list(STATES),
-            "description": f"of {' and '.join(WORKLOADS)}: with nothing kept, with all kept, and after one edit",
+            "description": "with nothing kept, with all kept, and after one edit",
         },
         "baseline": {**side, "default": own[0] if own else "", "description": "own function, or module:function"},
         "optimized": {**side, "default": own[-1] if own else "", "description": "what is held against the baseline"},
         "state": {
             "enum": ["any", "cold"],
             "default": "any",
-            "description": "of own functions: taking turns in one process, or each in a fresh one",
+            "description": "taking turns in one process, or each in a fresh one",
         },
         "pairs": {
             "anyOf": [pairs, {"type": "null"}],
             "default": None,
             "description": f"interleaved pairs of samples; {unset}",
         },
-        "memory": {"type": "boolean", "default": False, "description": "of own functions: their peak memory too"},
+        "memory": {"type": "boolean", "default": False, "description": "their peak memory too"},
     }
 
 

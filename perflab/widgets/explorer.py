@@ -151,6 +151,9 @@ class Explorer(Panel):
         self.say("Run B is held against run A.")
 
     def _drill(self) -> None:
+        frame = self._controls.values["frame"]
+        of_accesses = () if frame == "accesses" else ("event", "tier", "operation")
+        self.form.unused = [*of_accesses, *(() if frame in _TEXTS else ("text",))]
         self._latest.want(dict(self._controls.values))
 
     def _draw(self, values: Mapping[str, Any]) -> None:
@@ -232,9 +235,9 @@ def _schemas() -> dict[str, dict[str, Any]]:
 
     return {
         "frame": choice("accesses", list(FRAMES), "which rows"),
-        "event": choice(_ANY, [_ANY, *ACCESS_EVENTS], "of accesses"),
-        "tier": choice(_ANY, [_ANY, "l1", "l2", "l3"], "of accesses"),
-        "operation": {"type": "string", "default": "", "description": "of accesses: its exact name; empty: any"},
+        "event": choice(_ANY, [_ANY, *ACCESS_EVENTS], "what happened"),
+        "tier": choice(_ANY, [_ANY, "l1", "l2", "l3"], "where"),
+        "operation": {"type": "string", "default": "", "description": "its exact name; empty: any"},
         "text": {
             "type": "string",
             "default": "",

@@ -1,5 +1,5 @@
 // A form of labelled controls: sliders with an exact text beside them, switches, choices, texts.
-// In: the traits fields, values, positions, messages. Out: edits; nothing is checked here, the kernel does that.
+// In: the traits fields, values, positions, messages, unused. Out: edits; nothing is checked here, the kernel does that.
 
 function element(name, attributes = {}, ...children) {
   const made = document.createElement(name);
@@ -31,8 +31,9 @@ function sender(model, form, shown) {
     answered,
     waits: (path) => path in pending || path in under_way,
     send(path, value) {
-      // Enter is a key and a change: sent twice, the second one would come after the click on a button that follows.
-      const sent = path in pending ? pending[path] : under_way[path];
+      // Enter is a key and a change, and leaving a field may be another one. What is sent twice could be taken after
+      // the click on a button that follows: each widget's messages may have a thread of their own.
+      const sent = [pending, under_way, model.get("values")].find((one) => path in one)?.[path];
       if (JSON.stringify(sent) === JSON.stringify(value)) return;
       pending[path] = value;
       flush();
@@ -112,6 +113,7 @@ function text(field, id, send) {
   return { inputs: [line], parts: [line], show(value) { if (line.value !== value) line.value = value; } };
 }
 
+const SHOWN = ["values", "positions", "messages", "unused"];
 const KINDS = { slider, switch: toggle, choice, choices, lines, text };
 
 function control(model, given, form, edits) {
@@ -145,6 +147,7 @@ function control(model, given, form, edits) {
       const said = model.get("messages")[field.path] ?? "";
       if (message.textContent !== said) message.textContent = said;
       row.classList.toggle("wrong", said !== "");
+      row.classList.toggle("unused", model.get("unused").includes(field.path));
       for (const input of made.inputs) input.setAttribute("aria-invalid", String(said !== ""));
     },
   };
@@ -197,12 +200,12 @@ function render({ model, el }) {
     // A page may forbid it; the text is shown too.
     await navigator.clipboard?.writeText(message.copy).catch(() => {});
   };
-  for (const trait of ["values", "positions", "messages"]) model.on(`change:${trait}`, show);
+  for (const trait of SHOWN) model.on(`change:${trait}`, show);
   model.on("change:answered", edits.answered);
   model.on("msg:custom", copy);
   show();
   return () => {
-    for (const trait of ["values", "positions", "messages"]) model.off(`change:${trait}`, show);
+    for (const trait of SHOWN) model.off(`change:${trait}`, show);
     model.off("change:answered", edits.answered);
     model.off("msg:custom", copy);
   };

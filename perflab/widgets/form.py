@@ -32,6 +32,8 @@ class Form(anywidget.AnyWidget):
         What a hand set since the last answer: `values`, and the `id` that the answer repeats.
     messages : dict
         What is wrong with it.
+    unused : list of str
+        Paths of controls that mean nothing beside what others say; they are not shown.
     """
 
     _esm = _SCRIPT
@@ -43,6 +45,7 @@ class Form(anywidget.AnyWidget):
     edits = traitlets.Dict().tag(sync=True)
     answered = traitlets.Unicode("").tag(sync=True)
     opened = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    unused = traitlets.List(traitlets.Unicode()).tag(sync=True)
     searchable = traitlets.Bool(False).tag(sync=True)
 
     @classmethod
@@ -66,7 +69,7 @@ class Form(anywidget.AnyWidget):
             searchable=searchable,
         )
         made.observe(panel.guarded(lambda change: on_edit(change["new"])), "values")
-        made.observe(panel.guarded(lambda change: made._take(change["new"])), "edits")
+        made.observe(panel.guarded(made._take), "edits")
         return made
 
     def put(self, path: str, value: Shown) -> None:
@@ -83,6 +86,7 @@ class Form(anywidget.AnyWidget):
         """Ask the browser to put a text on the clipboard."""
         self.send({"copy": text})
 
-    def _take(self, edits: Mapping[str, Any]) -> None:
+    def _take(self, change: Mapping[str, Any]) -> None:
+        edits = change["new"]
         self.values = {**self.values, **edits["values"]}
         self.answered = str(edits["id"])

@@ -25,6 +25,7 @@ function render({ model, el }) {
     model.set("picked", { pick: one.dataset.pick, count: (model.get("picked").count ?? 0) + 1 });
     model.save_changes();
   };
+  el.classList.add("perflab-listing");
   el.addEventListener("click", pick);
   model.on("change:html", show);
   model.on("change:marked", mark);

@@ -5,6 +5,7 @@ In: a system at work. Out: a panel that draws itself anew until it is paused or 
 
 from __future__ import annotations
 
+import json
 import time
 import weakref
 from collections import Counter, deque
@@ -19,7 +20,7 @@ from perflab.present.sections import effects, optimizations
 from perflab.units import format_quantity
 from perflab.widgets.controls import Controls
 from perflab.widgets.following import Following
-from perflab.widgets.panel import Panel, button, figure, markup, row
+from perflab.widgets.panel import Panel, button, figure, markup, need_system, row
 from perflab.widgets.prediction import tile, tiles
 from perflab.widgets.rows import newest_frames, shown_rows
 
@@ -50,6 +51,11 @@ class Monitor(Panel):
         Seconds between two drawings; by default the interval of the system's own monitor.
     clock
         Seconds that never go back.
+
+    Raises
+    ------
+    ConfigError
+        If it is given no system.
     """
 
     def __init__(
@@ -60,6 +66,7 @@ class Monitor(Panel):
         every_s: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        need_system(system, "monitor")
         super().__init__("Monitor", "monitor")
         self._system, self._every_s, self._clock = system, every_s, clock
         self._managed: deque[tuple[float, float]] = deque()
@@ -130,6 +137,7 @@ class Monitor(Panel):
         if self.is_closed:
             return False
         if self._system.is_closed:
+            self.look()
             self.say("The system is closed; this is how it ended.")
             return False
         self.look()
@@ -204,7 +212,7 @@ class Monitor(Panel):
         tried = self._system.frames.optimizations
         relief = tried[tried["trigger"] == "memory_pressure"].tail(_EVENTS)
         steps, changed = optimizations(relief), effects(relief)
-        happened = shown_rows("events", events, "Events of the window")
+        happened = shown_rows("events", events.assign(payload=events["payload"].map(_in_words)), "Events of the window")
         return (
             happened.html() if happened else _none("No event in the window."),
             replace(steps, caption="Relief of memory, step by step").html() + (changed.html() if changed else "")
@@ -216,6 +224,13 @@ class Monitor(Panel):
 def _schemas(window_s: float) -> dict[str, dict[str, Any]]:
     window = {"type": "number", "minimum": 5, "maximum": 3600, "default": window_s}
     return {"window_s": {**window, "title": "window", "description": "seconds that the charts show"}}
+
+
+def _in_words(payload: object) -> str:
+    """Return what an event says, which is recorded as JSON, for people."""
+    said = json.loads(payload) if isinstance(payload, str) else {}
+    shown = {name: f"{value:.3g}" if isinstance(value, float) else value for name, value in said.items()}
+    return ", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in shown.items())
 
 
 def _none(said: str) -> str:

@@ -11,11 +11,11 @@ from typing import Any, ParamSpec, TypeVar
 
 import ipywidgets as widgets
 
-from perflab.errors import PerflabError
+from perflab.errors import ConfigError, PerflabError
 from perflab.present import escape
 from perflab.widgets.look import Look
 
-__all__ = ["Panel", "button", "figure", "markup", "row"]
+__all__ = ["Panel", "button", "figure", "markup", "need_system", "row"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -89,6 +89,18 @@ class Panel:
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         return self.widget._repr_mimebundle_(**kwargs)
+
+
+def need_system(given: object, panel: str) -> None:
+    """Refuse what is no system.
+
+    Raises
+    ------
+    ConfigError
+        With what was given to which panel.
+    """
+    if not (hasattr(given, "apply") and hasattr(given, "frames")):
+        raise ConfigError(f"A {panel} was given a {type(given).__name__}; give it a system: PerformanceSystem().")
 
 
 def _close(widget: Any) -> None:

@@ -19,7 +19,7 @@ from perflab.system.apply import changes
 from perflab.widgets.draft import Draft
 from perflab.widgets.fields import Field, Shown, config_fields
 from perflab.widgets.form import Form
-from perflab.widgets.panel import Panel, button, figure, markup, row
+from perflab.widgets.panel import Panel, button, figure, markup, need_system, row
 from perflab.widgets.prediction import Asked, Prediction, memory_tile, tiles
 from perflab.widgets.proving import proof_html, prove
 from perflab.widgets.redraw import Latest
@@ -48,6 +48,11 @@ class Tuner(Panel):
     trace
         What to predict from; by default what the system read so far.
 
+    Raises
+    ------
+    ConfigError
+        If it is given something else than a system.
+
     Attributes
     ----------
     config : Config
@@ -57,6 +62,8 @@ class Tuner(Panel):
     def __init__(
         self, system: PerformanceSystem | None = None, config: Config | None = None, *, trace: Trace | None = None
     ) -> None:
+        if system is not None:
+            need_system(system, "tuner")
         super().__init__("Tuner", "tuner")
         self._system, self._trace = system, trace
         self._in_force = config or Config() if system is None else system.config

@@ -33,6 +33,7 @@ FAULTS: dict[str, str] = {
     "kills, evictions, clock steps and relief at once": "nothing lost, nothing wrong, no leak",
     "killed while it records": "the run opens with all that was flushed, and tells what the program was doing",
     "killed with a private folder": "the folder goes at the next start",
+    "killed again and again, with resizes, relief and set clocks": "acknowledged values are there, counts add up",
     "killed with workers": "no process is left",
     "disk full during a set": ROOM,
     "disk full at open": ROOM,

@@ -37,6 +37,7 @@ WORKER = SCRIPT.with_name("soak_worker.py")
 CLOCKS_S = (0, -7_200, 7_200, 30, -30)
 LINE_S = 30.0
 STILL_S = 30.0
+START_S = 180.0
 JUDGED_S = 300.0
 ELDER = 0
 """The slot whose process is never killed, so that its memory and files can be judged."""
@@ -127,6 +128,7 @@ class Soak:
         """Wait for the end of a process, look at its run, and start another."""
         self.ended(slot, status)
         self.first[slot] = self.ledger.steps[slot]
+        self.moved[slot] = (0, time.monotonic())
         self.processes[slot] = self.start(slot)
 
     def ended(self, slot: int, status: int) -> None:
@@ -165,14 +167,10 @@ class Soak:
                 self.ended(slot, 0)
                 raise BrokenError(f"process {process.pid} of slot {slot} ended by itself")
             steps, now = int(self.ledger.steps[slot].min()), time.monotonic()
-            before, since = self.moved[slot]
-            self.moved[slot] = (steps, now) if steps != before else (before, since)
-            if now - since > STILL_S:
-                process.send_signal(signal.SIGUSR1)
-                time.sleep(1)
-                process.kill()
-                _, said = process.communicate()
-                raise BrokenError(f"a thread of slot {slot} stands still: {self.ledger.steps[slot]}\n{said}")
+            if steps != self.moved[slot][0]:
+                self.moved[slot] = (steps, now)
+            elif now - self.moved[slot][1] > (STILL_S if self.begun(slot) else START_S):
+                raise BrokenError(f"a thread of slot {slot} stands still: {self.ledger.steps[slot]}\n{_asked(process)}")
 
     def check_databases(self) -> None:
         """Have sqlite look through both databases while they are at work."""
@@ -207,7 +205,7 @@ class Soak:
         """Kill what still runs."""
         for process in self.processes:
             process.kill()
-            process.communicate()
+            process.wait()
 
     def check_flat(self, seconds: float) -> None:
         """Judge the figures that were noted every second, where that was long enough for caches to have filled."""
@@ -226,6 +224,14 @@ class Soak:
             uneven += [] if grown.high <= bound else [name]
         if uneven:
             raise BrokenError(f"not flat: {', '.join(uneven)}")
+
+
+def _asked(process: subprocess.Popen[str]) -> str:
+    """Kill a process, and return where its threads stood."""
+    process.send_signal(signal.SIGUSR1)
+    time.sleep(1.0)
+    process.kill()
+    return process.communicate()[1]
 
 
 def check_vault(folder: Path, ledger: Ledger) -> None:

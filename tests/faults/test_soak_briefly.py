@@ -14,6 +14,7 @@ from perflab.cache import DiskCache
 
 
 @pytest.mark.fault("kills, evictions, clock steps and relief at once")
+@pytest.mark.fault("killed again and again, with resizes, relief and set clocks")
 def test_ten_seconds_are_clean() -> None:
     found = subprocess.run(
         [sys.executable, SCRIPT, "--minutes", "0.2", "--seed", "1"], capture_output=True, text=True, check=False

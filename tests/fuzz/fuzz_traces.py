@@ -25,7 +25,7 @@ SCRATCH = Path(tempfile.mkdtemp(prefix="perflab-fuzz-"))
 
 def _parquet() -> bytes:
     out = io.BytesIO()
-    pq.write_table(pa.table({"key": ["a", "b", None], "time": [0.0, 1.0, 2.0], "size": [1, None, 3]}), out)
+    pq.write_table(pa.table({"key": ["a", "b", "a"], "time": [0.0, 1.0, 2.0], "size": [1, None, 3]}), out)
     return out.getvalue()
 
 

@@ -9,6 +9,7 @@ import struct
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet
 import pytest
 
 import perflab
@@ -204,3 +205,11 @@ def test_a_recorded_run_in_memory_and_in_its_folder(tmp_path):
         assert trace.setting.size == 1_000_000
         assert trace.setting.policy == "lru"
     assert len(system.frames.trace(key="1")) == 3
+
+
+def test_a_key_in_parquet_that_is_no_text_is_refused(tmp_path):
+    bytes_of_no_text = pa.array([b"\xff", b"a"], pa.binary())
+    keys_of_no_text = pa.StringArray.from_buffers(2, *bytes_of_no_text.buffers()[1:])
+    pa.parquet.write_table(pa.table({"key": keys_of_no_text}), tmp_path / "t.parquet")
+    with pytest.raises(perflab.errors.SourceError, match="UTF8"):
+        perflab.read_trace(tmp_path / "t.parquet")

@@ -40,3 +40,10 @@ def said(panel: Any) -> str:
 
 def words(html: str) -> str:
     return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]*>", " ", html))).strip()
+
+
+def parts(widget: Any) -> Iterator[Any]:
+    """Yield a widget and all that is in it."""
+    yield widget
+    for child in getattr(widget, "children", ()):
+        yield from parts(child)

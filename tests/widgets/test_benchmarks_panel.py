@@ -40,6 +40,20 @@ def test_a_benchmark_runs_elsewhere_and_its_samples_come_home(tmp_path: Path) ->
     assert not panel.run_button.disabled
 
 
+@pytest.mark.parametrize(
+    ("workload", "used"),
+    [
+        ("cross-validation", ["workload", "scale", "states", "pairs"]),
+        ("tune", ["workload", "scale", "pairs"]),
+        ("two functions of my own", ["workload", "baseline", "optimized", "state", "pairs", "memory"]),
+    ],
+)
+def test_only_what_a_workload_asks_for_is_shown(tmp_path: Path, workload: str, used: list[str]) -> None:
+    panel = Benchmarks([by_list, by_stream], runs_dir=tmp_path)
+    panel.form.put("workload", workload)
+    assert [name for name in panel.form.values if name not in panel.form.unused] == used
+
+
 @pytest.mark.parametrize("name", [*WORKLOADS, *READ_WORKLOADS])
 def test_every_workload_of_the_registry_can_be_begun(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str

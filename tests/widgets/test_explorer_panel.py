@@ -17,7 +17,7 @@ HOSTILE = "<script>alert(1)</script>"
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
-    for name, size in (("small", "20 kB"), ("large", "60 kB")):
+    for name, size in (("small", "5 kB"), ("large", "60 kB")):
         config = SMALL.replace(cache={"l1_bytes": size})
         with reading(config, run_dir=folder / name, label=f"{name} {HOSTILE}") as system:
             system.cache.get_or_load(HOSTILE, lambda: 1)
@@ -40,7 +40,7 @@ def test_two_runs_are_held_against_each_other(runs: Path) -> None:
     panel.runs.pick(str(runs / "large"))
     assert panel.settle(60)
     shown = words(panel.shown)
-    assert "cache.l1_bytes settings 20000 60000" in shown
+    assert "cache.l1_bytes settings 5000 60000" in shown
     assert "▲ higher" in shown
     compared = perflab.compare(runs / "small", runs / "large").frame().set_index("name")
     assert f"{compared.loc['cache.hit_rate', 'b'] * 100:.1f} %" in shown

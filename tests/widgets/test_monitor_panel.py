@@ -33,6 +33,8 @@ def test_events_and_relief_are_listed() -> None:
         monitor = watched(system)
         monitor.look()
         assert "optimization_complete" in monitor.shown
+        assert "tried: " in words(monitor.shown)
+        assert "null" not in monitor.shown
         assert "Relief of memory, step by step" in monitor.shown
 
 

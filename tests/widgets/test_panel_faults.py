@@ -15,7 +15,7 @@ from typing import Any
 
 import ipywidgets
 import pytest
-from panels import SMALL, reading, said
+from panels import SMALL, parts, reading, said
 
 from perflab import PerformanceSystem
 from perflab.widgets import Benchmarks, Explorer, Monitor, Targets, Tuner, WhatIfPanel
@@ -107,13 +107,6 @@ def ended(panel: Panel) -> None:
         panel.background.cancel()
         panel.wait(LONGEST_S)
     panel.close()
-
-
-def parts(widget: Any) -> Iterator[Any]:
-    """Yield a widget and all that is in it."""
-    yield widget
-    for child in getattr(widget, "children", ()):
-        yield from parts(child)
 
 
 def acts(system: PerformanceSystem, panel: Panel) -> dict[str, Callable[[], object]]:
