@@ -39,6 +39,9 @@ class Observed(Protocol):
     _info: Mapping[str, Any]
     _started: float
 
+    @property
+    def is_closed(self) -> bool: ...
+
     def _refuse_closed(self) -> None: ...
 
 
@@ -89,7 +92,10 @@ class Observation:
         return self.run().plot(name)
 
     def statistics(self) -> dict[str, Any]:
-        """Return counts and sizes of the session, cache, resources and optimizations, counted over the frames."""
+        """Return counts and sizes of the session, cache, resources and optimizations, counted over the frames.
+
+        `tiers` is None once the system is closed: nothing is held any more.
+        """
         from perflab.system.statistics import statistics
 
         recorder = self._system._recorder
@@ -98,7 +104,7 @@ class Observation:
             "rows_dropped": recorder.rows_dropped,
             "sample_ratio": recorder.sample_ratio,
             **statistics(recorder.frames),
-            "tiers": self._system.cache.stats(),
+            "tiers": None if self._system.is_closed else self._system.cache.stats(),
         }
 
     def recommendations(self) -> pd.DataFrame:

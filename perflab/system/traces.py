@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from perflab import compiled
 from perflab.config import Config
+from perflab.errors import SourceError
 from perflab.trace import Setting, Trace, read_file
 
 if TYPE_CHECKING:
@@ -78,6 +79,11 @@ def whatif(
 
     A path is read by `read_trace`.
 
+    Raises
+    ------
+    SourceError
+        If it is neither a trace nor a path, or cannot be read.
+
     Examples
     --------
     >>> whatif(Trace.of([1, 2, 1, 2])).mrc("lru")[["size", "miss_ratio"]].values.tolist()
@@ -85,6 +91,10 @@ def whatif(
     """
     from perflab.system.what_if import WhatIf
 
+    if not isinstance(trace, Trace | str | os.PathLike):
+        raise SourceError(
+            f"The trace is a {type(trace).__name__}; give the path of one, `frames.trace()`, or `Trace.of(keys)`."
+        )
     given = trace if isinstance(trace, Trace) else read_trace(trace)
     return WhatIf(given, by=by, current=current, workers=workers)
 

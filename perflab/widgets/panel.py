@@ -5,12 +5,14 @@ In: widgets. Out: one widget that a notebook shows.
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 import ipywidgets as widgets
 
+from perflab.compiled import telling
 from perflab.errors import ConfigError, PerflabError
 from perflab.present import escape
 from perflab.widgets.look import Look
@@ -61,6 +63,21 @@ class Panel:
         """Show an exception in the status line."""
         said = str(error) if isinstance(error, PerflabError) else f"{type(error).__name__}: {error}"
         self.say(said.partition("\n")[0], is_wrong=True)
+
+    @contextlib.contextmanager
+    def telling(self) -> Iterator[None]:
+        """Show in the status line what is waited for inside, and afterwards what stood there before."""
+        before = self.status.value
+        told = [before]
+
+        def tell(text: str) -> None:
+            self.say(text)
+            told.append(self.status.value)
+
+        with telling(tell):
+            yield
+        if self.status.value == told[-1]:  # nobody else said something meanwhile
+            self.status.value = before
 
     def guarded(self, callback: Callable[P, R]) -> Callable[P, R | None]:
         """Return a callback whose exception becomes the status line; a notebook would show nothing of it.

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from perflab.compiled import telling
 from perflab.config import Config
 from perflab.config.write import to_code, to_toml
 from perflab.errors import PerflabError
@@ -206,7 +205,7 @@ class Tuner(Panel):
         self._latest.want(self._draft.config)
 
     def _draw(self, config: Config) -> None:
-        with telling(self.say):
+        with self.telling():
             self._tiles.value, self._chart.value = self._drawn(config)
 
     def _drawn(self, config: Config) -> tuple[str, str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from perflab.compiled import telling
 from perflab.errors import ConfigError
 from perflab.present import escape
 from perflab.system.what_if import RECOMMENDABLE, WhatIf
@@ -128,7 +127,7 @@ class WhatIfPanel(Panel):
             self._latest.want(self.asked)
 
     def _draw(self, asked: Asked) -> None:
-        with telling(self.say):
+        with self.telling():
             found = self._prediction
             chart = figure(found.chart(asked))
             note = f'<p class="note">{escape.html(found.note)}</p>' if found.note else ""
@@ -158,7 +157,7 @@ class WhatIfPanel(Panel):
         self._advising.want(self.asked)
 
     def _advise(self, asked: Asked) -> None:
-        with telling(self.say):
+        with self.telling():
             found = self._prediction.what_if.recommend("hit_rate", {"hit_rate": asked.target})
         self._advice.value = f'<p class="advice"><b>Recommended:</b> {escape.html(found)}</p>'
         if found.setting is None:

@@ -91,6 +91,14 @@ def test_statistics_are_counts_over_the_frames(system: PerformanceSystem) -> Non
     assert tiers.loc["all", "hits"] == 2
 
 
+def test_a_closed_system_still_tells_its_counts(system: PerformanceSystem) -> None:
+    system.cache["k"] = 1
+    system.cache.get("k")
+    system.close()
+    told = system.statistics()
+    assert (told["cache"]["hits"], told["tiers"]) == (1, None)
+
+
 def test_no_accesses_have_no_hit_rate(system: PerformanceSystem) -> None:
     assert math.isnan(system.statistics()["cache"]["hit_rate"])
 

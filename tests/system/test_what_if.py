@@ -13,7 +13,7 @@ import perflab
 from perflab import Trace
 from perflab.cache import MemoryCache, TieredCache, TTLCache
 from perflab.cache.policy import POLICIES
-from perflab.errors import ConfigError, PerflabError
+from perflab.errors import ConfigError, PerflabError, SourceError
 from perflab.record import Recorder
 from perflab.system.what_if import RECOMMENDABLE, WhatIf
 from perflab.workloads.accesses import zipf
@@ -78,6 +78,11 @@ def some_trace(**columns):
     keys = np.array(READS)
     given = {"nbytes": SIZES[keys], "times": np.arange(len(keys)) * 0.5, "costs": keys / 10_000, **columns}
     return Trace.of(keys, **given)
+
+
+def test_what_is_no_trace_is_refused():
+    with pytest.raises(SourceError, match=r"The trace is a list; give the path of one"):
+        perflab.whatif([1, 2])  # type: ignore[arg-type]  # what it refuses
 
 
 def test_saved_seconds_are_those_of_the_loads_that_hits_spare():

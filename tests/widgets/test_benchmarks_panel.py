@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ from panels import said, words
 import perflab
 from perflab import Config
 from perflab.errors import BenchmarkError
+from perflab.system.detached import Progress
 from perflab.widgets import Benchmarks
+from perflab.widgets.benchmarks import _bar
 from perflab.workloads.reads import READ_WORKLOADS
 from perflab.workloads.staging import WORKLOADS
 
@@ -37,6 +40,9 @@ def test_a_benchmark_runs_elsewhere_and_its_samples_come_home(tmp_path: Path) ->
     assert f"finished , {taken} samples" in words(panel.shown)
     assert "Partial" not in panel.shown
     assert "Before and after" in panel.shown
+    drawn = re.search(r'aria-label="([^"]*)"', panel.shown)
+    assert drawn is not None
+    assert "samples" in drawn[1]
     assert not panel.run_button.disabled
 
 
@@ -94,6 +100,13 @@ def test_a_cancelled_benchmark_keeps_what_it_has_and_says_so(tmp_path: Path) -> 
     assert len(run.frames.samples) >= 4
     assert said(panel).startswith(f"Cancelled: {len(run.frames.samples)} samples are kept")
     assert "Partial" in panel.shown
+
+
+def test_how_long_it_will_take_is_told_while_it_runs() -> None:
+    going_on = Progress("running", "optimized (warm)", 12, 40, 95.0)
+    assert words(_bar(going_on, 12)) == "12 of 40 samples, 95.0 s left optimized (warm)"
+    assert 'value="12"' in _bar(going_on, 12)
+    assert "left" not in _bar(Progress("running", "making ready"), 0)
 
 
 def test_a_new_panel_finds_the_benchmark_that_runs(tmp_path: Path) -> None:

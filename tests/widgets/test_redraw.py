@@ -4,6 +4,7 @@ import threading
 
 from panels import said
 
+from perflab import compiled
 from perflab.widgets.controls import Controls
 from perflab.widgets.following import Following
 from perflab.widgets.panel import Panel
@@ -51,6 +52,19 @@ def test_nothing_is_left_running_when_all_is_drawn() -> None:
         if thread.name == "perflab-redraw":
             thread.join(10)
     assert threading.active_count() <= before
+
+
+def test_what_is_waited_for_is_told_until_it_is_there() -> None:
+    panel, seen = Panel("Any", "any"), list[str]()
+    panel.say("before")
+    with panel.telling():
+        compiled._listeners[-1]("compiling")
+        seen.append(said(panel))
+    seen.append(said(panel))
+    with panel.telling():
+        compiled._listeners[-1]("compiling")
+        panel.say("pressed meanwhile")
+    assert [*seen, said(panel)] == ["compiling", "before", "pressed meanwhile"]
 
 
 def test_looking_goes_on_after_a_failing_look_and_ends_when_it_is_stopped() -> None:
