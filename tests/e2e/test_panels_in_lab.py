@@ -361,6 +361,8 @@ def begin(dashboard: Dashboard, pairs: int) -> None:
     pairs_field = dashboard.panel("benchmarks").locator('[data-path="pairs"]').get_by_role("textbox")
     pairs_field.fill(str(pairs))
     pairs_field.press("Enter")
+    slider = dashboard.panel("benchmarks").locator('[data-path="pairs"]').get_by_role("slider")
+    expect(slider).to_have_value(str(pairs - 1))
     dashboard.press("benchmarks", "Run")
     expect(dashboard.panel("benchmarks").get_by_role("progressbar")).to_be_visible()
 
