@@ -102,8 +102,15 @@ def _column_names(path: Path, line: str) -> list[str]:
 
 
 def _fields(line: str) -> list[str]:
-    fields = next(csv.reader([line.lstrip("#").strip()]), [])
-    return [name.strip().lower() for name in fields]
+    return [name.strip().lower() for name in _split(line.lstrip("#").strip())]
+
+
+def _split(line: str) -> list[str]:
+    """Return the fields of a line; one that is no CSV, as with a lone carriage return, is one field."""
+    try:
+        return next(csv.reader([line]), [])
+    except csv.Error:
+        return [line]
 
 
 def _typed(lines: bytes, number: int, names: Sequence[str], wrong: Wrong) -> Columns:
@@ -174,7 +181,7 @@ def _flaw(line: str, names: Sequence[str]) -> str:
     """Return what is wrong with a line, or nothing."""
     if not line.strip():
         return ""
-    fields = next(csv.reader([line]), [])
+    fields = _split(line)
     if len(fields) != len(names):
         return f"{len(fields)} columns where {len(names)} are expected"
     flaws = (_flaw_of(name, text.strip()) for name, text in zip(names, fields, strict=True) if name)

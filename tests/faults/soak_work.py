@@ -83,6 +83,8 @@ class Caller(threading.Thread):
         """Whatever a process of this slot was acknowledged before it was killed is there."""
         for key in range(OWN_KEYS):
             self.check_own(self.work.slot, self.thread, key)
+            if not self.work.ledger.tried[self.work.slot, self.thread, key]:
+                self.put(key)
 
     def read_shared(self) -> None:
         """Read a key that anybody may load."""
@@ -125,7 +127,11 @@ class Caller(threading.Thread):
 
     def write_vault(self) -> None:
         """Write a key of one's own to a store that evicts nothing."""
-        mine = self.work.slot, self.thread, self.random.randrange(OWN_KEYS)
+        self.put(self.random.randrange(OWN_KEYS))
+
+    def put(self, key: int) -> None:
+        """Write the next value of a key of one's own, and say what came of it."""
+        mine = self.work.slot, self.thread, key
         number = int(self.work.ledger.tried[mine]) + 1
         self.work.ledger.tried[mine] = number
         before = time.time()

@@ -55,14 +55,14 @@ def test_both_sides_of_a_fork_work_and_report_their_own_rows_and_memory(tmp_path
 
 
 WAITING = """
-import signal, sys
+import psutil, signal, sys
 from perflab import Config, PerformanceSystem
 
 quiet = {"enable_auto_optimization": False, "resource_monitoring": {"enabled": False}}
 system = PerformanceSystem(Config(**quiet, parallel={"workers": 2}))
 system.cache.set("key", b"x" * 100_000)
 list(system._workers.map(len, ["a", "b"]))
-print(system.cache.l3.folder, *system._workers._executor._processes, flush=True)
+print(system.cache.l3.folder, *(child.pid for child in psutil.Process().children()), flush=True)
 signal.pause()
 """
 

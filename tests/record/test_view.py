@@ -195,13 +195,13 @@ def test_to_parquet_makes_the_folder_and_replaces_what_is_there(frames: Frames, 
     assert gather("accesses", [folder / "accesses.parquet"]).to_pylist() == accesses(30).to_pylist()
 
 
-def test_files_that_are_exported_are_as_private_as_the_user_says(frames: Frames, tmp_path: Path) -> None:
+def test_files_that_are_exported_are_their_owners_alone(frames: Frames, tmp_path: Path) -> None:
     before = os.umask(0o022)
     try:
         (file, *_) = frames.to_parquet(tmp_path)
     finally:
         os.umask(before)
-    assert file.stat().st_mode & 0o777 == 0o644
+    assert file.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_folder_that_cannot_be_written_is_named(frames: Frames, tmp_path: Path) -> None:

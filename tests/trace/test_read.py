@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import lzma
 import struct
@@ -213,3 +214,9 @@ def test_a_key_in_parquet_that_is_no_text_is_refused(tmp_path):
     pa.parquet.write_table(pa.table({"key": keys_of_no_text}), tmp_path / "t.parquet")
     with pytest.raises(perflab.errors.SourceError, match="UTF8"):
         perflab.read_trace(tmp_path / "t.parquet")
+
+
+@pytest.mark.parametrize("text", ["time,key\rx,size\n1,a,2\n", "key,size\na,1\nb\rc,2\na,1\n" + "x" * 200_000 + ",1\n"])
+def test_what_the_csv_module_refuses_is_a_wrong_line(tmp_path, text):
+    with contextlib.suppress(perflab.errors.SourceError):
+        assert keys(perflab.read_trace(write(tmp_path / "t.csv", text)))[0] == "a"

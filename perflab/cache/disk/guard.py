@@ -62,7 +62,6 @@ class GuardedStore:
         self._warned: set[str] = set()
         self._obsolete: set[bytes] = set()
         self._failure = ""
-        self._torn = False
         self._store: Backend | None = self._open()
         enlist(self)
 
@@ -105,13 +104,11 @@ class GuardedStore:
         with self.lock:
             left = self._attempt(lambda store: store.write(rows, now, self._spare, instead), None, keys)
             if left is not None:
-                self._torn = False
                 self._obsolete.difference_update(keys)
                 self._remove_obsolete()
             elif self._failure == "busy":
                 self._obsolete.update(keys)  # to ask again would be to wait again
             else:
-                self._torn = True
                 self.drop(keys)
         return left
 
@@ -143,8 +140,7 @@ class GuardedStore:
     def clear(self) -> None:
         """Remove every row; a database that cannot even be emptied, as on a full disk, is deleted and begun anew."""
         with self.lock:
-            # A commit whose sync failed may be in the journal all the same, where who opens the folder next finds it.
-            if self._torn or self._attempt(lambda store: store.wipe(), None) is None:
+            if self._attempt(lambda store: store.wipe(), None) is None:
                 self._begin_anew()
             self._obsolete.clear()
             self._obsolete.update(key for key, _ in self.rows(-math.inf))
@@ -240,7 +236,6 @@ class GuardedStore:
             self._opened().close()
             with exclusive(self.folder):
                 delete_files(self.folder)
-                self._torn = False
         self._reopen()
 
     def _remove_obsolete(self) -> None:

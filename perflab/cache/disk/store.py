@@ -192,6 +192,9 @@ class Store(diskcache.Cache):  # type: ignore[misc]  # diskcache ships no types
             rows = self._sql("SELECT key, size, filename FROM Cache").fetchall()
             self._sql("DELETE FROM Cache")
             recount(self._con)
+            # Of a commit that changes nothing sqlite writes nothing: it would neither fail where syncs do, nor go over
+            # what a commit whose sync failed has left in the journal, which who opens the folder next would find.
+            self._sql("UPDATE Settings SET value = value + 1 WHERE key = 'hits'")
             unneeded.extend(name for *_, name in rows)
         return [(key, size) for key, size, _ in rows if type(key) is bytes]
 

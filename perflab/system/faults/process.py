@@ -25,7 +25,7 @@ _SLOW_S = 0.2
 _SLOW_LOADS = 10
 _LOOK_S = 0.005
 _BALLAST = 64_000_000
-_NOTICED_S = 5.0
+_NOTICED_S = 15.0
 _WORKER = "perflab.parallel.worker"
 
 

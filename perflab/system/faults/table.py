@@ -64,7 +64,7 @@ _ALL = (
         "memory-pressure",
         "64 MB more than the settings allow",
         "the memory is given back",
-        "the system did not notice within 5 s",
+        "the system did not notice within 15 s",
         process.fill_memory,
         settings=_NOTICES,
         needs_disk_tier=False,
