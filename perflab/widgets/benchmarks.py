@@ -84,9 +84,10 @@ class Benchmarks(Panel):
         self.cancel_button = button("Cancel", self.cancel, self, hint="End it; what was measured is kept")
         self._bar, self._chart, self._table = markup(""), markup(""), markup("")
         self._following = Following(self.guarded(self._look), lambda: _LOOK_S)
-        beside = row([self._bar, self._chart, self._table], "beside")
+        beside = row([self._bar, self._chart], "beside")
         actions = row([self.run_button, self.cancel_button])
-        self.fill(row([row([self.form, actions], "beside"), beside], "columns"))
+        # The verdict is the last column of the table, which needs the whole width.
+        self.fill(row([row([self.form, actions], "beside"), beside], "columns"), self._table)
         self._turn(is_running=False)
         self.guarded(self._attach)()
 

@@ -135,6 +135,8 @@ function control(model, given, form, edits) {
   for (const input of made.inputs.filter((one) => !["range", "checkbox"].includes(one.type))) {
     input.addEventListener("input", () => { typing = true; });
     for (const end of ["change", "blur"]) input.addEventListener(end, () => { typing = false; });
+    // Enter gives a line, whether or not the browser calls that a change.
+    if (input.type === "text") input.addEventListener("keydown", (event) => { typing &&= event.key !== "Enter"; });
   }
   const row = element("div", { class: `field ${field.kind}`, "data-path": field.path },
     name, element("span", { class: "control" }, ...made.parts), about, message);

@@ -298,19 +298,18 @@ def turn(control: Locator) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_fault_in_a_callback_is_one_line_in_the_panel(dashboard: Dashboard, kind: str) -> None:
     name = kind.replace("-", "_")
-    dashboard.do(f"broken.append({name})")
+    dashboard.do("explorer.selected or explorer.runs.pick('stored/small'); explorer.settle(30)")
+    dashboard.do(f"form = getattr({name}, 'form', None); kept = form and dict(form.values); broken.append({name})")
     tried = []
     for what, act in acts(dashboard.panel(kind)):
         dashboard.do(f"{name}.say('')")
         act()
         expect(dashboard.status(kind), what).to_have_text("✗ RuntimeError: injected")
         tried.append(what)
-    dashboard.do("broken.clear()")
+    dashboard.do("broken.clear()\nif form: form.values = kept")
     assert len(tried) == ACTS[kind], tried
     assert dashboard.problems() == []
     assert dashboard.said == []
-    if kind == "tuner":
-        dashboard.press("tuner", "Reset")
 
 
 ACTS = {"tuner": 7, "what-if": 3, "monitor": 2, "targets": 2, "benchmarks": 2, "explorer": 10}
@@ -362,6 +361,8 @@ def begin(dashboard: Dashboard, pairs: int) -> None:
     pairs_field = dashboard.panel("benchmarks").locator('[data-path="pairs"]').get_by_role("textbox")
     pairs_field.fill(str(pairs))
     pairs_field.press("Enter")
+    slider = dashboard.panel("benchmarks").locator('[data-path="pairs"]').get_by_role("slider")
+    expect(slider).to_have_value(str(pairs - 1))
     dashboard.press("benchmarks", "Run")
     expect(dashboard.panel("benchmarks").get_by_role("progressbar")).to_be_visible()
 
