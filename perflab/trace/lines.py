@@ -36,6 +36,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 
 _UNNAMED = ("time", "key", "size")
 _NAMED_FIRST = 5
+_NO_DELIMITER = b"\x01"
 
 
 @dataclass
@@ -59,7 +60,15 @@ class Wrong:
 def key_blocks(path: Path, progress: Progress | None = None) -> Iterator[Columns]:
     """Yield the lines of a file as keys; blank lines are no accesses."""
     for _, lines in line_blocks(path, progress):
-        yield {"key": _parsed(lines, ["key"], delimiter="\x01", quote=False)["key"]}
+        yield {"key": _keys(lines)}
+
+
+def _keys(lines: bytes) -> pa.Array:
+    import pyarrow as pa
+
+    if _NO_DELIMITER in lines:  # which then would part columns
+        return pa.array([line for line in lines.splitlines() if line], pa.binary())
+    return _parsed(lines, ["key"], delimiter=_NO_DELIMITER.decode(), quote=False)["key"]
 
 
 def column_blocks(path: Path, wrong: Wrong, progress: Progress | None = None) -> Iterator[Columns]:

@@ -220,3 +220,8 @@ def test_a_key_in_parquet_that_is_no_text_is_refused(tmp_path):
 def test_what_the_csv_module_refuses_is_a_wrong_line(tmp_path, text):
     with contextlib.suppress(perflab.errors.SourceError):
         assert keys(perflab.read_trace(write(tmp_path / "t.csv", text)))[0] == "a"
+
+
+def test_keys_may_hold_any_byte_but_the_end_of_a_line(tmp_path):
+    trace = perflab.read_trace(write(tmp_path / "t.txt", b"a\x01b\n\nc\r\na\x01b\n"), "keys")
+    assert keys(trace) == ["a\x01b", "c", "a\x01b"]
