@@ -6,11 +6,12 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export MPLBACKEND := agg
 
-.PHONY: help benchmark test faults check audit docs deployment perf trust peers soak fuzz e2e-kernels format clean
+.PHONY: help benchmark test without-c faults check audit docs deployment perf trust peers soak fuzz e2e-kernels format clean
 
 help:
 	@echo "make benchmark   measure the built-in workloads, print the verdicts, write the report"
-	@echo "make test        run every test, doctest and notebook"
+	@echo "make test        run tests, doctests and notebooks"
+	@echo "make without-c   run the tests of what is written in C again, without it"
 	@echo "make faults      cause every fault of tests/faults/fault_table.py, and say which were survived"
 	@echo "make check       ruff, mypy --strict, import rules, notebooks without outputs"
 	@echo "make audit       ask pip-audit about every pinned version, and say which it was not answered for"
@@ -33,9 +34,13 @@ $(STAMP): pyproject.toml constraints.txt $(wildcard perflab/*.[ch])
 benchmark: $(STAMP)
 	@$(BIN)/perflab benchmark || { code=$$?; [ $$code -eq 1 ] || [ $$code -eq 3 ]; }
 
-# In the order of their folders, the quick doctests come last, so that both processes end at about the same time.
+# In the order of their folders, the quick doctests come last, so that all processes end at about the same time.
+# Three processes on two cores, since tests also wait.
 test: $(STAMP)
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+
+without-c: $(STAMP)
+	$(BIN)/python -m pytest -q -n 2 tests/test_without_native.py
 
 # What a machine does not permit is skipped by name; as root on Linux all are caused.
 faults: $(STAMP)

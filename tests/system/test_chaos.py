@@ -44,8 +44,16 @@ OF_CACHES = [name for name in FAULTS if name != "worker-killed"]
 
 
 @pytest.fixture(scope="module")
-def survived() -> ChaosResult:
-    return chaos(faults=OF_CACHES, workload=reading)
+def trial() -> tuple[ChaosResult, list[threading.Thread]]:
+    """The result for every fault of caches, and the threads that were left."""
+    before = threading.enumerate()
+    result = chaos(faults=OF_CACHES, workload=reading)
+    return result, [thread for thread in threading.enumerate() if thread not in before]
+
+
+@pytest.fixture
+def survived(trial: tuple[ChaosResult, list[threading.Thread]]) -> ChaosResult:
+    return trial[0]
 
 
 def test_a_careful_pipeline_survives_every_fault(survived: ChaosResult) -> None:
@@ -84,11 +92,12 @@ def test_a_killed_worker_is_survived_by_who_asks_again() -> None:
     assert row.raised is None or "WorkerDiedError" in row.raised
 
 
-def test_everything_is_undone(survived: ChaosResult) -> None:
+def test_everything_is_undone(trial: tuple[ChaosResult, list[threading.Thread]]) -> None:
+    survived, left = trial
     assert survived.rows
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     assert soft == hard or soft > 256
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("perflab-")]
+    assert [thread for thread in left if thread.is_alive() and thread.name.startswith("perflab-")] == []
     assert not [process for process in psutil.Process().children() if "perflab.parallel" in " ".join(process.cmdline())]
     assert not list(Path(tempfile.gettempdir()).glob(f"perflab-chaos-{os.getpid()}*"))
 
