@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from simulated_traces import traces
 
@@ -36,9 +36,15 @@ def live_tiers(policy, keys, nbytes, times, first, behind, ttl_s, costs=None):
     return found
 
 
+# What was put in first, and is due, was read last.
+READ = np.array([5, 3, 3, 1, 1, 0, 0, 0, 1, 4, 3, 5, 3, 3, 5, 4, 3, 3, 3, 5, 1, 4, 4, 0, 2, 5, 3])
+DUE_BUT_USED = (READ, np.array([14, 17, 1, 17, 10, 11])[READ])
+
+
 @pytest.mark.parametrize("policy", POLICIES)
 @settings(deadline=None, max_examples=40)
 @given(traces(), st.integers(1, 500), st.integers(0, 500), st.sampled_from([math.inf, 5.0, 20.0]))
+@example(DUE_BUT_USED, 1, 55, 20.0)
 def test_by_bytes(policy, trace, first, behind, ttl_s):
     keys = np.asarray(trace[0])
     nbytes = trace[1]

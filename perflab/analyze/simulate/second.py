@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from perflab.analyze.simulate.leavers import Leavers
-from perflab.analyze.simulate.rings import append, unlink
-from perflab.compiled import kernel
+from perflab.analyze.simulate.rings import Neighbours, append, unlink
+from perflab.compiled import kernel, part
 
 __all__ = ["second"]
 
@@ -33,14 +33,15 @@ def second(
     """Run the second tier of `perflab.cache.TieredCache`; where it has an access, `found` becomes 2.
 
     What the first tier, of size `first`, misses comes into it in any case, so that it does not depend on the second.
-    What is too large for the first is stored in the second, and stays there. All live equally long, so that what was
-    put in first is due first.
+    What is too large for the first is stored in the second, and stays there. What is due leaves for room before what
+    is live; all live equally long, so that what was put in first is due first.
     """
     root = keys
     before, after = np.full(keys + 1, root, np.int32), np.full(keys + 1, root, np.int32)
+    older, newer = np.full(keys + 1, root, np.int32), np.full(keys + 1, root, np.int32)
     held = np.full(keys, np.int64(_ELSEWHERE))
     weighs = np.zeros(keys, np.int64)
-    due = np.full(keys, np.inf)
+    due = np.full(keys + 1, np.inf)
     dated = ttl != np.inf
     used = np.int64(0)
     gone = 0
@@ -58,9 +59,7 @@ def second(
                 unlink(before, after, key)
                 append(before, after, root, key)
                 continue
-            used -= held[key]
-            held[key] = _ELSEWHERE
-            unlink(before, after, key)
+            used -= _let_go(key, held, before, after, older, newer)
         weighs[key] = weight
         while True:
             if is_large and not found[i]:
@@ -75,12 +74,29 @@ def second(
             if comes < 0 or comes > size:
                 continue
             while used + comes > size:
-                oldest = after[root]
-                used -= held[oldest]
-                held[oldest] = _ELSEWHERE
-                unlink(before, after, oldest)
+                eldest = newer[root]
+                gives = eldest if due[eldest] <= now else after[root]
+                used -= _let_go(gives, held, before, after, older, newer)
             append(before, after, root, comer)
+            append(older, newer, root, comer)
             held[comer] = comes
             used += comes
             if dated:
                 due[comer] = now + ttl
+
+
+@part
+def _let_go(
+    key: int,
+    held: npt.NDArray[np.int64],
+    before: Neighbours,
+    after: Neighbours,
+    older: Neighbours,
+    newer: Neighbours,
+) -> int:
+    """Take a key out of the order of uses and out of that of dates, and return what it weighed."""
+    weighed = held[key]
+    held[key] = _ELSEWHERE
+    unlink(before, after, key)
+    unlink(older, newer, key)
+    return weighed
