@@ -119,7 +119,7 @@ def test_texts_that_attack_a_page_are_text_in_every_table(tmp_path: Path) -> Non
     for panel in attacked(tmp_path):
         assert panel.settle(60) if hasattr(panel, "settle") else True
         if isinstance(panel, Monitor):
-            panel.stop_waiting(60)
+            panel.look()
         elements = Elements()
         for part in parts(panel.widget):
             elements.feed(str(getattr(part, "html", "") or getattr(part, "value", "")))

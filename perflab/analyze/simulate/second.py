@@ -95,7 +95,7 @@ def _let_go(
     newer: Neighbours,
 ) -> int:
     """Take a key out of the order of uses and out of that of dates, and return what it weighed."""
-    weighed = held[key]
+    weighed: int = held[key]
     held[key] = _ELSEWHERE
     unlink(before, after, key)
     unlink(older, newer, key)

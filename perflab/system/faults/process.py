@@ -25,6 +25,7 @@ _SLOW_S = 0.2
 _SLOW_LOADS = 10
 _LOOK_S = 0.005
 _BALLAST = 64_000_000
+_BALLASTS = 8
 _NOTICED_S = 15.0
 _WORKER = "perflab.parallel.worker"
 
@@ -128,13 +129,16 @@ def fill_memory(system: PerformanceSystem, count: Count) -> Iterator[None]:
         noticed.set()
 
     end = system.on("memory_warning", hear)
-    ballast = bytearray(os.urandom(1)) * _BALLAST
+    ballast: list[bytearray] = []
     try:
-        noticed.wait(_NOTICED_S)
+        # Meanwhile a large program may give back more than one ballast weighs.
+        while len(ballast) < _BALLASTS and not noticed.is_set():
+            ballast.append(bytearray(os.urandom(1)) * _BALLAST)
+            noticed.wait(_NOTICED_S / _BALLASTS)
         yield
     finally:
         end()
-        del ballast
+        ballast.clear()
 
 
 @contextlib.contextmanager

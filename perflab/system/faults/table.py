@@ -62,7 +62,7 @@ _ALL = (
     ),
     Fault(
         "memory-pressure",
-        "64 MB more than the settings allow",
+        "64 MB more than the settings allow, and as much again until it is noticed, up to 512 MB",
         "the memory is given back",
         "the system did not notice within 15 s",
         process.fill_memory,
