@@ -15,7 +15,7 @@ from perflab.errors import BusyError, PerflabError
 __all__ = ["CLOSE_S", "OneAtATime"]
 
 CLOSE_S = 2.0
-"""How long a close waits for an optimization to come to an end."""
+"""How long a close waits for an optimization to come to an end, and an optimization for urgent work, which is short."""
 
 
 class OneAtATime:
@@ -32,7 +32,7 @@ class OneAtATime:
     """
 
     def __init__(self) -> None:
-        self._closed = False
+        self._closed = self._is_urgent = False
         self.after_fork()
         forked.watch(self)
 
@@ -51,11 +51,11 @@ class OneAtATime:
         Raises
         ------
         BusyError
-            If somebody else has it.
+            If somebody else has it, or urgent work does not end in time.
         PerflabError
             If the system is closed.
         """
-        if not self._lock.acquire(blocking=False):
+        if not self._lock.acquire(timeout=CLOSE_S if self._is_urgent else 0.0):
             raise BusyError("An optimization is running already; wait for its event optimization_complete.")
         with self._held():
             if self._closed:
@@ -69,7 +69,11 @@ class OneAtATime:
             yield False
             return
         with self._held():
-            yield not self._closed
+            self._is_urgent = True
+            try:
+                yield not self._closed
+            finally:
+                self._is_urgent = False
 
     def close(self, wait_s: float = CLOSE_S) -> bool:
         """Give nobody a turn any more; ask for the present one to end and tell if it did in time."""

@@ -139,6 +139,24 @@ def test_it_waits_for_an_optimization_that_is_under_way_without_a_word(recwarn):
     assert (ran, len(recwarn)) == (["startup"], 0)
 
 
+def test_an_optimization_waits_for_urgent_work_which_is_short():
+    single, begun, ended = OneAtATime(), threading.Event(), threading.Event()
+
+    def relieve():
+        with single.urgent() as mine:
+            begun.set()
+            assert mine
+            ended.wait(30)
+
+    relieving = threading.Thread(target=relieve)
+    relieving.start()
+    assert begun.wait(30)
+    threading.Timer(0.05, ended.set).start()
+    with single.turn():
+        assert ended.is_set()
+    relieving.join()
+
+
 def test_other_settings_count_from_the_next_look():
     bench = Bench(OptimizationSchedule(triggers=()), cooldown_s=0)
     assert bench.at(0.0, growth_bytes=2_000) is None
