@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +18,6 @@ from perflab.errors import PerflabError
 from perflab.workloads.corpus import select
 
 SPARSE = 5_000_000_000
-
-
-@pytest.fixture
-def system() -> Iterator[PerformanceSystem]:
-    config = Config(
-        resource_monitoring={"enabled": False},
-        enable_auto_optimization=False,
-        parallel={"kind": "threads"},
-        cache={"l3_enabled": False},
-    )
-    with PerformanceSystem(config) as made:
-        yield made
 
 
 READERS: dict[str, Callable[[PerformanceSystem, Any], Any]] = {

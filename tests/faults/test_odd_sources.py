@@ -5,14 +5,13 @@ from __future__ import annotations
 import codecs
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from causes import python
 from contract import LONGEST_S
 
-from perflab import Config, PerformanceSystem
+from perflab import PerformanceSystem
 
 SOURCE = """import os
 
@@ -25,18 +24,6 @@ class Ärger:
     def a(self):
         return 'é'
 """
-
-
-@pytest.fixture
-def system() -> Iterator[PerformanceSystem]:
-    config = Config(
-        resource_monitoring={"enabled": False},
-        enable_auto_optimization=False,
-        parallel={"kind": "threads"},
-        cache={"l3_enabled": False},
-    )
-    with PerformanceSystem(config) as made:
-        yield made
 
 
 SYNTAX = "has a syntax error at line"
