@@ -96,6 +96,7 @@ def pipeline(folder: Path | None, run_dir: Path | None = None, **cache: Any) -> 
     config = Config(
         resource_monitoring={"enabled": False},
         enable_auto_optimization=False,
+        cache_warming_enabled=False,
         predictive_prefetching_enabled=False,
         parallel={"workers": 1},
         cache={"l1_bytes": 0, "l2_bytes": 0, "l3_dir": folder, **cache},
