@@ -170,7 +170,8 @@ class Frames(Mapping[str, "pd.DataFrame"]):
     def newest(self, most: int) -> Frames:
         """Return the same frames without all but about the newest `most` rows of each, to look at very many quickly.
 
-        Which rows these are is decided when a frame is first looked at, by time; rows without times are kept.
+        Which rows these are is decided when a frame is first looked at, by time. A frame some of whose rows have no
+        time (`record.timestamps = off`) stays whole: without its hits the rest would mislead.
 
         Examples
         --------
@@ -248,11 +249,10 @@ class Frames(Mapping[str, "pd.DataFrame"]):
         import pandas as pd
 
         times = self.select(frame, ["t"])["t"].astype("int64").to_numpy()
-        if len(times) <= most:
+        if len(times) <= most or times.min() == np.iinfo(np.int64).min:  # what NaT is
             return None
         least = int(np.partition(times, -most)[-most])
-        is_missing = least == np.iinfo(np.int64).min  # what NaT is
-        return None if is_missing else pd.Timestamp(least, unit="us", tz="UTC").to_pydatetime()
+        return pd.Timestamp(least, unit="us", tz="UTC").to_pydatetime()
 
     def _whole(self, frame: str) -> pd.DataFrame:
         if self._by_column is None:

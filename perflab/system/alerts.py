@@ -35,22 +35,24 @@ _log = logging.getLogger("perflab.alerts")
 
 
 class _Newest:
-    """The frames of a recorder without rows that are older than a moment."""
+    """The frames of a recorder without rows that are older than a moment; of accesses none if hits have no times."""
 
-    def __init__(self, frames: Frames, since: pd.Timestamp) -> None:
-        self._frames, self._since = frames, since
+    def __init__(self, frames: Frames, since: pd.Timestamp, hits_have_times: bool) -> None:
+        self._frames, self._since, self._hits_have_times = frames, since, hits_have_times
 
     def __getattr__(self, frame: str) -> pd.DataFrame:
-        return self._frames.select(frame, since=self._since)
+        found = self._frames.select(frame, since=self._since)
+        return found if frame != "accesses" or self._hits_have_times else found.head(0)
 
 
-def newest_metrics(frames: Frames, window_s: float) -> pd.DataFrame:
-    """Return the metrics of the rows of the last `window_s` seconds."""
+def newest_metrics(frames: Frames, window_s: float, *, hits_have_times: bool = True) -> pd.DataFrame:
+    """Return the metrics of the rows of the last `window_s` seconds; those of accesses need times of hits."""
     import pandas as pd
 
     from perflab.analyze import metrics
 
-    return metrics(_Newest(frames, pd.Timestamp.now(tz="UTC") - pd.Timedelta(seconds=window_s)))
+    since = pd.Timestamp.now(tz="UTC") - pd.Timedelta(seconds=window_s)
+    return metrics(_Newest(frames, since, hits_have_times))
 
 
 @dataclass(slots=True)

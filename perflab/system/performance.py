@@ -189,7 +189,9 @@ class PerformanceSystem:
         self._alerts.start()
 
     def _alerts_of(self, config: Config) -> Alerts:
-        return Alerts(config.alerts, partial(newest_metrics, self.frames), self._events.emit)
+        have_times = config.record.timestamps != "off"
+        measure = partial(newest_metrics, self.frames, hits_have_times=have_times)
+        return Alerts(config.alerts, measure, self._events.emit)
 
     def _alert(self, config: Config) -> None:
         before, self._alerts = self._alerts, self._alerts_of(config)

@@ -72,9 +72,10 @@ class Explorer(Panel):
         self.missed: dict[str, tuple[str, datetime]] = {}
         self._drawn: tuple[Any, ...] | None = None
         self._latest = Latest(self.guarded(self._draw))
+        self._writing = Latest(self.guarded(self._write))
         self._about = markup("")
         self.export_buttons = [
-            button(kind, partial(self.export, kind), self, hint=f"Write run A as {kind}") for kind in FORMATS
+            button(kind, partial(self._want, kind), self, hint=f"Write run A as {kind}") for kind in FORMATS
         ]
         head = [] if self._one else [self.runs, row([button("Look again", self.refresh, self)])]
         self.form.add_class("perflab-across")
@@ -91,8 +92,8 @@ class Explorer(Panel):
         return f"{''.join(part.value for part in parts)}{self.rows.html}"
 
     def settle(self, timeout_s: float) -> bool:
-        """Wait until the rows and the plot are those of the controls."""
-        return self._latest.wait(timeout_s)
+        """Wait until the rows and the plot are those of the controls, and what was asked for is written."""
+        return self._writing.wait(timeout_s) and self._latest.wait(timeout_s)
 
     def refresh(self) -> None:
         """List the runs that there are now."""
@@ -130,6 +131,21 @@ class Explorer(Panel):
         written = export_run(run, kind, str(self._exports.values["place"]))
         self.say(f"{kind} written to {written}.")
         return written
+
+    def _want(self, kind: str) -> None:
+        self._may_export(False)
+        self.say(f"Writing {kind}.")
+        self._writing.want(kind)
+
+    def _write(self, kind: str) -> None:
+        try:
+            self.export(kind)
+        finally:
+            self._may_export(True)
+
+    def _may_export(self, may: bool) -> None:
+        for each in self.export_buttons:
+            each.disabled = not may
 
     def _run(self) -> Run | None:
         if self._one is not None:

@@ -154,8 +154,14 @@ class Monitor(Panel):
         if self._managed:
             self._draw(self._managed[-1][0])
 
+    @property
+    def _has_times(self) -> bool:
+        return self._system.config.record.timestamps != "off"
+
     def _read(self) -> Counter[str]:
-        """Return the hits by tier, and the misses, since the last look."""
+        """Return the hits by tier, and the misses, since the last look; nothing where hits have no time."""
+        if not self._has_times:
+            return Counter()
         frames, since = self._system.frames, self._last
         if since is None:
             # What was recorded before the window is in no chart, and there may be very much of it.
@@ -197,13 +203,14 @@ class Monitor(Panel):
         counts: Counter[str] = sum((found for _, found in self._reads), Counter())
         total = counts.total()
         rate = (total - counts["miss"]) / total if total else float("nan")
+        of = f"of {total:,} accesses in the window" if self._has_times else "hits have no time: record.timestamps"
         return [
             tile("CPU, this program", format_quantity(number(last.get("process_cpu_ratio")), "ratio")),
             tile("CPU, whole host", format_quantity(number(last.get("cpu_ratio")), "ratio")),
             tile("memory, managed", format_quantity(managed, "bytes"), "in l1 and l2"),
             tile("memory, unmanaged", format_quantity(held - managed, "bytes"), "the rest of the program"),
             tile("memory limit", format_quantity(number(last.get("limit_bytes")), "bytes"), "of this machine or group"),
-            tile("hit rate", format_quantity(rate, "ratio"), f"of {total:,} accesses in the window"),
+            tile("hit rate", format_quantity(rate, "ratio"), of),
         ]
 
     def _happened(self, window_s: float) -> tuple[str, str]:

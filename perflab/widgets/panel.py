@@ -43,7 +43,9 @@ class Panel:
         self.status = markup("")
         self.status.add_class("perflab-status")
         self._heading = markup(f"<h3>{escape.html(heading)}</h3>")
-        self.widget = widgets.VBox([Look(), self._heading, self.status])
+        look = Look()
+        look.on_msg(self.guarded(self._hear))
+        self.widget = widgets.VBox([look, self._heading, self.status])
         self.widget.add_class("perflab")
         self.widget.add_class(f"perflab-{kind}")
         self.say("")
@@ -102,7 +104,14 @@ class Panel:
 
     def close(self) -> None:
         """End what runs behind the panel and take it off the page."""
-        _close(self.widget)
+        for part in _parts(self.widget):
+            part.close()
+
+    def _hear(self, _look: Look, message: object, _buffers: object) -> None:
+        # What changes between a page's asking for all widgets and its listening to them is lost to it.
+        if message == Look.SHOWN:
+            for part in _parts(self.widget):
+                _send(part)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         return self.widget._repr_mimebundle_(**kwargs)
@@ -120,10 +129,20 @@ def need_system(given: object, panel: str) -> None:
         raise ConfigError(f"A {panel} was given a {type(given).__name__}; give it a system: PerformanceSystem().")
 
 
-def _close(widget: Any) -> None:
+def _parts(widget: Any) -> Iterator[Any]:
+    """Yield all that is in a widget, then the widget."""
     for child in getattr(widget, "children", ()):
-        _close(child)
-    widget.close()
+        yield from _parts(child)
+    yield widget
+
+
+def _send(widget: Any) -> None:
+    names = [name for name in widget.keys if not name.startswith("_")]
+    while True:
+        sent = widget.get_state(names)
+        widget.send_state(names)
+        if widget.get_state(names) == sent:  # else a thread changed it meanwhile, and its message may have come first
+            return
 
 
 def button(text: str, on_click: Callable[[], object], panel: Panel, *, hint: str = "", is_main: bool = False) -> Any:

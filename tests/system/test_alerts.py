@@ -185,3 +185,17 @@ def test_a_system_at_work_tells_of_its_newest_metrics_to_listeners_and_a_server(
     assert heard[0]["state"] == "firing"
     recorded = system.frames.events
     assert (recorded["name"] == "alert").sum() == len(heard)
+
+
+def test_hits_without_times_make_no_rate_of_a_window() -> None:
+    config = Config(
+        alerts={"rules": ["cache.hit_rate < 50%"], "interval_s": 3_600},
+        record={"timestamps": "off"},
+        enable_auto_optimization=False,
+    )
+    with PerformanceSystem(config) as system:
+        for number in range(200):
+            system.cache.get_or_load(number % 4, lambda: "value")
+        assert system.statistics()["cache"]["hit_rate"] > 0.9
+        system.alerts.check()
+        assert system.alerts.frame()["state"].tolist() == ["unavailable"]

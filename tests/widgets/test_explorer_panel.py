@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,7 @@ def test_a_run_is_written_in_every_format(runs: Path, tmp_path: Path, kind: str)
     panel = Explorer(perflab.open_run(runs / "small"))
     panel.export_form.put("place", str(tmp_path / "out"))
     next(button for button in panel.export_buttons if button.description == kind).click()
+    assert panel.settle(60)
     (written,) = tmp_path.iterdir()
     assert said(panel) == f"{kind} written to {written}."
     if kind == "HTML":
@@ -93,7 +95,23 @@ def test_a_run_is_written_in_every_format(runs: Path, tmp_path: Path, kind: str)
 def test_without_a_run_there_is_nothing_to_write(runs: Path) -> None:
     panel = Explorer(runs)
     panel.export_buttons[0].click()
+    assert panel.settle(60)
     assert "No run is chosen" in said(panel)
+    assert not any(button.disabled for button in panel.export_buttons)
+
+
+def test_while_a_run_is_written_a_hand_is_not_kept_waiting(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    may_end = threading.Event()
+    monkeypatch.setattr("perflab.widgets.explorer.export_run", lambda *_: may_end.wait(60) and Path("written"))
+    panel = Explorer(perflab.open_run(runs / "small"))
+    assert panel.settle(60)
+    panel.export_buttons[0].click()
+    assert said(panel) == "Writing HTML."
+    assert all(button.disabled for button in panel.export_buttons)
+    may_end.set()
+    assert panel.settle(60)
+    assert said(panel) == "HTML written to written."
+    assert not any(button.disabled for button in panel.export_buttons)
 
 
 def test_a_folder_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:

@@ -27,6 +27,13 @@ def test_the_figures_are_counts_over_the_frames() -> None:
         assert f"hit rate {counted['hit_rate'] * 100:.1f} % of {counted['accesses']:,} accesses" in words(monitor.shown)
 
 
+def test_hits_without_a_time_make_no_rate() -> None:
+    with reading(SMALL.replace(record={"timestamps": "off"})) as system:
+        monitor = watched(system)
+        monitor.look()
+        assert "hit rate unavailable hits have no time: record.timestamps" in words(monitor.shown)
+
+
 def test_events_and_relief_are_listed() -> None:
     with reading() as system:
         system.optimize("memory_pressure")

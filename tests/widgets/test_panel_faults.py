@@ -22,6 +22,7 @@ from perflab.widgets import Benchmarks, Explorer, Monitor, Targets, Tuner, WhatI
 from perflab.widgets.following import Following
 from perflab.widgets.form import Form
 from perflab.widgets.listing import Listing
+from perflab.widgets.look import Look
 from perflab.widgets.panel import Panel
 from perflab.widgets.redraw import Latest
 
@@ -123,6 +124,8 @@ def acts(system: PerformanceSystem, panel: Panel) -> dict[str, Callable[[], obje
             found[f"edit {place}"] = functools.partial(edit, part)
         elif isinstance(part, Listing):
             found[f"pick {place}"] = functools.partial(pick, part)
+        elif isinstance(part, Look):
+            found["show"] = functools.partial(part._handle_custom_msg, Look.SHOWN, [])
     return found
 
 
