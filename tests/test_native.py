@@ -235,14 +235,16 @@ def test_reads_watch_one_dict() -> None:
         bare._watch({}, {}, Recorder().current, Entry, 10, True)
 
 
-def unzipped_while_garbage_is_collected(threshold: int) -> tuple[int, int] | None:
+def unzipped_while_garbage_is_collected(after: int) -> tuple[int, int] | None:
     """Take pairs apart while whatever comes after so many new objects drops them; None if that came before."""
     items = [item for place in range(1000) for item in (float(place), object())]
     usual = gc.get_threshold()
     gc.collect()  # it also drops the lists that would be used again
-    gc.callbacks.append(lambda *_: items.clear())
-    gc.set_threshold(threshold)
+    gc.disable()
     lists = [[] for _ in range(200)]  # type: ignore[var-annotated]  # of nothing
+    gc.callbacks.append(lambda *_: items.clear())
+    gc.set_threshold(gc.get_count()[0] + after)
+    gc.enable()
     try:
         entries, times = native.unzipped(items, 1000)
     except ValueError:
@@ -258,8 +260,8 @@ def unzipped_while_garbage_is_collected(threshold: int) -> tuple[int, int] | Non
 def test_pairs_that_leave_while_garbage_is_collected_are_not_read() -> None:
     gc.freeze()  # for good, as in conftest.py
     found: set[tuple[int, int] | None] = set()
-    for _ in range(20):  # threads of other tests make objects too
-        found |= {unzipped_while_garbage_is_collected(threshold) for threshold in range(190, 215)}
+    for _ in range(50):  # threads of other tests make objects too
+        found |= {unzipped_while_garbage_is_collected(after) for after in range(12)}
         if len(found) == 3:
             break
     assert found == {None, (0, 0), (1000, 8000)}

@@ -41,6 +41,14 @@ function sender(model, form, shown) {
   };
 }
 
+// Who comes by Tab has the whole text selected, and replaces it by typing: also if it has just been set anew.
+function put(line, value) {
+  if (line.value === value) return;
+  const is_whole = line.matches(":focus") && line.selectionStart === 0 && line.selectionEnd === line.value.length;
+  line.value = value;
+  if (is_whole) line.select();
+}
+
 function slider(field, id, send) {
   const range = element("input", { type: "range", id, min: 0, max: field.options.length - 1, step: 1 });
   const text = element("input", {
@@ -60,7 +68,7 @@ function slider(field, id, send) {
     inputs: [range, text],
     parts: [range, element("span", { class: "exact" }, text, unit)],
     show(value, position) {
-      if (text.value !== value) text.value = value;
+      put(text, value);
       if (field.options[range.value] !== value) range.value = position ?? 0;
       say();
     },
@@ -110,7 +118,7 @@ function text(field, id, send) {
   });
   line.addEventListener("change", () => send(line.value));
   line.addEventListener("keydown", (event) => event.key === "Enter" && send(line.value));
-  return { inputs: [line], parts: [line], show(value) { if (line.value !== value) line.value = value; } };
+  return { inputs: [line], parts: [line], show(value) { put(line, value); } };
 }
 
 const SHOWN = ["values", "positions", "messages", "unused"];

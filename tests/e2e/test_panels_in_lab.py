@@ -113,6 +113,12 @@ class Dashboard(Notebook):
     def press(self, kind: str, name: str) -> None:
         self.panel(kind).get_by_role("button", name=name, exact=True).click()
 
+    def reset(self) -> None:
+        """Give the tuner's controls what is in force, and wait until it is there: what is set next is set on top."""
+        self.press("tuner", "Reset")
+        expect(self.status("tuner")).to_contain_text("Every control shows what is in force.")
+        wait_for(self, "tuner.config == system.config", "True")
+
 
 @pytest.fixture(scope="module")
 def dashboard(browser: Browser, lab: Lab) -> Iterator[Dashboard]:
@@ -196,7 +202,7 @@ def test_every_setting_is_reached_and_set_by_keyboard(dashboard: Dashboard) -> N
     said = json.loads(dashboard.ask("json.dumps(tuner.form.messages)", "import json"))
     assert sorted(said) == REFUSED
     assert all("allowed" in message for message in said.values())
-    dashboard.press("tuner", "Reset")
+    dashboard.reset()
 
 
 REFUSED = ["alerts.webhook_url", "parallel.scheduler"]
@@ -236,7 +242,7 @@ def test_out_of_range_is_told_beside_the_field_and_the_config_stays(dashboard: D
     expect(field.get_by_role("alert")).to_contain_text("allowed: less than or equal to 1")
     expect(exact).to_have_attribute("aria-invalid", "true")
     assert dashboard.ask("tuner.config == system.config") == "True"
-    dashboard.press("tuner", "Reset")
+    dashboard.reset()
     expect(field.get_by_role("alert")).to_be_empty()
 
 
@@ -249,7 +255,17 @@ def test_what_is_being_typed_is_left_alone(dashboard: Dashboard) -> None:
     line.press_sequentially("ne")
     line.press("Enter")
     wait_for(dashboard, "tuner.config.cache.l3_dir", "mine")
-    dashboard.press("tuner", "Reset")
+    dashboard.reset()
+
+
+def test_what_is_selected_whole_is_replaced_by_typing_also_if_it_changed_meanwhile(dashboard: Dashboard) -> None:
+    line = dashboard.panel("tuner").locator('[data-path="cache_targets.hit_rate"]').get_by_role("textbox")
+    line.select_text()
+    dashboard.do("tuner.form.put('cache_targets.hit_rate', '0.8')")
+    expect(line).to_have_value("0.8")
+    dashboard.page.keyboard.type("0.7")
+    expect(line).to_have_value("0.7")
+    dashboard.reset()
 
 
 def test_search_finds_by_name_and_by_meaning(dashboard: Dashboard) -> None:
@@ -354,7 +370,7 @@ def test_two_thousand_events_leave_memory_and_page_as_they_were(dashboard: Dashb
     after = kernel.memory_info().rss, dashboard.page.evaluate(nodes)
     assert after[0] == pytest.approx(before[0], rel=0.05)
     assert after[1] == pytest.approx(before[1], rel=0.05)
-    dashboard.press("tuner", "Reset")
+    dashboard.reset()
 
 
 def begin(dashboard: Dashboard, pairs: int) -> None:
