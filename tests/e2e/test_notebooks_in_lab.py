@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,9 @@ def with_parameters(notebook: Path, name: str, **values: str) -> Path:
 @pytest.mark.parametrize("name", CHOSEN)
 def test_a_notebook_runs_from_top_to_bottom(browser: Browser, lab: Lab, work: Path, name: str) -> None:
     opened = Notebook(browser, lab, (work / name).relative_to(lab.root).as_posix())
+    begun = time.perf_counter()
     opened.run_all(180)
+    print(f"\n{name}: {time.perf_counter() - begun:.1f} s from the first cell to the last")
     assert opened.problems() == []
     assert opened.said == []
     assert opened.left == []
