@@ -328,7 +328,7 @@ def test_a_call_under_way_ends_in_the_pool_that_has_it():
         assert not future.done()
         gate.set()
         assert future.result()
-    assert set(threading.enumerate()) == before
+    assert set(threading.enumerate()) <= before
     with pytest.raises(ValueError, match="workers is 0"):
         workers.resize(0)
 

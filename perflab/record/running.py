@@ -78,8 +78,8 @@ class RunningFolder:
 
     def finish(self, action: Callable[[RunFolder], object]) -> None:
         """Do something with the folder for the last time; the ring stays if that fails."""
-        folder = self._here()
         self._stop()
+        folder = self._here()  # the last flush may have given it up
         if folder is None:
             return
         self._ending = True

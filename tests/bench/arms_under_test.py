@@ -101,7 +101,7 @@ def allocates(megabytes: int) -> None:
 
 
 def allocates_in_child(megabytes: int) -> None:
-    code = f"b = bytearray({megabytes * MEGABYTE}); b[::4096] = b'1' * len(b[::4096]); import time; time.sleep(0.2)"
+    code = f"b = bytearray({megabytes * MEGABYTE}); b[::4096] = b'1' * len(b[::4096]); import time; time.sleep(1)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

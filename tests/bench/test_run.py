@@ -47,7 +47,7 @@ def test_fast_callables_run_in_quads_with_an_inner_loop():
     assert (rows["pair"] == -1).sum() in (4, 8)  # one or, if the interval was wide, two processes
     assert used.groupby(["pair"])["arm"].nunique().eq(2).all()
     assert (rows["inner_loops"] > 1).all()
-    assert (used["wall_s"] * used["inner_loops"] > 0.002).all()
+    assert ((used["wall_s"] * used["inner_loops"]).groupby(used["arm"]).median() > 0.002).all()
     assert rows["load_1m"].notna().all()
     assert rows.groupby("hash_seed").size().eq(20).all()  # a process runs five quads under one hash seed
     assert bench.comparisons[0].comparison.verdict == "faster"  # a formula against a sum of a thousand numbers

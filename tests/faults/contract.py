@@ -35,7 +35,9 @@ class _Cache(Protocol):
 
 
 @contextlib.contextmanager
-def survived(cause: str, remedy: str, *, frames: _Frames | None = None, row: str = "") -> Iterator[None]:
+def survived(
+    cause: str, remedy: str, *, frames: _Frames | None = None, row: str = "", longest_s: float = LONGEST_S
+) -> Iterator[None]:
     """Hold a block against the contract: one warning of cause and remedy, a row, and no more than five seconds.
 
     Parameters
@@ -44,6 +46,8 @@ def survived(cause: str, remedy: str, *, frames: _Frames | None = None, row: str
         Patterns that the one warning must hold.
     frames, row
         Where a row must be, as event and reason: `"reject: disk full"`.
+    longest_s
+        What is allowed instead, in seconds.
     """
     begun = time.monotonic()
     with warnings.catch_warnings(record=True) as caught:
@@ -54,7 +58,7 @@ def survived(cause: str, remedy: str, *, frames: _Frames | None = None, row: str
     assert len(texts) == 1, texts
     assert re.search(cause, texts[0]), texts
     assert re.search(remedy, texts[0]), texts
-    assert took_s < LONGEST_S
+    assert took_s < longest_s
     if frames is not None:
         assert row in recorded(frames)
 

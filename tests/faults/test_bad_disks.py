@@ -27,7 +27,9 @@ QUIET: dict[str, Any] = {
     "parallel": {"workers": 1},
     "cache": {"l3_enabled": False},
 }
-SMALL = {"chunk_rows": 100, "memory_budget_bytes": 50_000}
+LATE = {"flush_interval_s": 3_600}
+"""Nothing reaches the folder by itself."""
+SMALL = {"chunk_rows": 100, "memory_budget_bytes": 50_000, **LATE}
 
 
 @pytest.fixture
@@ -59,7 +61,7 @@ def found_keys(system: PerformanceSystem) -> list[str]:
 
 
 def wait_for(done: Callable[[], bool]) -> None:
-    for _ in range(1000):
+    for _ in range(6_000):
         if done():
             return
         time.sleep(0.01)
@@ -72,8 +74,8 @@ def test_a_disk_that_fills_costs_one_warning_and_no_rows(disk: Path) -> None:
     system = PerformanceSystem(Config(**QUIET, record={"flush_interval_s": 0.1}), run_dir=disk / "run")
     read_keys(system, "before", 10)
     wait_for(lambda: len(perflab.open_run(disk / "run").frames.accesses) == 10)
-    fill(disk)
     with survived_by(system, "No space left on device"):
+        fill(disk)
         read_keys(system, "after", 3_000)
         wait_for(lambda: not any(t.name == "perflab-recorder" for t in set(threading.enumerate()) - before))
         system._recorder.flush()
@@ -99,7 +101,7 @@ def test_past_the_budget_rows_that_a_full_disk_does_not_take_are_counted(disk: P
 
 @pytest.mark.fault("recorder's disk full")
 def test_a_disk_that_is_full_at_the_end_costs_one_warning_and_what_was_flushed_opens(disk: Path) -> None:
-    system = PerformanceSystem(Config(**QUIET), run_dir=disk / "run")
+    system = PerformanceSystem(Config(**QUIET, record=LATE), run_dir=disk / "run")
     read_keys(system, "flushed", 10)
     system._recorder.flush()
     read_keys(system, "not flushed", 10)
@@ -141,7 +143,7 @@ def test_a_read_only_disk_is_told_at_the_start_and_rows_stay_in_memory(disk: Pat
 
 @pytest.mark.fault("recorder's disk read-only")
 def test_a_disk_that_becomes_read_only_costs_one_warning_and_no_rows(tmp_path: Path) -> None:
-    system = PerformanceSystem(Config(**QUIET), run_dir=tmp_path / "run")
+    system = PerformanceSystem(Config(**QUIET, record=LATE), run_dir=tmp_path / "run")
     read_keys(system, "before", 10)
     system._recorder.flush()
     with read_only(tmp_path):  # over the one in which files are open

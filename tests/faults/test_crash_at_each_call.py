@@ -19,7 +19,7 @@ from syscalls import ROOM, End, Workload
 from perflab.cache import DiskCache
 
 FIRST = 60
-HANGS_S = 5
+HANGS_S = 10
 SYNCS = ("fdatasync", "fsync")
 
 

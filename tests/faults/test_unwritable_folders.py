@@ -90,7 +90,8 @@ def test_a_database_that_another_process_keeps_locked_costs_seconds_and_no_resul
         ledger = Ledger(system.cache)
         with contextlib.closing(sqlite3.connect(folder / "cache.db", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
-            with survived("busy", "Free space, allow access", frames=system.frames, row="reject: busy"):
+            # It gives up after 4 s of waiting, which a busy machine stretches; diskcache's own wait would be 60 s.
+            with survived("busy", "Free space, allow access", frames=system.frames, row="reject: busy", longest_s=15):
                 answered(system.cache, {"new": 1})
             assert system.cache.get("small") == "value"
             other.execute("ROLLBACK")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -227,7 +228,7 @@ def test_close_during_optimize_takes_two_seconds_at_most(willing: bool) -> None:
     else:
         with pytest.warns(RuntimeWarning, match="did not come to an end within 2 s"):
             system.close()
-    assert time.monotonic() - began < CLOSE_S + 2, "and the time to close everything else, on a busy host"
+    assert time.monotonic() - began < CLOSE_S + 15, "and the time to close everything else, on a busy host"
     over.set()
     thread.join(60)
     assert system.cache.l1.max_bytes == bounds
@@ -262,10 +263,11 @@ def test_a_forked_child_neither_watches_nor_writes_into_its_parents_run(tmp_path
     watching = {**QUIET, "resource_monitoring": {"interval_s": 0.01}, "relief": {"budget_bytes": "100GB"}}
     with PerformanceSystem(Config(**watching), run_dir=tmp_path / "run") as system:
         system.monitor.sample()
-        feel(system, 0.85, 6)
+        feel(system, 0.85, 12)
         with system._background._relieving._state, system.auto._state:
             child = os.fork()
         if not child:
+            signal.alarm(60)
             time.sleep(0.3)
             nothing = system.frames.resources.empty and system.monitor.sample() is None
             alone = not [thread for thread in threading.enumerate() if thread.name.startswith("perflab-monitor")]

@@ -140,12 +140,15 @@ def poisoned(system: PerformanceSystem) -> list[str]:
         raise
 
 
+_GIVEN_UP = threading.Event()
+
+
 def waiting(system: PerformanceSystem) -> list[str]:
     """Does not survive: it waits for what will never come."""
     try:
         return reading(system)
     except InjectedError:
-        threading.Event().wait(30)
+        _GIVEN_UP.wait(60)
         raise
 
 
@@ -160,8 +163,10 @@ def waiting(system: PerformanceSystem) -> list[str]:
     ],
 )
 def test_a_pipeline_that_does_not_survive_is_found(workload: Any, fault: str, reason: str) -> None:
-    timeout_s = 5.0 if workload is waiting else 60.0
+    _GIVEN_UP.clear()
+    timeout_s = 10.0 if workload is waiting else 60.0
     result = chaos(Config(parallel={"workers": 1}), [fault], workload, timeout_s=timeout_s)
+    _GIVEN_UP.set()  # the thread that was left behind ends
     assert not result.survived
     assert result.rows[0].caused
     assert result.rows[0].survived is False
