@@ -176,7 +176,7 @@ class Benchmarks(Panel):
         said = {
             "finished": f"Finished: {kept}.",
             "cancelled": f"Cancelled: {kept}; every figure is of what was measured until then.",
-            "failed": f"Failed: {found.what} {kept[:1].upper()}{kept[1:]}.",
+            "failed": f"Failed: {found.what.rstrip('.')}. {kept[:1].upper()}{kept[1:]}.",
         }
         return said.get(found.status, f"The worker ended without a word: {kept}.")
 
@@ -261,7 +261,7 @@ def _bar(found: Progress, taken: int) -> str:
     if found.is_over:
         return f"<p><b>{escape.html(found.status)}</b>, {taken} samples</p>"
     if not found.total:
-        return f"<p><b>{found.status}</b> {escape.html(found.what)}</p>"
+        return f"<p><b>{escape.html(found.status)}</b> {escape.html(found.what)}</p>"
     left = "" if found.remaining_s is None else f", {format_seconds(found.remaining_s)} left"
     value = f'<progress max="{found.total}" value="{found.done}" aria-label="samples taken"></progress>'
     return f"<p>{value} {found.done} of {found.total} samples{left}<br>{escape.html(found.what)}</p>"
@@ -270,4 +270,4 @@ def _bar(found: Progress, taken: int) -> str:
 def _so_far(found: Progress) -> str:
     if not found.is_over:
         return "the benchmark is going on."
-    return f"{found.status} after {found.done} of {found.total} samples."
+    return f"{escape.html(found.status)} after {found.done} of {found.total} samples."

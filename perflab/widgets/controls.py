@@ -101,7 +101,11 @@ def _parsed(text: str, field: Field, schema: Mapping[str, Any]) -> float:
         number = float(text)
     except ValueError:
         raise ValueError(f"{text!r} is no number; write one such as {schema.get('default')}") from None
-    return int(number) if number.is_integer() and _is_whole(schema) else number
+    if not _is_whole(schema):
+        return number
+    if not number.is_integer():
+        raise ValueError(f"{text!r} is no whole number; write one such as {schema.get('default') or 8}")
+    return int(number)
 
 
 def _within(value: float, given: str, schema: Mapping[str, Any]) -> float:

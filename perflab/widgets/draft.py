@@ -63,6 +63,14 @@ class Draft:
             if problem is not None:
                 self.messages[path] = problem
 
+    def moved(self, before: Config, after: Config) -> Draft:
+        """Return a draft of another config with the same edits; those that are not allowed there are left out."""
+        old, made = Draft(before).values, Draft(after)
+        edits = {path: value for path, value in self.values.items() if value != old[path]}
+        made.edit({**made.values, **edits})
+        made.messages = {}
+        return made
+
     def _take(self, edits: Mapping[str, Shown]) -> str | None:
         try:
             self.config = self.config.replace(**_nested({p: self._given(p, value) for p, value in edits.items()}))

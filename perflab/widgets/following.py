@@ -45,6 +45,8 @@ class Following:
         self._look, self._every_s, self._wait = look, every_s, wait
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+        self._again = False
 
     @property
     def is_on(self) -> bool:
@@ -52,13 +54,15 @@ class Following:
         return self._thread is not None and self._thread.is_alive() and not self._stopping.is_set()
 
     def start(self) -> None:
-        """Begin, unless it has begun."""
-        if self.is_on:
-            return
-        # Each thread has an event of its own: one that is still ending must not be revived.
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._work, args=(self._stopping,), name="perflab-panel", daemon=True)
-        self._thread.start()
+        """Begin; if it has begun, a look that is under way is not the last."""
+        with self._lock:
+            if self.is_on:
+                self._again = True
+                return
+            # Each thread has an event of its own: one that is still ending must not be revived.
+            self._stopping = stopping = threading.Event()
+            self._thread = threading.Thread(target=self._work, args=(stopping,), name="perflab-panel", daemon=True)
+            self._thread.start()
 
     def stop(self) -> None:
         """End it; a look that is under way is not waited for, since it may wait for the thread that stops it."""
@@ -71,7 +75,14 @@ class Following:
 
     def _work(self, stopping: threading.Event) -> None:
         while not stopping.is_set():
-            if self._look() is False:
+            self._again = False
+            if self._look() is False and self._ends(stopping):
                 return
             if self._wait(stopping, self._every_s()):
                 return
+
+    def _ends(self, stopping: threading.Event) -> bool:
+        with self._lock:
+            if not self._again:
+                stopping.set()
+            return not self._again

@@ -13,13 +13,20 @@ function element(name, attributes = {}, ...children) {
 
 // Edits go to the kernel one packet at a time, with the newest value of each control: however fast a hand is, the
 // kernel is asked no faster than it answers, and no edit is lost. Until then a control shows what the hand did.
+// Who leaves the form may press a button next, whose message waits for nothing: what is not answered goes before it.
 function sender(model, form, shown) {
   let pending = {}, under_way = {}, count = 0;
+  const is_empty = (edits) => Object.keys(edits).length === 0;
   const flush = () => {
-    if (Object.keys(under_way).length > 0 || Object.keys(pending).length === 0) return;
+    if (!is_empty(under_way) || is_empty(pending)) return;
     [under_way, pending] = [pending, {}];
     model.set("edits", { values: under_way, id: `${form}-${++count}` });
     model.save_changes();
+  };
+  const hurry = () => {
+    if (is_empty(under_way) && is_empty(pending)) return;
+    [under_way, pending] = [{ ...under_way, ...pending }, {}];
+    model.send({ edits: { values: under_way, id: `${form}-${++count}` } });
   };
   const answered = () => {
     if (model.get("answered") !== `${form}-${count}`) return;
@@ -29,6 +36,7 @@ function sender(model, form, shown) {
   };
   return {
     answered,
+    hurry,
     waits: (path) => path in pending || path in under_way,
     send(path, value) {
       // Enter is a key and a change, and leaving a field may be another one. What is sent twice could be taken after
@@ -205,6 +213,7 @@ function render({ model, el }) {
   if (model.get("searchable")) el.append(search(model, form, groups));
   el.classList.add("perflab-form");
   el.append(all);
+  all.addEventListener("focusout", edits.hurry);
   const copy = async (message) => {
     if (message.copy === undefined) return;
     // A page may forbid it; the text is shown too.

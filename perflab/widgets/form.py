@@ -29,7 +29,8 @@ class Form(anywidget.AnyWidget):
     values : dict
         What each control shows, by the field's path.
     edits : dict
-        What a hand set since the last answer: `values`, and the `id` that the answer repeats.
+        What a hand set since the last answer: `values`, and the `id` that the answer repeats, a page and a number.
+        In a hurry the page sends the same as a message.
     messages : dict
         What is wrong with it.
     unused : list of str
@@ -47,6 +48,7 @@ class Form(anywidget.AnyWidget):
     opened = traitlets.List(traitlets.Unicode()).tag(sync=True)
     unused = traitlets.List(traitlets.Unicode()).tag(sync=True)
     searchable = traitlets.Bool(False).tag(sync=True)
+    _taken = traitlets.Dict()
 
     @classmethod
     def of(
@@ -70,6 +72,7 @@ class Form(anywidget.AnyWidget):
         )
         made.observe(panel.guarded(lambda change: on_edit(change["new"])), "values")
         made.observe(panel.guarded(made._take), "edits")
+        made.on_msg(panel.guarded(made._hear))
         return made
 
     def put(self, path: str, value: Shown) -> None:
@@ -86,7 +89,17 @@ class Form(anywidget.AnyWidget):
         """Ask the browser to put a text on the clipboard."""
         self.send({"copy": text})
 
+    def _hear(self, _form: Form, message: Mapping[str, Any], _buffers: object) -> None:
+        if "edits" in message:
+            self._accept(message["edits"])
+
     def _take(self, change: Mapping[str, Any]) -> None:
-        edits = change["new"]
-        self.values = {**self.values, **edits["values"]}
+        self._accept(change["new"])
+
+    def _accept(self, edits: Mapping[str, Any]) -> None:
+        values, (page, _, number) = dict(edits["values"]), str(edits["id"]).rpartition("-")
+        if int(number) <= self._taken.get(page, 0):
+            return  # what was sent in a hurry came before it, and has newer values
+        self._taken[page] = int(number)
+        self.values = {**self.values, **values}
         self.answered = str(edits["id"])

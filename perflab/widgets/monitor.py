@@ -6,6 +6,7 @@ In: a system at work. Out: a panel that draws itself anew until it is paused or 
 from __future__ import annotations
 
 import json
+import threading
 import time
 import weakref
 from collections import Counter, deque
@@ -72,6 +73,7 @@ class Monitor(Panel):
         self._managed: deque[tuple[float, float]] = deque()
         self._reads: deque[tuple[float, Counter[str]]] = deque()
         self._last: Any = None
+        self._lock = threading.RLock()  # a hand may ask for a drawing while the thread looks
         self._controls = Controls(_schemas(window_s), self._redraw, self)
         self.form = self._controls.form
         self.pause_button = button("Pause", self.pause, self)
@@ -124,20 +126,22 @@ class Monitor(Panel):
 
     def look(self) -> None:
         """Take what was recorded since the last look, and draw."""
-        now = self._clock()
-        stats = self._system.cache
-        self._managed.append((now, float(stats.l1.nbytes + stats.l2.nbytes)))
-        self._reads.append((now, self._read()))
-        for kept in (self._managed, self._reads):
-            while kept and now - kept[0][0] > self._window_s:
-                kept.popleft()
-        self._draw(now)
+        with self._lock:
+            now = self._clock()
+            stats = self._system.cache
+            self._managed.append((now, float(stats.l1.nbytes + stats.l2.nbytes)))
+            self._reads.append((now, self._read()))
+            for kept in (self._managed, self._reads):
+                while kept and now - kept[0][0] > self._window_s:
+                    kept.popleft()
+            self._draw(now)
 
     def _look(self) -> bool:
         if self.is_closed:
             return False
         if self._system.is_closed:
             self.look()
+            self.pause_button.disabled = True
             self.say("The system is closed; this is how it ended.")
             return False
         self.look()
@@ -151,8 +155,9 @@ class Monitor(Panel):
         return max(_LEAST_S, self._every_s or self._system.config.resource_monitoring.interval_s)
 
     def _redraw(self) -> None:
-        if self._managed:
-            self._draw(self._managed[-1][0])
+        with self._lock:
+            if self._managed:
+                self._draw(self._managed[-1][0])
 
     @property
     def _has_times(self) -> bool:
@@ -167,7 +172,8 @@ class Monitor(Panel):
             # What was recorded before the window is in no chart, and there may be very much of it.
             frames, left_out = newest_frames(frames)
             since = f"-{self._window_s:g}s"
-            self.say(left_out and f"At the start: {left_out}")
+            if left_out:
+                self.say(f"At the start: {left_out}")
         rows = frames.select("accesses", ["t", "event", "tier"], event=("hit", "miss"), since=since)
         if self._last is not None:
             rows = rows[rows["t"] > self._last]

@@ -172,20 +172,27 @@ class Tuner(Panel):
         self.say(f"The replay says: {found.verdict}.")
 
     def _reset(self) -> None:
-        self._put(self._in_force, "Every control shows what is in force.")
+        self._put(Draft(self._in_force), "Every control shows what is in force.")
 
-    def _put(self, config: Config, said: str) -> None:
-        self._draft = Draft(config)
+    def _put(self, draft: Draft, said: str) -> None:
+        self._draft = draft
         self.form.messages, self._proof.value = {}, ""
         self.say(said)  # before what may fail and then has the last word
         self.form.show(self._draft.values, self._draft.positions)
-        self._latest.want(config)
+        self._latest.want(draft.config)
 
     def _follow(self) -> None:
-        """Move the controls to what is in force, as somebody changed that in code."""
-        if self._system is not None and self._system.config != self._draft.config:
-            self._in_force = self._system.config
-            self._put(self._in_force, "The system's config was changed; the controls show it.")
+        """Move the controls to what is in force, as somebody changed that in code; what is not applied yet stays."""
+        if self._system is None or self._system.config == self._in_force:
+            return
+        before, self._in_force = self._in_force, self._system.config
+        if self._in_force == self._draft.config:
+            self._say_how_many()
+            return
+        draft = self._draft.moved(before, self._in_force)
+        left = len(changes(self._in_force, draft.config))
+        edits = f", with {left} edit{'s' * (left != 1)} of yours on top" if left else ""
+        self._put(draft, f"The system's config was changed; the controls show it{edits}.")
 
     def _save(self) -> None:
         path = Path(self.file)

@@ -67,7 +67,7 @@ class WhatIfPanel(Panel):
         size = {
             "type": "integer",
             "minimum": 1,
-            "maximum": 4 * most,
+            "maximum": max(4 * most, current.size if current else 0),
             "default": current.size if current else max(1, most // 8),
             "title": "size",
             "description": f"room in the cache; {what_if.unit}",

@@ -92,7 +92,7 @@ class Lab:
     def api(self, path: str, method: str = "GET") -> Any:
         headers = {"Authorization": f"token {self.token}"}
         request = urllib.request.Request(f"{self.url}/api/{path}", method=method, headers=headers)  # noqa: S310
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  # our own server
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310  # our own server
             return json.loads(answer.read() or "null")
 
     def log(self) -> str:
@@ -149,7 +149,8 @@ class Notebook:
         self.page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
 
     def restart(self) -> None:
-        """Restart the kernel, as a hand does, and wait until it answers."""
+        """Restart the kernel, as a hand does, and wait until it answers; no cell looks as if it had run."""
+        self.page.evaluate("window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
         self.page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
         self.page.evaluate(READY)
 

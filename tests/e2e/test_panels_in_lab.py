@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -61,7 +62,7 @@ def breakable(panel, callback):
     @wraps(callback)
     def call(*args, **kwargs):
         # A form without an answer waits for it, and what looks again and again would fail by itself.
-        if panel in broken and not callback.__qualname__.endswith(("Form._take", "._look")):
+        if panel in broken and not callback.__qualname__.endswith(("Form._take", "Form._hear", "._look")):
             raise RuntimeError("injected\\nsecond line")
         return callback(*args, **kwargs)
 
@@ -142,8 +143,9 @@ def test_nothing_is_said_where_nobody_looks(dashboard: Dashboard) -> None:
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.getbasetemp() / "pictures"
+def pictures() -> Path:
+    """A folder that git ignores: each run leaves its pictures there to be looked at."""
+    folder = Path(__file__).parent / "pictures"
     folder.mkdir(exist_ok=True)
     return folder
 
@@ -224,14 +226,11 @@ def change(keyboard: Any, at: dict[str, Any]) -> None:
         keyboard.press("Enter")
 
 
-def wait_for(dashboard: Dashboard, expression: str, wanted: str, before: str = "", tries: int = 60) -> None:
-    found = ""
-    for _ in range(tries):
-        found = dashboard.ask(expression, before)
-        if found == wanted:
-            return
+def wait_for(dashboard: Dashboard, expression: str, wanted: str, before: str = "") -> None:
+    until = time.monotonic() + 30
+    while (found := dashboard.ask(expression, before)) != wanted:
+        assert time.monotonic() < until, f"{expression} is {found}, not {wanted}"
         dashboard.page.wait_for_timeout(100)
-    raise AssertionError(f"{expression} is {found}, not {wanted}")
 
 
 def test_out_of_range_is_told_beside_the_field_and_the_config_stays(dashboard: Dashboard) -> None:
@@ -265,6 +264,24 @@ def test_what_is_selected_whole_is_replaced_by_typing_also_if_it_changed_meanwhi
     expect(line).to_have_value("0.8")
     dashboard.page.keyboard.type("0.7")
     expect(line).to_have_value("0.7")
+    dashboard.reset()
+
+
+def test_a_button_takes_what_the_hand_set_last_also_if_the_kernel_is_slow(dashboard: Dashboard) -> None:
+    dashboard.page.wait_for_timeout(2_000)  # until each widget of a fresh page has been given the same thread
+    dashboard.do("import time; before = system.config; edit = tuner._draft.edit")
+    dashboard.do("tuner._draft.edit = lambda values: (time.sleep(0.5), edit(values))")
+    field = dashboard.panel("tuner").locator('[data-path="cache.l1_bytes"]')
+    for _ in range(5):
+        field.get_by_role("slider").press("ArrowRight")
+    dashboard.press("tuner", "Apply")
+    last = field.get_by_role("textbox").input_value()
+    wait_for(
+        dashboard, f"tuner.config.l1_bytes == parse_bytes('{last}')", "True", "from perflab.units import parse_bytes"
+    )
+    expect(dashboard.status("tuner")).to_contain_text("Applied: cache.l1_bytes")
+    assert dashboard.ask("system.config == tuner.config") == "True"
+    dashboard.do("system.config = before")
     dashboard.reset()
 
 
@@ -346,7 +363,8 @@ def test_the_log_console_stays_empty(dashboard: Dashboard) -> None:
 
 def events(dashboard: Dashboard, count: int) -> None:
     """Move a slider so often, as fast as the page takes it, and wait until the last place is drawn."""
-    dashboard.panel("tuner").locator('[data-path="cache.l1_bytes"]').get_by_role("slider").evaluate(
+    field = dashboard.panel("tuner").locator('[data-path="cache.l1_bytes"]')
+    field.get_by_role("slider").evaluate(
         """async (slider, count) => {
             for (let place = 0; place < count; place++) {
                 slider.value = 10 + place % 20;
@@ -356,7 +374,7 @@ def events(dashboard: Dashboard, count: int) -> None:
         }""",
         count,
     )
-    dashboard.page.wait_for_timeout(500)
+    wait_for(dashboard, "tuner.form.values['cache.l1_bytes']", field.get_by_role("textbox").input_value())
     dashboard.do("tuner.settle(30)")
 
 
@@ -368,7 +386,7 @@ def test_two_thousand_events_leave_memory_and_page_as_they_were(dashboard: Dashb
     before = kernel.memory_info().rss, dashboard.page.evaluate(nodes)
     events(dashboard, 2_000)
     after = kernel.memory_info().rss, dashboard.page.evaluate(nodes)
-    assert after[0] == pytest.approx(before[0], rel=0.05)
+    assert after[0] < before[0] * 1.05
     assert after[1] == pytest.approx(before[1], rel=0.05)
     dashboard.reset()
 
@@ -385,7 +403,7 @@ def begin(dashboard: Dashboard, pairs: int) -> None:
 
 def gone(process: psutil.Process) -> bool:
     """Return whether a process ends within a moment."""
-    _, left = psutil.wait_procs([process], timeout=2)
+    _, left = psutil.wait_procs([process], timeout=10)
     return left == []
 
 

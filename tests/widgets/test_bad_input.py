@@ -73,11 +73,15 @@ def attacked(folder: Path) -> Iterator[Any]:
         attack_all(system)
         yield Tuner(system)
         yield WhatIfPanel(system)
-        yield (monitor := Monitor(system, every_s=3_600))
+        monitor = Monitor(system, every_s=3_600)
+        monitor.pause()
+        monitor.stop_waiting(30)
+        yield monitor
         monitor.close()
         yield (targets := Targets(system))
         targets.cards.pick("cache.hit_rate > 90%")
         yield targets
+        yield begun_with_a_status_that_attacks(folder.with_name(f"{folder.name}-begun"))
         yield Benchmarks({ATTACK: attack, f"{ATTACK}2": attack}, runs_dir=folder)
         explorer = Explorer(folder)
         for run in sorted(folder.iterdir()):
@@ -89,6 +93,18 @@ def attacked(folder: Path) -> Iterator[Any]:
         assert explorer.settle(60)
         explorer.rows.pick(next(place for place, (key, _) in explorer.missed.items() if ATTACK in key))
         yield explorer
+
+
+def begun_with_a_status_that_attacks(folder: Path) -> Benchmarks:
+    with reading(run_dir=folder / "run") as system:
+        system._recorder.add("samples", arm="a", pair=0, wall_s=1.0)
+    (folder / "run" / "worker.json").write_text(json.dumps({"pid": 0}))
+    info = folder / "run" / "run.json"
+    info.write_text(json.dumps({**json.loads(info.read_text()), "status": ATTACK}))
+    panel = Benchmarks(runs_dir=folder)
+    panel._following.join(30)
+    assert ATTACK in words(panel.shown)
+    return panel
 
 
 def attack_all(system: PerformanceSystem) -> None:

@@ -65,6 +65,7 @@ def test_a_monitor_begins_with_the_newest_accesses() -> None:
         fresh = Monitor(system, every_s=3_600)
         fresh._following.stop()
         fresh.stop_waiting(30)
+        fresh.look()  # it may have been stopped before its first look
         assert said(fresh).startswith("At the start: Looked at: of ")
         newest = system.frames.newest(MOST).select("accesses", ["event"], event=("hit", "miss"))
         assert f"of {len(newest):,} accesses in the window" in words(fresh.shown)

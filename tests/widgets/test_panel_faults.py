@@ -29,7 +29,7 @@ from perflab.widgets.redraw import Latest
 ONE_LINE = "✗ RuntimeError: injected"
 LONGEST_S = 20.0
 
-numbers = itertools.count()
+numbers = itertools.count(1)
 
 
 @dataclass
@@ -122,6 +122,7 @@ def acts(system: PerformanceSystem, panel: Panel) -> dict[str, Callable[[], obje
             found[f"press {part.tooltip}"] = part.click
         elif isinstance(part, Form):
             found[f"edit {place}"] = functools.partial(edit, part)
+            found[f"hurry {place}"] = functools.partial(edit, part, in_a_hurry=True)
         elif isinstance(part, Listing):
             found[f"pick {place}"] = functools.partial(pick, part)
         elif isinstance(part, Look):
@@ -129,14 +130,18 @@ def acts(system: PerformanceSystem, panel: Panel) -> dict[str, Callable[[], obje
     return found
 
 
-def edit(form: Form) -> None:
+def edit(form: Form, *, in_a_hurry: bool = False) -> None:
     """Set the last control of a form to something else, as its page does."""
     field = form.fields[-1]
     before = form.values[field["path"]]
     options: list[object] = [not before] if field["kind"] == "switch" else list(field["options"])
     others = [option for option in options if before not in (option, [option])] or [f"{next(numbers)}"]
     value = [others[0]] if isinstance(before, list) else others[0]
-    form.edits = {"values": {field["path"]: value}, "id": f"page-{next(numbers)}"}
+    edits = {"values": {field["path"]: value}, "id": f"page-{next(numbers)}"}
+    if in_a_hurry:
+        form._handle_custom_msg({"edits": edits}, [])
+    else:
+        form.edits = edits
 
 
 def pick(listing: Listing) -> None:

@@ -90,6 +90,42 @@ def test_looking_goes_on_after_a_failing_look_and_ends_when_it_is_stopped() -> N
     assert (len(looks), said(panel), waits) == (3, "✗ OSError: not now", [7.0] * 3)
 
 
+def test_who_begins_anew_while_the_last_look_is_under_way_is_followed() -> None:
+    following: Following
+    looks = list[int]()
+
+    def look() -> bool:
+        looks.append(1)
+        if len(looks) == 1:
+            following.start()
+        return False
+
+    following = Following(look, lambda: 0.0)
+    following.start()
+    following.join(10)
+    assert (len(looks), following.is_on) == (2, False)
+
+
+def test_what_a_page_sent_in_a_hurry_is_not_undone_by_what_it_sent_before() -> None:
+    controls = Controls({"a": {"type": "integer", "default": 1}}, lambda: None, Panel("Any", "any"))
+    controls.form.edits = {"values": {"a": "2"}, "id": "form-1"}
+    controls.form._handle_custom_msg({"edits": {"values": {"a": "4"}, "id": "form-3"}}, [])
+    assert (controls.values, controls.form.answered) == ({"a": 4}, "form-3")
+    controls.form.edits = {"values": {"a": "3"}, "id": "form-2"}
+    assert (controls.values, controls.form.answered) == ({"a": 4}, "form-3")
+    controls.form.edits = {"values": {"a": "5"}, "id": "other-1"}
+    assert controls.values == {"a": 5}
+
+
+def test_whole_numbers_are_whole() -> None:
+    pairs = {"anyOf": [{"type": "integer", "minimum": 1, "maximum": 200}, {"type": "null"}], "default": None}
+    controls = Controls({"pairs": pairs}, lambda: None, Panel("Any", "any"))
+    controls.form.put("pairs", "2.5")
+    assert controls.form.messages == {"pairs": "'2.5' is no whole number; write one such as 8."}
+    controls.form.put("pairs", "2.0")
+    assert controls.values == {"pairs": 2}
+
+
 def test_an_edit_of_the_browser_changes_its_own_field_alone_and_is_answered() -> None:
     schemas = {"a": {"type": "integer", "default": 1}, "b": {"type": "integer", "default": 2}}
     controls = Controls(schemas, lambda: None, Panel("Any", "any"))

@@ -66,6 +66,29 @@ def test_a_change_in_code_moves_the_controls() -> None:
         assert tuner.config.cache.l1_policy == "sieve"
 
 
+def test_reset_goes_back_to_what_is_in_force_also_if_code_put_the_draft_in_force() -> None:
+    with reading() as system:
+        tuner = Tuner(system)
+        tuner.form.put("cache.l1_bytes", "20 kB")
+        system.config = tuner.config
+        assert said(tuner) == "0 settings differ from what is in force."
+        tuner._reset()
+        assert tuner.config == system.config
+        assert tuner.form.values["cache.l1_bytes"] == "20 kB"
+
+
+def test_a_change_in_code_leaves_the_hands_own_edits_on_top() -> None:
+    with reading() as system:
+        tuner = Tuner(system)
+        tuner.form.put("benchmark.pairs", "9")
+        system.config = system.config.replace(cache={"l1_bytes": "20 kB"})
+        assert said(tuner).endswith("the controls show it, with 1 edit of yours on top.")
+        assert tuner.config == system.config.replace(benchmark={"pairs": 9})
+        assert (tuner.form.values["benchmark.pairs"], tuner.form.values["cache.l1_bytes"]) == ("9", "20 kB")
+        tuner._reset()
+        assert tuner.config == system.config
+
+
 def test_a_setting_that_only_a_new_system_can_have_is_told() -> None:
     with reading() as system:
         tuner = Tuner(system)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from panels import reading, said, words
 
-from perflab import PerformanceSystem, Trace, whatif
+from perflab import Config, PerformanceSystem, Trace, whatif
 from perflab.errors import ConfigError
 from perflab.widgets import WhatIfPanel
 
@@ -92,3 +92,13 @@ def test_a_long_trace_is_looked_at_in_part_and_that_is_said(monkeypatch: pytest.
     panel = WhatIfPanel(Trace.of(KEYS))
     assert panel.settle(60)
     assert "Of 180 accesses the last 100 were looked at." in words(panel.shown)
+
+
+def test_a_size_in_force_is_allowed_however_little_was_read() -> None:
+    with PerformanceSystem(Config(enable_auto_optimization=False)) as system:
+        for number in range(20):
+            system.cache.get_or_load(number % 4, lambda: "value")
+        panel = WhatIfPanel(system)
+        panel.form.put("target", "0.5")
+        assert panel.form.messages == {}
+        assert panel.settle(60)
