@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from perflab.config import Config
 from perflab.errors import ConfigError
-from perflab.present import PICTURES, escape
-from perflab.record.frames import ACCESS_EVENTS, FRAMES, columns
+from perflab.present import escape
+from perflab.record.frames import columns
 from perflab.system.comparison import compare
 from perflab.system.run import Run, open_run
 from perflab.widgets.controls import Controls
 from perflab.widgets.exporting import FORMATS, export_run
+from perflab.widgets.filters import NO_PLOT, among, schemas, selected, unused
 from perflab.widgets.listing import Listing
 from perflab.widgets.panel import Panel, button, figure, markup, row
 from perflab.widgets.redraw import Latest
@@ -29,11 +30,6 @@ if TYPE_CHECKING:
     from perflab.system import PerformanceSystem
 
 __all__ = ["Explorer"]
-
-_ANY = "any"
-_NONE = "none"
-_TEXTS = {"operations": "name", "accesses": "key", "events": "name"}
-"""The column of each frame that a text filters."""
 
 
 class Explorer(Panel):
@@ -64,7 +60,7 @@ class Explorer(Panel):
         self.selected: list[str] = []
         self.runs = Listing.of(self.pick, self)
         self.rows = Listing.of(self.explain, self)
-        self._controls = Controls(_schemas(), self._drill, self)
+        self._controls = Controls(schemas(), self._drill, self)
         self.form = self._controls.form
         self._exports = Controls(_export_schemas(), lambda: None, self)
         self.export_form = self._exports.form
@@ -167,9 +163,7 @@ class Explorer(Panel):
         self.say("Run B is held against run A.")
 
     def _drill(self) -> None:
-        frame = self._controls.values["frame"]
-        of_accesses = () if frame == "accesses" else ("event", "tier", "operation")
-        self.form.unused = [*of_accesses, *(() if frame in _TEXTS else ("text",))]
+        self.form.unused = unused(self._controls.values["frame"])
         self._latest.want(dict(self._controls.values))
 
     def _draw(self, values: Mapping[str, Any]) -> None:
@@ -180,7 +174,8 @@ class Explorer(Panel):
             return
         self._about.value = f"<h4>Inside {'the run' if self._one else 'run A'}: {escape.html(_named(run))}</h4>"
         frame = str(values["frame"])
-        shown, note = newest(run.frames, frame, _columns(frame), _filters(frame, values))
+        wanted = partial(among, frame, values)
+        shown, note = newest(run.frames, frame, _columns(frame), selected(frame, values), wanted)
         self.missed = {}
         table = shown_rows(frame, shown, f"Newest rows of {frame}", note, self._misses if frame == "accesses" else _no)
         self.rows.html = table.html() if table else _said(f"No row of {frame} passes the filters.")
@@ -204,7 +199,7 @@ class Explorer(Panel):
 
 
 def _plotted(run: Run, plot: str) -> str:
-    if plot == _NONE:
+    if plot == NO_PLOT:
         return ""
     part, left_out = newest_part(run)
     return figure(part.plot(plot).svg()) + (_said(left_out) if left_out else "")
@@ -226,42 +221,12 @@ def _columns(frame: str) -> list[str]:
     return [*first, *(name for name in names if name not in first)]
 
 
-def _filters(frame: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    filters: dict[str, Any] = {}
-    if frame == "accesses":
-        filters |= {name: values[name] for name in ("event", "tier") if values[name] != _ANY}
-        if values["operation"].strip():
-            filters["operation"] = values["operation"].strip()
-    if values["text"].strip() and frame in _TEXTS:
-        filters[_TEXTS[frame]] = values["text"].strip()
-    return filters
-
-
 def _no(_place: int, _row: Mapping[str, Any]) -> str:
     return ""
 
 
 def _said(text: str) -> str:
     return f'<p class="note">{escape.html(text)}</p>'
-
-
-def _schemas() -> dict[str, dict[str, Any]]:
-    def choice(default: str, options: list[str], about: str) -> dict[str, Any]:
-        return {"enum": options, "default": default, "description": about}
-
-    return {
-        "frame": choice("accesses", list(FRAMES), "which rows"),
-        "event": choice(_ANY, [_ANY, *ACCESS_EVENTS], "what happened"),
-        "tier": choice(_ANY, [_ANY, "l1", "l2", "l3"], "where"),
-        "operation": {"type": "string", "default": "", "description": "its exact name; empty: any"},
-        "text": {
-            "type": "string",
-            "default": "",
-            "title": "key or name",
-            "description": "of accesses the key, of operations and events the name; empty: any",
-        },
-        "plot": choice("hit_rate", [_NONE, *PICTURES], "of the whole run"),
-    }
 
 
 def _export_schemas() -> dict[str, dict[str, Any]]:

@@ -8,6 +8,7 @@ import pytest
 from panels import SMALL, reading, said, words
 
 import perflab
+from perflab import PerformanceSystem
 from perflab.errors import RunError
 from perflab.widgets import Explorer
 from perflab.widgets.exporting import FORMATS
@@ -75,6 +76,53 @@ def test_a_miss_is_explained_as_the_frames_tell(runs: Path) -> None:
     panel.rows.pick(str(place))
     assert f"missed ({last['miss_class']})" in said(panel)
     assert f"({last['miss_class']})" in words(panel.shown)
+
+
+CHUNKS = [
+    ("src/one.py", "function", "one.f", "parse", "processed"),
+    ("src/one.py", "class", "one.C", "parse", "reused"),
+    ("src/two.py", "function", "two.f", "check", "failed"),
+    ("notes/two.md", "heading", None, "check", "reused"),
+]
+
+
+@pytest.mark.parametrize(
+    ("control", "value", "passing"),
+    [
+        ("path", "two", [2, 3]),
+        ("path", "src/one.py", [0, 1]),
+        ("kind", "function", [0, 2]),
+        ("text", "one.C", [1]),
+        ("operation", "check", [2, 3]),
+        ("status", "reused", [1, 3]),
+    ],
+)
+def test_chunks_are_filtered_by_what_they_have(control: str, value: str, passing: list[int]) -> None:
+    with PerformanceSystem(SMALL) as system:
+        for place, (path, kind, name, operation, status) in enumerate(CHUNKS):
+            facts = {"path": path, "kind": kind, "name": name, "operation": operation, "status": status}
+            system._recorder.add("chunks", **facts, digest=f"digest-{place}")
+        panel = Explorer(system)
+        panel.form.put("frame", "chunks")
+        panel.form.put(control, value)
+        assert panel.settle(60)
+    assert control not in panel.form.unused
+    shown = words(panel.rows.html)
+    assert [place for place in range(len(CHUNKS)) if f"digest-{place}" in shown] == passing
+    assert f"{len(passing)} row" in shown
+
+
+def test_only_controls_that_filter_the_frame_are_shown(runs: Path) -> None:
+    panel = Explorer(runs / "small")
+    of_chunks, of_accesses = {"status", "kind", "path"}, {"event", "tier"}
+    for frame, hidden in {
+        "accesses": of_chunks,
+        "chunks": of_accesses,
+        "operations": of_chunks | of_accesses | {"operation"},
+        "resources": of_chunks | of_accesses | {"operation", "text"},
+    }.items():
+        panel.form.put("frame", frame)
+        assert set(panel.form.unused) == hidden, frame
 
 
 @pytest.mark.parametrize("kind", FORMATS)
