@@ -6,13 +6,12 @@ In: a folder of runs. Out: a panel.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from perflab.config import Config
-from perflab.errors import ConfigError
+from perflab.errors import ConfigError, RunError
 from perflab.present import escape
 from perflab.record.frames import columns
 from perflab.system.comparison import compare
@@ -24,12 +23,15 @@ from perflab.widgets.listing import Listing
 from perflab.widgets.panel import Panel, button, figure, markup, row
 from perflab.widgets.redraw import Latest
 from perflab.widgets.rows import newest, newest_part, shown_rows
-from perflab.widgets.stored import explained_miss, metric_table, run_folders, runs_table, settings_table
+from perflab.widgets.stored import metric_table, run_folders, runs_table, settings_table
+from perflab.widgets.why import Miss, explained_miss
 
 if TYPE_CHECKING:
     from perflab.system import PerformanceSystem
 
 __all__ = ["Explorer"]
+
+_CHANGED = "The table has changed meanwhile; pick a row of the one that is shown."
 
 
 class Explorer(Panel):
@@ -50,7 +52,7 @@ class Explorer(Panel):
     selected : list of str
         Folders of the runs A and B.
     missed : dict
-        Key and time of each shown row of a miss, by what it picks.
+        The `Miss` of each shown row of one, by what the row picks.
     """
 
     def __init__(self, runs_dir: str | Path | Run | PerformanceSystem | None = None) -> None:
@@ -65,10 +67,11 @@ class Explorer(Panel):
         self._exports = Controls(_export_schemas(), lambda: None, self)
         self.export_form = self._exports.form
         self._compared, self._plot, self._why = markup(""), markup(""), markup("")
-        self.missed: dict[str, tuple[str, datetime]] = {}
+        self.missed: dict[str, Miss] = {}
         self._drawn: tuple[Any, ...] | None = None
         self._latest = Latest(self.guarded(self._draw))
         self._writing = Latest(self.guarded(self._write))
+        self._explaining = Latest(self.guarded(self._explain))
         self._about = markup("")
         self.export_buttons = [
             button(kind, partial(self._want, kind), self, hint=f"Write run A as {kind}") for kind in FORMATS
@@ -88,8 +91,8 @@ class Explorer(Panel):
         return f"{''.join(part.value for part in parts)}{self.rows.html}"
 
     def settle(self, timeout_s: float) -> bool:
-        """Wait until the rows and the plot are those of the controls, and what was asked for is written."""
-        return self._writing.wait(timeout_s) and self._latest.wait(timeout_s)
+        """Wait until rows and plot are those of the controls, and what was asked for is explained and written."""
+        return all(behind.wait(timeout_s) for behind in (self._writing, self._latest, self._explaining))
 
     def refresh(self) -> None:
         """List the runs that there are now."""
@@ -110,12 +113,17 @@ class Explorer(Panel):
         self._drill()
 
     def explain(self, picked: str) -> None:
-        """Say why an access missed, by the place that its row has in the table."""
-        key, at = self.missed[picked]
-        run = self._run()
-        assert run is not None, "a row is of a run"
-        rows = run.frames.select("accesses", key=key)
-        said = explained_miss(rows, key, at)
+        """Say why an access missed, by what its row picks."""
+        if picked not in self.missed:
+            raise RunError(_CHANGED)
+        self.say("Looking why.")
+        self._explaining.want(self.missed[picked])
+
+    def _explain(self, miss: Miss) -> None:
+        said = explained_miss(miss)
+        if miss.name not in self.missed:
+            self.say(_CHANGED)
+            return
         self._why.value = f'<p role="status"><b>Why?</b> {escape.html(said)}</p>'
         self.say(said)
 
@@ -170,17 +178,20 @@ class Explorer(Panel):
         run = self._run()
         if run is None:
             self._about.value = self.rows.html = self._plot.value = self._why.value = ""
-            self._drawn = None
+            self.missed, self._drawn = {}, None
             return
         self._about.value = f"<h4>Inside {'the run' if self._one else 'run A'}: {escape.html(_named(run))}</h4>"
-        frame = str(values["frame"])
+        self._draw_rows(run, str(values["frame"]), values)
+        self._draw_plot(run, str(values["plot"]))
+
+    def _draw_rows(self, run: Run, frame: str, values: Mapping[str, Any]) -> None:
         wanted = partial(among, frame, values)
         shown, note = newest(run.frames, frame, _columns(frame), selected(frame, values), wanted)
-        self.missed = {}
-        table = shown_rows(frame, shown, f"Newest rows of {frame}", note, self._misses if frame == "accesses" else _no)
+        missed: dict[str, Miss] = {}
+        table = shown_rows(frame, shown, f"Newest rows of {frame}", note, partial(_pick, run, missed))
+        self.missed = missed
         self.rows.html = table.html() if table else _said(f"No row of {frame} passes the filters.")
-        self._why.value = _said("Pick a key in a row of a miss to be told why it missed.") if self.missed else ""
-        self._draw_plot(run, str(values["plot"]))
+        self._why.value = _said("Pick a key in a row of a miss to be told why it missed.") if missed else ""
 
     def _draw_plot(self, run: Run, plot: str) -> None:
         # One of a run that is over stays as it is, whatever rows are filtered below it.
@@ -188,14 +199,6 @@ class Explorer(Panel):
         if wanted != self._drawn or run.status == "running":
             self._plot.value = _plotted(run, plot)
         self._drawn = wanted
-
-    def _misses(self, place: int, row: Mapping[str, Any]) -> str:
-        """Return what a row of a miss picks."""
-        if row.get("event") != "miss" or row.get("key") is None or row.get("t") is None:
-            return ""
-        name = str(place)
-        self.missed[name] = str(row["key"]), row["t"]
-        return name
 
 
 def _plotted(run: Run, plot: str) -> str:
@@ -221,8 +224,13 @@ def _columns(frame: str) -> list[str]:
     return [*first, *(name for name in names if name not in first)]
 
 
-def _no(_place: int, _row: Mapping[str, Any]) -> str:
-    return ""
+def _pick(run: Run, missed: dict[str, Miss], _place: int, row: Mapping[str, Any]) -> str:
+    """Return what a row of a miss picks, and keep it under that name."""
+    if row.get("event") != "miss" or row.get("key") is None or row.get("t") is None:
+        return ""
+    miss = Miss(run, str(row["key"]), row["t"])
+    missed[miss.name] = miss
+    return miss.name
 
 
 def _said(text: str) -> str:

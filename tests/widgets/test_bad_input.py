@@ -87,7 +87,7 @@ def attacked(folder: Path) -> Iterator[Any]:
             yield explorer
         explorer.form.put("event", "miss")
         assert explorer.settle(60)
-        explorer.rows.pick(next(place for place, (key, _) in explorer.missed.items() if ATTACK in key))
+        explorer.rows.pick(next(picked for picked, miss in explorer.missed.items() if ATTACK in miss.key))
         yield explorer
 
 
