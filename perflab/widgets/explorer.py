@@ -5,7 +5,7 @@ In: a folder of runs. Out: a panel.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from perflab.config import Config
 from perflab.errors import ConfigError, RunError
 from perflab.present import escape
 from perflab.record.frames import columns
+from perflab.record.store import is_run
 from perflab.system.comparison import compare
 from perflab.system.run import Run, open_run
 from perflab.widgets.controls import Controls
@@ -60,6 +61,7 @@ class Explorer(Panel):
         self._one = _as_run(runs_dir)
         self._runs_dir = Path(Config().record.runs_dir if runs_dir is None else str(runs_dir))
         self.selected: list[str] = []
+        self._folders: list[Path] = []
         self.runs = Listing.of(self.pick, self)
         self.rows = Listing.of(self.explain, self)
         self._controls = Controls(schemas(), self._drill, self)
@@ -95,22 +97,24 @@ class Explorer(Panel):
         return all(behind.wait(timeout_s) for behind in (self._writing, self._latest, self._explaining))
 
     def refresh(self) -> None:
-        """List the runs that there are now."""
-        folders = run_folders(self._runs_dir)
-        self.runs.html = runs_table(folders, selected=self.selected).html() if folders else _said("No run yet.")
-        self.runs.marked = self.selected
-        if not self.selected:
-            self.say(f"{len(folders)} runs. Pick one to look into it, and a second one to hold it against.")
+        """List the runs that there are now, and let go of chosen ones that are gone."""
+        gone = self._let_go()
+        if gone:
+            self._look_into(gone)
+        else:
+            self._list()
+            self._stand()
 
     def pick(self, folder: str) -> None:
         """Choose a run as A, then one as B; choosing one again lets go of it."""
+        if folder not in self.selected and not is_run(Path(folder)):
+            raise RunError(f"{folder!r} holds no run; press Look again, and pick one that is listed.")
+        gone = self._let_go()
         if folder in self.selected:
-            self.selected.remove(folder)
-        else:
+            self.selected = [one for one in self.selected if one != folder]
+        elif folder not in gone:
             self.selected = [*self.selected[:1], folder]
-        self.refresh()
-        self._compare()
-        self._drill()
+        self._look_into(gone)
 
     def explain(self, picked: str) -> None:
         """Say why an access missed, by what its row picks."""
@@ -126,6 +130,28 @@ class Explorer(Panel):
             return
         self._why.value = f'<p role="status"><b>Why?</b> {escape.html(said)}</p>'
         self.say(said)
+
+    def _let_go(self) -> list[str]:
+        """Return the chosen runs that are gone, chosen no longer."""
+        gone = [folder for folder in self.selected if not is_run(Path(folder))]
+        self.selected = [folder for folder in self.selected if folder not in gone]
+        return gone
+
+    def _look_into(self, gone: list[str]) -> None:
+        self._list()
+        self._compare()
+        self._stand(gone)
+        self._drill()
+
+    def _list(self) -> None:
+        self._folders = run_folders(self._runs_dir)
+        table = runs_table(self._folders, selected=self.selected)
+        self.runs.html = table.html() if self._folders else _said("No run yet.")
+        self.runs.marked = self.selected
+
+    def _stand(self, gone: Sequence[str] = ()) -> None:
+        lost = "".join(f"Run {Path(folder).name} is gone. " for folder in gone)
+        self.say(f"{lost}{_standing(self.selected, len(self._folders))}")
 
     def export(self, kind: str) -> Path:
         """Write run A in a format of `exporting.FORMATS`."""
@@ -168,7 +194,6 @@ class Explorer(Panel):
         self._compared.value = (
             f'<div class="charts"><div>{left.html() if left else none}</div><div>{right.html()}</div></div>{notes}'
         )
-        self.say("Run B is held against run A.")
 
     def _drill(self) -> None:
         self.form.unused = unused(self._controls.values["frame"])
@@ -231,6 +256,14 @@ def _pick(run: Run, missed: dict[str, Miss], _place: int, row: Mapping[str, Any]
     miss = Miss(run, str(row["key"]), row["t"])
     missed[miss.name] = miss
     return miss.name
+
+
+def _standing(chosen: list[str], there: int) -> str:
+    if not chosen:
+        return f"{there} runs. Pick one to look into it, and a second one to hold it against."
+    if len(chosen) == 1:
+        return f"Run A is {Path(chosen[0]).name}. Pick another one to hold it against."
+    return "Run B is held against run A."
 
 
 def _said(text: str) -> str:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from pathlib import Path
 from typing import Any
@@ -196,6 +197,44 @@ def test_only_controls_that_filter_the_frame_are_shown(runs: Path) -> None:
     }.items():
         panel.form.put("frame", frame)
         assert set(panel.form.unused) == hidden, frame
+
+
+@pytest.mark.parametrize("again", ["look again", "pick another", "let it go"])
+def test_a_chosen_run_that_is_deleted_is_let_go(runs: Path, tmp_path: Path, again: str) -> None:
+    for name in ("small", "large"):
+        shutil.copytree(runs / name, tmp_path / name)
+    gone, left = str(tmp_path / "small"), str(tmp_path / "large")
+    panel = Explorer(tmp_path)
+    panel.runs.pick(gone)
+    assert panel.settle(60)
+    shutil.rmtree(gone)
+    {"look again": panel.refresh, "pick another": lambda: panel.pick(left), "let it go": lambda: panel.pick(gone)}[
+        again
+    ]()
+    assert panel.settle(60)
+    assert said(panel).startswith("Run small is gone. ")
+    assert panel.selected == ([left] if again == "pick another" else [])
+    assert ("Inside run A: large" in words(panel.shown)) == (again == "pick another")
+    assert gone not in panel.runs.html
+    panel.runs.pick(gone)
+    assert "holds no run" in said(panel)
+    assert gone not in panel.selected
+
+
+def test_what_is_said_of_the_chosen_runs_is_so(runs: Path) -> None:
+    panel = Explorer(runs)
+    small, large = str(runs / "small"), str(runs / "large")
+    sentences = []
+    for picked in (small, large, large, small):
+        panel.runs.pick(picked)
+        assert panel.settle(60)
+        sentences.append(said(panel))
+    assert sentences == [
+        "Run A is small. Pick another one to hold it against.",
+        "Run B is held against run A.",
+        "Run A is small. Pick another one to hold it against.",
+        "3 runs. Pick one to look into it, and a second one to hold it against.",
+    ]
 
 
 @pytest.mark.parametrize("kind", FORMATS)
