@@ -5,35 +5,34 @@ In: a folder of runs. Out: a panel.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from perflab.config import Config
-from perflab.errors import ConfigError
-from perflab.present import PICTURES, escape
-from perflab.record.frames import ACCESS_EVENTS, FRAMES, columns
+from perflab.errors import ConfigError, RunError
+from perflab.present import escape
+from perflab.record.frames import columns
+from perflab.record.store import is_run
 from perflab.system.comparison import compare
 from perflab.system.run import Run, open_run
 from perflab.widgets.controls import Controls
 from perflab.widgets.exporting import FORMATS, export_run
+from perflab.widgets.filters import NO_PLOT, among, schemas, selected, unused
 from perflab.widgets.listing import Listing
 from perflab.widgets.panel import Panel, button, figure, markup, row
 from perflab.widgets.redraw import Latest
 from perflab.widgets.rows import newest, newest_part, shown_rows
-from perflab.widgets.stored import explained_miss, metric_table, run_folders, runs_table, settings_table
+from perflab.widgets.stored import metric_table, run_folders, runs_table, settings_table
+from perflab.widgets.why import Miss, explained_miss
 
 if TYPE_CHECKING:
     from perflab.system import PerformanceSystem
 
 __all__ = ["Explorer"]
 
-_ANY = "any"
-_NONE = "none"
-_TEXTS = {"operations": "name", "accesses": "key", "events": "name"}
-"""The column of each frame that a text filters."""
+_CHANGED = "The table has changed meanwhile; pick a row of the one that is shown."
 
 
 class Explorer(Panel):
@@ -54,7 +53,7 @@ class Explorer(Panel):
     selected : list of str
         Folders of the runs A and B.
     missed : dict
-        Key and time of each shown row of a miss, by what it picks.
+        The `Miss` of each shown row of one, by what the row picks.
     """
 
     def __init__(self, runs_dir: str | Path | Run | PerformanceSystem | None = None) -> None:
@@ -62,17 +61,19 @@ class Explorer(Panel):
         self._one = _as_run(runs_dir)
         self._runs_dir = Path(Config().record.runs_dir if runs_dir is None else str(runs_dir))
         self.selected: list[str] = []
+        self._folders: list[Path] = []
         self.runs = Listing.of(self.pick, self)
         self.rows = Listing.of(self.explain, self)
-        self._controls = Controls(_schemas(), self._drill, self)
+        self._controls = Controls(schemas(), self._drill, self)
         self.form = self._controls.form
         self._exports = Controls(_export_schemas(), lambda: None, self)
         self.export_form = self._exports.form
         self._compared, self._plot, self._why = markup(""), markup(""), markup("")
-        self.missed: dict[str, tuple[str, datetime]] = {}
+        self.missed: dict[str, Miss] = {}
         self._drawn: tuple[Any, ...] | None = None
         self._latest = Latest(self.guarded(self._draw))
         self._writing = Latest(self.guarded(self._write))
+        self._explaining = Latest(self.guarded(self._explain))
         self._about = markup("")
         self.export_buttons = [
             button(kind, partial(self._want, kind), self, hint=f"Write run A as {kind}") for kind in FORMATS
@@ -92,36 +93,65 @@ class Explorer(Panel):
         return f"{''.join(part.value for part in parts)}{self.rows.html}"
 
     def settle(self, timeout_s: float) -> bool:
-        """Wait until the rows and the plot are those of the controls, and what was asked for is written."""
-        return self._writing.wait(timeout_s) and self._latest.wait(timeout_s)
+        """Wait until rows and plot are those of the controls, and what was asked for is explained and written."""
+        return all(behind.wait(timeout_s) for behind in (self._writing, self._latest, self._explaining))
 
     def refresh(self) -> None:
-        """List the runs that there are now."""
-        folders = run_folders(self._runs_dir)
-        self.runs.html = runs_table(folders, selected=self.selected).html() if folders else _said("No run yet.")
-        self.runs.marked = self.selected
-        if not self.selected:
-            self.say(f"{len(folders)} runs. Pick one to look into it, and a second one to hold it against.")
+        """List the runs that there are now, and let go of chosen ones that are gone."""
+        gone = self._let_go()
+        if gone:
+            self._look_into(gone)
+        else:
+            self._list()
+            self._stand()
 
     def pick(self, folder: str) -> None:
         """Choose a run as A, then one as B; choosing one again lets go of it."""
+        if folder not in self.selected and not is_run(Path(folder)):
+            raise RunError(f"{folder!r} holds no run; press Look again, and pick one that is listed.")
+        gone = self._let_go()
         if folder in self.selected:
-            self.selected.remove(folder)
-        else:
+            self.selected = [one for one in self.selected if one != folder]
+        elif folder not in gone:
             self.selected = [*self.selected[:1], folder]
-        self.refresh()
-        self._compare()
-        self._drill()
+        self._look_into(gone)
 
     def explain(self, picked: str) -> None:
-        """Say why an access missed, by the place that its row has in the table."""
-        key, at = self.missed[picked]
-        run = self._run()
-        assert run is not None, "a row is of a run"
-        rows = run.frames.select("accesses", key=key)
-        said = explained_miss(rows, key, at)
+        """Say why an access missed, by what its row picks."""
+        if picked not in self.missed:
+            raise RunError(_CHANGED)
+        self.say("Looking why.")
+        self._explaining.want(self.missed[picked])
+
+    def _explain(self, miss: Miss) -> None:
+        said = explained_miss(miss)
+        if miss.name not in self.missed:
+            self.say(_CHANGED)
+            return
         self._why.value = f'<p role="status"><b>Why?</b> {escape.html(said)}</p>'
         self.say(said)
+
+    def _let_go(self) -> list[str]:
+        """Return the chosen runs that are gone, chosen no longer."""
+        gone = [folder for folder in self.selected if not is_run(Path(folder))]
+        self.selected = [folder for folder in self.selected if folder not in gone]
+        return gone
+
+    def _look_into(self, gone: list[str]) -> None:
+        self._list()
+        self._compare()
+        self._stand(gone)
+        self._drill()
+
+    def _list(self) -> None:
+        self._folders = run_folders(self._runs_dir)
+        table = runs_table(self._folders, selected=self.selected)
+        self.runs.html = table.html() if self._folders else _said("No run yet.")
+        self.runs.marked = self.selected
+
+    def _stand(self, gone: Sequence[str] = ()) -> None:
+        lost = "".join(f"Run {Path(folder).name} is gone. " for folder in gone)
+        self.say(f"{lost}{_standing(self.selected, len(self._folders))}")
 
     def export(self, kind: str) -> Path:
         """Write run A in a format of `exporting.FORMATS`."""
@@ -164,28 +194,29 @@ class Explorer(Panel):
         self._compared.value = (
             f'<div class="charts"><div>{left.html() if left else none}</div><div>{right.html()}</div></div>{notes}'
         )
-        self.say("Run B is held against run A.")
 
     def _drill(self) -> None:
-        frame = self._controls.values["frame"]
-        of_accesses = () if frame == "accesses" else ("event", "tier", "operation")
-        self.form.unused = [*of_accesses, *(() if frame in _TEXTS else ("text",))]
+        self.form.unused = unused(self._controls.values["frame"])
         self._latest.want(dict(self._controls.values))
 
     def _draw(self, values: Mapping[str, Any]) -> None:
         run = self._run()
         if run is None:
             self._about.value = self.rows.html = self._plot.value = self._why.value = ""
-            self._drawn = None
+            self.missed, self._drawn = {}, None
             return
         self._about.value = f"<h4>Inside {'the run' if self._one else 'run A'}: {escape.html(_named(run))}</h4>"
-        frame = str(values["frame"])
-        shown, note = newest(run.frames, frame, _columns(frame), _filters(frame, values))
-        self.missed = {}
-        table = shown_rows(frame, shown, f"Newest rows of {frame}", note, self._misses if frame == "accesses" else _no)
-        self.rows.html = table.html() if table else _said(f"No row of {frame} passes the filters.")
-        self._why.value = _said("Pick a key in a row of a miss to be told why it missed.") if self.missed else ""
+        self._draw_rows(run, str(values["frame"]), values)
         self._draw_plot(run, str(values["plot"]))
+
+    def _draw_rows(self, run: Run, frame: str, values: Mapping[str, Any]) -> None:
+        wanted = partial(among, frame, values)
+        shown, note = newest(run.frames, frame, _columns(frame), selected(frame, values), wanted)
+        missed: dict[str, Miss] = {}
+        table = shown_rows(frame, shown, f"Newest rows of {frame}", note, partial(_pick, run, missed))
+        self.missed = missed
+        self.rows.html = table.html() if table else _said(f"No row of {frame} passes the filters.")
+        self._why.value = _said("Pick a key in a row of a miss to be told why it missed.") if missed else ""
 
     def _draw_plot(self, run: Run, plot: str) -> None:
         # One of a run that is over stays as it is, whatever rows are filtered below it.
@@ -194,17 +225,9 @@ class Explorer(Panel):
             self._plot.value = _plotted(run, plot)
         self._drawn = wanted
 
-    def _misses(self, place: int, row: Mapping[str, Any]) -> str:
-        """Return what a row of a miss picks."""
-        if row.get("event") != "miss" or row.get("key") is None or row.get("t") is None:
-            return ""
-        name = str(place)
-        self.missed[name] = str(row["key"]), row["t"]
-        return name
-
 
 def _plotted(run: Run, plot: str) -> str:
-    if plot == _NONE:
+    if plot == NO_PLOT:
         return ""
     part, left_out = newest_part(run)
     return figure(part.plot(plot).svg()) + (_said(left_out) if left_out else "")
@@ -226,42 +249,25 @@ def _columns(frame: str) -> list[str]:
     return [*first, *(name for name in names if name not in first)]
 
 
-def _filters(frame: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    filters: dict[str, Any] = {}
-    if frame == "accesses":
-        filters |= {name: values[name] for name in ("event", "tier") if values[name] != _ANY}
-        if values["operation"].strip():
-            filters["operation"] = values["operation"].strip()
-    if values["text"].strip() and frame in _TEXTS:
-        filters[_TEXTS[frame]] = values["text"].strip()
-    return filters
+def _pick(run: Run, missed: dict[str, Miss], _place: int, row: Mapping[str, Any]) -> str:
+    """Return what a row of a miss picks, and keep it under that name."""
+    if row.get("event") != "miss" or row.get("key") is None or row.get("t") is None:
+        return ""
+    miss = Miss(run, str(row["key"]), row["t"])
+    missed[miss.name] = miss
+    return miss.name
 
 
-def _no(_place: int, _row: Mapping[str, Any]) -> str:
-    return ""
+def _standing(chosen: list[str], there: int) -> str:
+    if not chosen:
+        return f"{there} runs. Pick one to look into it, and a second one to hold it against."
+    if len(chosen) == 1:
+        return f"Run A is {Path(chosen[0]).name}. Pick another one to hold it against."
+    return "Run B is held against run A."
 
 
 def _said(text: str) -> str:
     return f'<p class="note">{escape.html(text)}</p>'
-
-
-def _schemas() -> dict[str, dict[str, Any]]:
-    def choice(default: str, options: list[str], about: str) -> dict[str, Any]:
-        return {"enum": options, "default": default, "description": about}
-
-    return {
-        "frame": choice("accesses", list(FRAMES), "which rows"),
-        "event": choice(_ANY, [_ANY, *ACCESS_EVENTS], "what happened"),
-        "tier": choice(_ANY, [_ANY, "l1", "l2", "l3"], "where"),
-        "operation": {"type": "string", "default": "", "description": "its exact name; empty: any"},
-        "text": {
-            "type": "string",
-            "default": "",
-            "title": "key or name",
-            "description": "of accesses the key, of operations and events the name; empty: any",
-        },
-        "plot": choice("hit_rate", [_NONE, *PICTURES], "of the whole run"),
-    }
 
 
 def _export_schemas() -> dict[str, dict[str, Any]]:

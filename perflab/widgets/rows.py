@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from perflab.system import PerformanceSystem
 
-__all__ = ["MOST_READ", "MOST_ROWS", "counted", "newest", "newest_frames", "newest_part", "shown_rows"]
+__all__ = ["MOST_READ", "MOST_ROWS", "counted", "looked_at", "newest", "newest_frames", "newest_part", "shown_rows"]
 
 MOST_ROWS = 200
 """Rows that a panel shows."""
@@ -50,7 +50,12 @@ def newest_frames(frames: Frames) -> tuple[Frames, str]:
 
 
 def newest(
-    frames: Frames, frame: str, columns: Sequence[str], filters: Mapping[str, Any], most: int = MOST_ROWS
+    frames: Frames,
+    frame: str,
+    columns: Sequence[str],
+    filters: Mapping[str, Any],
+    among: Callable[[pd.DataFrame], pd.DataFrame] = lambda rows: rows,
+    most: int = MOST_ROWS,
 ) -> tuple[pd.DataFrame, str]:
     """Return the newest rows that pass the filters, the last ones last, and what was left out.
 
@@ -60,15 +65,23 @@ def newest(
         Of a run or of a system at work.
     frame, columns, filters
         As for `Frames.select`.
+    among
+        Returns those that are wanted of the rows that pass.
     most
         How many to return.
     """
-    is_large = counted(frames)[frame] > MOST_READ
-    said = f" Looked at: the newest {MOST_READ:,} rows of the frame." if is_large else ""
-    found = (frames.newest(MOST_READ) if is_large else frames).select(frame, list(columns), **filters)
+    seen, said = looked_at(frames, frame)
+    found = among(seen.select(frame, list(columns), **filters))
     if len(found) > most:
         return found.tail(most), f"The newest {most:,} of {len(found):,} rows.{said}"
     return found, f"{len(found):,} row{'s' * (len(found) != 1)}.{said}"
+
+
+def looked_at(frames: Frames, frame: str) -> tuple[Frames, str]:
+    """Return frames of which one is no longer than a panel reads, and what to say of that; empty if it is whole."""
+    if counted(frames)[frame] <= MOST_READ:
+        return frames, ""
+    return frames.newest(MOST_READ), f" Looked at: the newest {MOST_READ:,} rows of the frame."
 
 
 def counted(frames: Frames) -> dict[str, int]:

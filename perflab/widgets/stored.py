@@ -1,6 +1,6 @@
-"""The runs of a folder as a table, two of them side by side, and why an access missed.
+"""The runs of a folder as a table, and two of them side by side.
 
-In: a folder of run folders, runs, a key. Out: `Table`s and sentences.
+In: a folder of run folders, runs. Out: `Table`s.
 """
 
 from __future__ import annotations
@@ -8,33 +8,20 @@ from __future__ import annotations
 import math
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from perflab.errors import PerflabError, RunError
-from perflab.present import escape
-from perflab.present.read import number, records, text
+from perflab.present.read import number
 from perflab.present.tables import Cell, Table, table
 from perflab.present.theme import VERDICTS
 from perflab.record.store import is_run, read_info, read_table
 from perflab.system.comparison import RunComparison
-from perflab.units import format_quantity, format_seconds
+from perflab.units import format_quantity
 
-if TYPE_CHECKING:
-    import pandas as pd
-__all__ = ["explained_miss", "metric_table", "run_folders", "runs_table", "settings_table"]
+__all__ = ["metric_table", "run_folders", "runs_table", "settings_table"]
 
 _MOST_RUNS = 200
 _ROLES = {"lower": "changed", "higher": "changed"}
-_WHY = {
-    "compulsory": "the run had not seen the key before",
-    "capacity": "it had been evicted for room; a larger cache would have had it",
-    "expired": "its time to live was over",
-    "invalidated": "it had been removed on request",
-    "rejected": "it had been refused, most often because it is larger than the tier",
-    "damaged": "its copy on disk did not pass the check",
-    "in flight": "it was being loaded: the caller waited for another one's load",
-    "not stored": "it was missed before, and nothing was stored since",
-}
 
 
 def run_folders(runs_dir: Path) -> list[Path]:
@@ -83,40 +70,6 @@ def metric_table(compared: RunComparison) -> Table:
     ]
     heads = ("metric", "A", "B", "B / A", "verdict")
     return table("What came out", heads, body, numeric=("A", "B", "B / A"))
-
-
-def explained_miss(accesses: pd.DataFrame, key: str, at: Any) -> str:
-    """Return a sentence on why a key was missed at a time.
-
-    Parameters
-    ----------
-    accesses
-        Every row of the key, of every event.
-    key, at
-        The key as text, and the time of the miss.
-    """
-    from perflab.analyze.questions import misses
-
-    found = misses(accesses)
-    of_then = found[found["t"] == at]
-    if not len(of_then):
-        return f"No miss of {escape.shorten(key, 80)!r} was recorded at that time."
-    row = records(of_then.tail(1))[0]
-    kind = text(row["miss_class"])
-    said = f"{escape.shorten(key, 80)!r} missed ({kind}): {_WHY.get(kind, 'it was not there')}."
-    return f"{said}{_away(row)}{_load(row)}"
-
-
-def _away(row: dict[str, Any]) -> str:
-    away, distance = number(row.get("away_s")), row.get("reload_distance")
-    if math.isnan(away) or distance is None:
-        return ""
-    return f" It had been away for {format_seconds(away)} and {int(distance):,} accesses to other keys."
-
-
-def _load(row: dict[str, Any]) -> str:
-    load = number(row.get("load_s"))
-    return f" Loading it took {format_seconds(load)}." if math.isfinite(load) else ""
 
 
 def _run_row(path: Path, selected: list[str]) -> tuple[Cell | str, ...]:

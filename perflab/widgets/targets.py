@@ -69,14 +69,17 @@ class Targets(Panel):
 
     def show_rows(self, expression: str) -> None:
         """Show the rows that a target was computed from."""
-        metric = parse(expression).metric
-        where = behind(metric)
-        rows, note = newest(self._source.frames, where.frame, where.columns, where.filters)
+        html, note = self._rows_of(expression)
         self.cards.marked = [expression]
+        self._behind.value = html
+        self.say(f"{expression}: {note}")
+
+    def _rows_of(self, expression: str) -> tuple[str, str]:
+        where = behind(parse(expression).metric)
+        rows, note = newest(self._source.frames, where.frame, where.columns, where.filters)
         made = shown_rows(where.frame, rows, f"Rows of {where.frame} behind {expression}", note)
         none = f'<p class="note">Nothing was recorded in {where.frame} that {escape.html(expression)} could be of.</p>'
-        self._behind.value = made.html() if made else none
-        self.say(f"{expression}: {note}")
+        return (made.html() if made else none), note
 
     def _judge(self, _: None) -> None:
         run, left_out = newest_part(self._source)
@@ -84,7 +87,14 @@ class Targets(Panel):
         is_recorded = len(run.frames.targets) > 0  # then it was judged when all rows were there
         self.cards.html = cards(found) or '<p class="note">No target was judged.</p>'
         self._tally.value = _tally(found) + ("" if is_recorded or not left_out else f'<p class="note">{left_out}</p>')
+        self._renew_rows(list(found["expression"]))
         self.say(f"{len(found)} targets were judged. Pick one to see the rows behind it.")
+
+    def _renew_rows(self, judged: list[str]) -> None:
+        for expression in self.cards.marked:
+            html = self._rows_of(expression)[0] if expression in judged else ""
+            if self.cards.marked == [expression]:  # else a hand has picked another one meanwhile
+                self._behind.value = html
 
 
 def _tally(found: pd.DataFrame) -> str:

@@ -86,12 +86,12 @@ def attacked(folder: Path) -> Iterator[Any]:
         explorer = Explorer(folder)
         for run in sorted(folder.iterdir()):
             explorer.runs.pick(str(run))
-        for frame in ("operations", "events", "accesses"):
+        for frame in ("operations", "chunks", "events", "accesses"):
             explorer.form.put("frame", frame)
             yield explorer
         explorer.form.put("event", "miss")
         assert explorer.settle(60)
-        explorer.rows.pick(next(place for place, (key, _) in explorer.missed.items() if ATTACK in key))
+        explorer.rows.pick(next(picked for picked, miss in explorer.missed.items() if ATTACK in miss.key))
         yield explorer
 
 
@@ -112,6 +112,7 @@ def attack_all(system: PerformanceSystem) -> None:
     with system.operation(ATTACK, key=ATTACK):
         for number in range(3):
             system.cache.get_or_load((ATTACK, number), lambda: "x")
+    system._recorder.add("chunks", path=ATTACK, kind=ATTACK, name=ATTACK, operation=ATTACK, error=ATTACK)
     system._recorder.add("events", name=ATTACK, payload=json.dumps({ATTACK: ATTACK}))
 
 

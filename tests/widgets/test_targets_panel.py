@@ -8,6 +8,7 @@ from panels import reading, said, words
 from perflab import PerformanceSystem
 from perflab.errors import ConfigError
 from perflab.present.verdicts import rows
+from perflab.system import Run
 from perflab.widgets import Targets
 
 
@@ -30,6 +31,34 @@ def test_a_card_leads_to_the_rows_behind_it() -> None:
         assert said(panel) == f"cache.hit_rate > 90%: The newest 200 of {len(accesses):,} rows."
         assert panel.shown.count('<tr><th scope="row"') == 200
         assert panel.cards.marked == ["cache.hit_rate > 90%"]
+
+
+def test_the_rows_below_are_those_of_the_newest_judgement() -> None:
+    with reading() as system:
+        panel = Targets(system)
+        assert panel.settle(60)
+        panel.cards.pick("cache.hit_rate > 90%")
+        before = len(system.frames.select("accesses", event=("hit", "miss")))
+        assert f"of {before:,} rows" in words(panel.shown)
+        for _ in range(3):
+            system.cache.get_or_load("read-since", lambda: 1)
+        panel.judge()
+        assert panel.settle(60)
+        assert f"of {before + 3:,} rows" in words(panel.shown)
+        assert "read-since" in panel.shown
+        assert f"of {before:,} rows" not in words(panel.shown)
+
+
+def test_no_rows_stay_below_of_a_target_that_is_judged_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    with reading() as system:
+        panel = Targets(system)
+        assert panel.settle(60)
+        panel.cards.pick("cache.hit_rate > 90%")
+        kept = Run.targets
+        monkeypatch.setattr(Run, "targets", lambda run: kept(run).query("expression != 'cache.hit_rate > 90%'"))
+        panel.judge()
+        assert panel.settle(60)
+        assert "Rows of accesses" not in panel.shown
 
 
 def test_a_target_without_rows_says_so() -> None:
