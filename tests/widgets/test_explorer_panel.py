@@ -196,6 +196,7 @@ def test_only_controls_that_filter_the_frame_are_shown(runs: Path) -> None:
         "resources": of_chunks | of_accesses | {"operation", "text"},
     }.items():
         panel.form.put("frame", frame)
+        assert panel.settle(60)
         assert set(panel.form.unused) == hidden, frame
 
 

@@ -82,6 +82,7 @@ def test_hostile_keys_are_inert() -> None:
 def test_what_is_picked_must_be_a_target() -> None:
     with reading() as system:
         panel = Targets(system)
+        assert panel.settle(60)
         panel.cards.pick("<nonsense>")
         assert said(panel).startswith("✗")
 
