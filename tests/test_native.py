@@ -262,9 +262,10 @@ def test_pairs_that_leave_while_garbage_is_collected_are_not_read() -> None:
     found: set[tuple[int, int] | None] = set()
     for _ in range(50):  # threads of other tests make objects too
         found |= {unzipped_while_garbage_is_collected(after) for after in range(12)}
-        if len(found) == 3:
+        if (0, 0) in found:
             break
-    assert found == {None, (0, 0), (1000, 8000)}
+    assert (0, 0) in found
+    assert found <= {None, (0, 0), (1000, 8000)}
 
 
 def test_entries_that_leave_while_they_are_numbered_are_not_read() -> None:

@@ -36,7 +36,7 @@ def values(kind: pa.DataType, rows: int, pieces: Iterable[pa.Array]) -> Extensio
     numeric = _numeric(kind, rows, pieces)
     if numeric is not None:
         return numeric
-    other: ExtensionArray = pa.table({"": pa.chunked_array(list(pieces), kind)}).to_pandas()[""].array
+    other: ExtensionArray = pa.table({"": pa.chunked_array(list(pieces), kind)}).to_pandas(use_threads=False)[""].array
     return other
 
 
@@ -81,4 +81,6 @@ def _categorical(rows: int, pieces: Sequence[pa.Array]) -> pd.Categorical[Any]:
 
     # Arrow's own conversion takes half as long again, and minutes where many pieces share a dictionary.
     places, texts = codes(rows, pieces)
-    return pd.Categorical.from_codes(places, dtype=pd.CategoricalDtype(pd.Index(texts.to_pandas())), validate=False)
+    return pd.Categorical.from_codes(
+        places, dtype=pd.CategoricalDtype(pd.Index(texts.to_pandas(use_threads=False))), validate=False
+    )

@@ -5,6 +5,7 @@ In: rules, metrics of a moment ago. Out: events `alert`, lines of the log, and p
 
 from __future__ import annotations
 
+import atexit
 import json
 import logging
 import math
@@ -155,10 +156,13 @@ class Alerts:
         if self.standings and self._thread is None:
             self._thread = threading.Thread(target=self._work, name="perflab-alerts", daemon=True)
             self._thread.start()
+            # One that converts rows when the interpreter ends would abort the process.
+            atexit.register(self.close)
 
     def close(self) -> None:
         """Stop looking, and wait for a look under way; a second call does nothing."""
         self._stopping.set()
+        atexit.unregister(self.close)
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
 

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
+
+from perflab.widgets.background import begin
 
 __all__ = ["Following"]
 
@@ -61,8 +64,7 @@ class Following:
                 return
             # Each thread has an event of its own: one that is still ending must not be revived.
             self._stopping = stopping = threading.Event()
-            self._thread = threading.Thread(target=self._work, args=(stopping,), name="perflab-panel", daemon=True)
-            self._thread.start()
+            self._thread = begin(partial(self._work, stopping), "perflab-panel", stopping.set)
 
     def stop(self) -> None:
         """End it; a look that is under way is not waited for, since it may wait for the thread that stops it."""

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Generic, TypeVar
+
+from perflab.widgets.background import begin
 
 __all__ = ["Latest"]
 
@@ -41,7 +44,7 @@ class Latest(Generic[T]):
         start: Callable[[Callable[[], None]], object] | None = None,
     ) -> None:
         self._draw = draw
-        self._start = _begin if start is None else start
+        self._start = partial(begin, name="perflab-redraw") if start is None else start
         self._lock = threading.Lock()
         self._wishes: list[T] = []
         self._is_drawing = False
@@ -74,8 +77,3 @@ class Latest(Generic[T]):
                 self._idle.set()
                 return None
             return wishes
-
-
-def _begin(work: Callable[[], None]) -> None:
-    # A thread that ends with its work, so that a panel that is thrown away leaves none behind.
-    threading.Thread(target=work, name="perflab-redraw", daemon=True).start()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 
 from panels import said
@@ -104,6 +106,33 @@ def test_who_begins_anew_while_the_last_look_is_under_way_is_followed() -> None:
     following.start()
     following.join(10)
     assert (len(looks), following.is_on) == (2, False)
+
+
+DRAWING = """
+import time
+import pyarrow as pa
+from perflab.record.dataframe import values
+from perflab.widgets.following import Following
+from perflab.widgets.redraw import Latest
+
+texts = [pa.array([f"text {number}" for number in range(20_000)]) for _ in range(4)]
+
+def draw(wish):
+    for _ in range(30):
+        values(pa.string(), 80_000, texts)
+    print(wish, flush=True)
+
+latest, following = Latest(draw), Following(lambda: draw("looked") is None, lambda: 0.0)
+latest.want("drawn")
+following.start()
+time.sleep(0.1)
+"""
+
+
+def test_a_program_that_ends_while_a_panel_draws_waits_for_it() -> None:
+    ended = subprocess.run([sys.executable, "-c", DRAWING], capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "drawn" in ended.stdout
 
 
 def test_what_a_page_sent_in_a_hurry_is_not_undone_by_what_it_sent_before() -> None:

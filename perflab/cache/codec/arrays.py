@@ -92,7 +92,7 @@ def _to_arrow(frame: pd.DataFrame) -> bytes:
 
 
 def _frame(data: bytes) -> pd.DataFrame:
-    frame: pd.DataFrame = _table(data).to_pandas()
+    frame: pd.DataFrame = _table(data).to_pandas(use_threads=False)
     return frame
 
 

@@ -249,6 +249,7 @@ def test_each_loop_makes_its_own_call_and_the_first_result_stays(cache: TieredCa
         await asyncio.to_thread(meeting.wait, 30)
         return number
 
+    f.explain()  # the key is of what `calls` holds when the function is first looked at
     results: list[int] = []
     threads = [threading.Thread(target=lambda: results.append(asyncio.run(f()))) for _ in range(2)]
     for thread in threads:
