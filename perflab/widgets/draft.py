@@ -64,10 +64,11 @@ class Draft:
                 self.messages[path] = problem
 
     def moved(self, before: Config, after: Config) -> Draft:
-        """Return a draft of another config with the same edits; those that are not allowed there are left out."""
+        """Return a draft of another config with the same edits, but for what is not allowed there or was changed."""
         old, made = Draft(before).values, Draft(after)
-        edits = {path: value for path, value in self.values.items() if value != old[path]}
-        made.edit({**made.values, **edits})
+        new = made.values
+        edits = {path: value for path, value in self.values.items() if value != old[path] == new[path]}
+        made.edit({**new, **edits})
         made.messages = {}
         return made
 
