@@ -264,6 +264,8 @@ def test_what_is_selected_whole_is_replaced_by_typing_also_if_it_changed_meanwhi
     expect(line).to_have_value("0.8")
     dashboard.page.keyboard.type("0.7")
     expect(line).to_have_value("0.7")
+    line.press("Enter")
+    wait_for(dashboard, "tuner.config.cache_targets.hit_rate", "0.7")
     dashboard.reset()
 
 
