@@ -28,7 +28,7 @@ import pytest
 
 from perflab.errors import PerflabError
 from perflab.parallel import Workers
-from perflab.parallel.processes import ProcessExecutor
+from perflab.parallel.processes import ProcessExecutor, WorkerDiedError
 
 SCENARIOS: dict[str, Callable[[], None]] = {}
 # Some scenarios fork on purpose.
@@ -384,3 +384,19 @@ def test_the_errors_say_what_is_wrong() -> None:
 
 if __name__ == "__main__":
     SCENARIOS[sys.argv[1]]()
+
+
+def test_a_worker_that_is_killed_while_it_starts_has_died_and_is_waited_for() -> None:
+    started: list[subprocess.Popen[bytes]] = []
+
+    def spawn_dead(*args: Any, **options: Any) -> subprocess.Popen[bytes]:
+        started.append(subprocess.Popen(*args, **options))
+        started[-1].kill()
+        os.waitid(os.P_PID, started[-1].pid, os.WEXITED | os.WNOWAIT)
+        return started[-1]
+
+    executor = ProcessExecutor(1, spawn=spawn_dead)
+    with pytest.raises(WorkerDiedError, match="was terminated by SIGKILL"):
+        executor.submit(abs, -1).result(60)
+    executor.end(cancel=False)
+    assert [process.returncode for process in started] == [-signal.SIGKILL]

@@ -5,6 +5,7 @@ In: calls, which travel by cloudpickle. Out: futures; a killed worker is an erro
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import signal
@@ -146,7 +147,10 @@ class _Process:
         except BaseException:
             self._wire.close()
             raise
-        self._send(pickle.dumps([entry or str(Path.cwd()) for entry in sys.path]))
+        with contextlib.suppress(
+            EOFError
+        ):  # one that died at once is missed by its first call, and waited for as others
+            self._send(pickle.dumps([entry or str(Path.cwd()) for entry in sys.path]))
 
     @property
     def pid(self) -> int:

@@ -13,7 +13,7 @@ function element(name, attributes = {}, ...children) {
 
 // Edits go to the kernel one packet at a time, with the newest value of each control: however fast a hand is, the
 // kernel is asked no faster than it answers, and no edit is lost. Until then a control shows what the hand did.
-// Who leaves the form may press a button next, whose message waits for nothing: what is not answered goes before it.
+// Who leaves the form may press a button next, whose message waits for nothing: what is not answered is sent before it.
 function sender(model, form, shown) {
   let pending = {}, under_way = {}, count = 0;
   const is_empty = (edits) => Object.keys(edits).length === 0;
