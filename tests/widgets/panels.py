@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from html import unescape
@@ -26,11 +27,18 @@ def reading(config: Config = SMALL, **options: Any) -> Iterator[PerformanceSyste
         yield system
 
 
-def read(system: PerformanceSystem, count: int = 800) -> None:
+def read(system: PerformanceSystem, count: int = 800, load_s: float = 0.0) -> None:
+    """Read pages; each load takes so many seconds, and next to nothing by default."""
     random = Random(1)
+
+    def load() -> str:
+        if load_s:
+            time.sleep(load_s)
+        return "x" * 1000
+
     for number in range(count):
         with system.operation("open", key=number % 3):
-            system.cache.get_or_load(int(random.paretovariate(0.9)) % 200, lambda: "x" * 1000)
+            system.cache.get_or_load(int(random.paretovariate(0.9)) % 200, load)
 
 
 def said(panel: Any) -> str:
